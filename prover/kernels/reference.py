@@ -1,0 +1,460 @@
+"""The reference back end: Python integers and py_ecc.
+
+Every method is the definition of its kernel in the fewest steps that stay bearable up to about 2^8 rows; the tests
+hold the other back ends to it. `interface.Backend` documents the methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, zip_longest
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from py_ecc import optimized_bn128 as bn
+
+from zkmargin.prover.kernels.interface import Operation, RangeError, Tape
+from zkmargin.verifier.curve import G1, G1_GENERATOR, G2, INFINITY, POINT_BYTES, PythonEngine, is_on_curve
+from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, centred, inverse, root_of_unity
+
+__all__ = ["ReferenceBackend", "ReferencePoints", "ReferenceVector"]
+
+SCALAR_BYTES: Final = 32
+MAX_DIGIT_BITS: Final = 28
+
+_Projective: TypeAlias = tuple[bn.FQ, bn.FQ, bn.FQ]
+
+
+class ReferenceVector:
+    """Canonical integers."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Iterable[int]) -> None:
+        self.values = tuple(values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"ReferenceVector(length={len(self)})"
+
+
+class ReferencePoints:
+    """Affine points."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Iterable[G1]) -> None:
+        self.values = tuple(values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"ReferencePoints(length={len(self)})"
+
+
+class ReferenceBackend:
+    """`interface.Backend` over Python integers."""
+
+    name = "reference"
+
+    # -- in and out -----------------------------------------------------------------------------------------------
+
+    def vector(self, values: Iterable[int]) -> ReferenceVector:
+        """Reduce any integers."""
+        return ReferenceVector(int(value) % SCALAR_MODULUS for value in values)
+
+    def vector_from_int64(self, values: NDArray[np.int64]) -> ReferenceVector:
+        """Reduce signed 64-bit integers."""
+        if values.dtype != np.int64 or values.ndim != 1 or not values.flags.c_contiguous:
+            raise ValueError("expected a contiguous one-dimensional array of int64")
+        return self.vector(values.tolist())
+
+    def vector_from_bytes(self, data: bytes) -> ReferenceVector:
+        """Decode 32-byte little-endian canonical integers."""
+        values = [int.from_bytes(chunk, "little") for chunk in _chunks(data, SCALAR_BYTES)]
+        for index, value in enumerate(values):
+            if value >= SCALAR_MODULUS:
+                raise ValueError(f"entry {index}: expected a canonical integer below r")
+        return ReferenceVector(values)
+
+    def to_ints(self, vector: ReferenceVector) -> list[int]:
+        """The canonical integers."""
+        return list(_values(vector))
+
+    def to_bytes(self, vector: ReferenceVector) -> bytes:
+        """The canonical integers, 32 bytes little-endian each."""
+        return b"".join(value.to_bytes(SCALAR_BYTES, "little") for value in _values(vector))
+
+    def constant(self, value: int, length: int) -> ReferenceVector:
+        """`length` times `value`."""
+        _check_not_negative(length, "length")
+        return ReferenceVector([value % SCALAR_MODULUS] * length)
+
+    def slice(self, vector: ReferenceVector, start: int, stop: int) -> ReferenceVector:
+        """Entries start..stop-1."""
+        values = _values(vector)
+        _check_slice(start, stop, len(values))
+        return ReferenceVector(values[start:stop])
+
+    def concatenate(self, parts: Sequence[ReferenceVector]) -> ReferenceVector:
+        """The parts in order."""
+        return ReferenceVector(value for part in parts for value in _values(part))
+
+    # -- elementwise and reductions -------------------------------------------------------------------------------
+
+    def add(self, left: ReferenceVector, right: ReferenceVector) -> ReferenceVector:
+        """left + right."""
+        return self.vector(a + b for a, b in _pairs(left, right))
+
+    def subtract(self, left: ReferenceVector, right: ReferenceVector) -> ReferenceVector:
+        """left - right."""
+        return self.vector(a - b for a, b in _pairs(left, right))
+
+    def multiply(self, left: ReferenceVector, right: ReferenceVector) -> ReferenceVector:
+        """left * right."""
+        return self.vector(a * b for a, b in _pairs(left, right))
+
+    def scale(self, vector: ReferenceVector, factor: int) -> ReferenceVector:
+        """factor * vector."""
+        return self.vector(factor * value for value in _values(vector))
+
+    def linear_combination(self, vectors: Sequence[ReferenceVector], coefficients: Sequence[int]) -> ReferenceVector:
+        """sum_k coefficients[k] * vectors[k], shorter vectors padded with zeros."""
+        if not vectors:
+            raise ValueError("expected at least one vector")
+        _check_equal(len(vectors), len(coefficients), "vectors and coefficients")
+        rows = zip_longest(*map(_values, vectors), fillvalue=0)
+        return self.vector(sum(c * value for c, value in zip(coefficients, row, strict=True)) for row in rows)
+
+    def inner_product(self, left: ReferenceVector, right: ReferenceVector) -> int:
+        """sum_i left[i] * right[i]."""
+        return sum(a * b for a, b in _pairs(left, right)) % SCALAR_MODULUS
+
+    def sum(self, vector: ReferenceVector) -> int:
+        """sum_i vector[i]."""
+        return sum(_values(vector)) % SCALAR_MODULUS
+
+    def batch_inverse(self, vector: ReferenceVector) -> ReferenceVector:
+        """1 / vector."""
+        return ReferenceVector(inverse(value) for value in _values(vector))
+
+    def prefix_sum(self, vector: ReferenceVector) -> ReferenceVector:
+        """Exclusive prefix sums."""
+        return self.vector(accumulate(_values(vector)[:-1], initial=0) if len(vector) else ())
+
+    def evaluate_tape(
+        self, tape: Tape, columns: Sequence[ReferenceVector], constants: Sequence[int]
+    ) -> ReferenceVector:
+        """Run `tape` on every row."""
+        rows = _check_tape(tape, columns, constants)
+        return self.vector(_run_tape(tape, [column.values for column in columns], constants, i) for i in range(rows))
+
+    # -- witnesses ------------------------------------------------------------------------------------------------
+
+    def split_sign(self, vector: ReferenceVector) -> tuple[ReferenceVector, ReferenceVector]:
+        """(sign, magnitude) of the centred representatives."""
+        signed = [centred(value) for value in _values(vector)]
+        return ReferenceVector(int(value < 0) for value in signed), ReferenceVector(map(abs, signed))
+
+    def decompose(self, vector: ReferenceVector, bits: int, count: int) -> list[ReferenceVector]:
+        """`count` vectors of digits base 2^bits, least significant first."""
+        _check_bits(bits)
+        _check_not_negative(count, "count")
+        values = _values(vector)
+        for row, value in enumerate(values):
+            if value >> (bits * count):
+                raise RangeError(row, bits * count)
+        mask = (1 << bits) - 1
+        return [ReferenceVector(value >> (bits * k) & mask for value in values) for k in range(count)]
+
+    def multiplicities(self, columns: Sequence[ReferenceVector], bits: int, length: int) -> ReferenceVector:
+        """Entry t < 2^bits counts the t's in all columns."""
+        _check_bits(bits)
+        if 1 << bits > length:
+            raise ValueError(f"expected a length of at least 2^{bits}, got {length}")
+        counts = [0] * length
+        for column in columns:
+            for row, value in enumerate(_values(column)):
+                if value >> bits:
+                    raise RangeError(row, bits)
+                counts[value] += 1
+        return ReferenceVector(counts)
+
+    def nonzero_rows(self, vector: ReferenceVector, limit: int) -> list[int]:
+        """The first `limit` rows whose entry is not zero."""
+        _check_not_negative(limit, "limit")
+        return [row for row, value in enumerate(_values(vector)) if value][:limit]
+
+    # -- polynomials ----------------------------------------------------------------------------------------------
+
+    def interpolate(self, values: Sequence[ReferenceVector]) -> list[ReferenceVector]:
+        """Coefficients of the interpolants on H."""
+        return self.interpolate_on_coset(values, 1)
+
+    def evaluate_on_coset(
+        self, coefficients: Sequence[ReferenceVector], size: int, shift: int
+    ) -> list[ReferenceVector]:
+        """Values on shift * H. On it X^size = shift^size, so long polynomials fold."""
+        root = root_of_unity(size)
+        _check_shift(shift)
+        results = []
+        for polynomial in coefficients:
+            folded = [0] * size
+            for k, scaled in enumerate(_times_powers(_values(polynomial), shift)):
+                folded[k % size] += scaled
+            results.append(self.vector(_fourier(folded, root)))
+        return results
+
+    def interpolate_on_coset(self, values: Sequence[ReferenceVector], shift: int) -> list[ReferenceVector]:
+        """Inverse of `evaluate_on_coset`."""
+        _check_shift(shift)
+        results = []
+        for column in values:
+            size = len(_values(column))
+            scaled = _fourier(column.values, inverse(root_of_unity(size)))
+            results.append(self.scale(ReferenceVector(_times_powers(scaled, inverse(shift))), inverse(size)))
+        return results
+
+    def evaluate(self, coefficients: Sequence[ReferenceVector], point: int) -> list[int]:
+        """Each polynomial's value at one point."""
+        return [sum(_times_powers(_values(polynomial), point)) % SCALAR_MODULUS for polynomial in coefficients]
+
+    def divide_by_linear(self, coefficients: ReferenceVector, point: int) -> ReferenceVector:
+        """Synthetic division, highest coefficient first; the remainder f(point) is dropped."""
+        falling = accumulate(reversed(_values(coefficients)), lambda carry, c: (carry * point + c) % SCALAR_MODULUS)
+        return ReferenceVector(list(falling)[-2::-1])
+
+    # -- curve ----------------------------------------------------------------------------------------------------
+
+    def points(self, data: bytes) -> ReferencePoints:
+        """Decode and check affine points."""
+        decoded = []
+        for index, chunk in enumerate(_chunks(data, POINT_BYTES)):
+            point = G1(int.from_bytes(chunk[:32], "little"), int.from_bytes(chunk[32:], "little"))
+            if max(point) >= BASE_MODULUS:
+                raise ValueError(f"point {index}: expected coordinates below q")
+            if not is_on_curve(point):
+                raise ValueError(f"point {index}: expected a point on y^2 = x^3 + 3")
+            decoded.append(point)
+        return ReferencePoints(decoded)
+
+    def points_to_bytes(self, points: ReferencePoints) -> bytes:
+        """Inverse of `points`."""
+        return b"".join(coordinate.to_bytes(32, "little") for point in _points(points) for coordinate in point)
+
+    def slice_points(self, points: ReferencePoints, start: int, stop: int) -> ReferencePoints:
+        """Points start..stop-1."""
+        values = _points(points)
+        _check_slice(start, stop, len(values))
+        return ReferencePoints(values[start:stop])
+
+    def concatenate_points(self, parts: Sequence[ReferencePoints]) -> ReferencePoints:
+        """The parts in order."""
+        return ReferencePoints(point for part in parts for point in _points(part))
+
+    def subtract_points(self, left: ReferencePoints, right: ReferencePoints) -> ReferencePoints:
+        """left - right."""
+        _check_equal(len(_points(left)), len(_points(right)), "points")
+        pairs = zip(left.values, right.values, strict=True)
+        return ReferencePoints(_lower(bn.add(_raise(a), bn.neg(_raise(b)))) for a, b in pairs)
+
+    def msm(
+        self, basis: ReferencePoints, vectors: Sequence[ReferenceVector], tails: Sequence[Sequence[int]] = ()
+    ) -> list[G1]:
+        """Inner products of the basis with each vector and its tail."""
+        points = _points(basis)
+        if tails:
+            _check_equal(len(vectors), len(tails), "vectors and tails")
+        results = []
+        for vector, tail in zip_longest(vectors, tails, fillvalue=()):
+            scalars = [*_values(vector), *tail]
+            if len(scalars) > len(points):
+                raise ValueError(f"expected a basis of at least {len(scalars)} points, got {len(points)}")
+            results.append(_lower(_buckets([_raise(point) for point in points[: len(scalars)]], scalars)))
+        return results
+
+    def fixed_base_powers(self, tau: int, count: int) -> ReferencePoints:
+        """[tau^i] times the generator, by adding its doublings."""
+        _check_not_negative(count, "count")
+        doublings = list(accumulate(range(254), lambda point, _: bn.double(point), initial=_raise(G1_GENERATOR)))
+        powers = []
+        for scalar in _times_powers([1] * count, tau):
+            total = bn.Z1
+            for k, doubling in enumerate(doublings):
+                if scalar >> k & 1:
+                    total = bn.add(total, doubling)
+            powers.append(_lower(total))
+        return ReferencePoints(powers)
+
+    def lagrange_basis(self, powers: ReferencePoints, size: int) -> ReferencePoints:
+        """[L_i(x)] = (1/size) sum_j w^(-ij) [x^j]."""
+        root = root_of_unity(size)
+        points = _points(powers)
+        if size > len(points):
+            raise ValueError(f"expected at least {size} powers, got {len(points)}")
+        transformed = _group_fourier([_raise(point) for point in points[:size]], inverse(root))
+        return ReferencePoints(_lower(bn.multiply(point, inverse(size))) for point in transformed)
+
+    def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
+        """Whether the product of pairings is one."""
+        return PythonEngine().pairing_product_is_one(pairs)
+
+
+# -- handles and arguments ---------------------------------------------------------------------------------------------
+
+
+def _values(vector: ReferenceVector) -> tuple[int, ...]:
+    if not isinstance(vector, ReferenceVector):
+        raise TypeError(f"expected a vector of the reference back end, got {type(vector).__name__}")
+    return vector.values
+
+
+def _points(points: ReferencePoints) -> tuple[G1, ...]:
+    if not isinstance(points, ReferencePoints):
+        raise TypeError(f"expected points of the reference back end, got {type(points).__name__}")
+    return points.values
+
+
+def _pairs(left: ReferenceVector, right: ReferenceVector) -> Iterator[tuple[int, int]]:
+    _check_equal(len(_values(left)), len(_values(right)), "vectors")
+    return zip(left.values, right.values, strict=True)
+
+
+def _chunks(data: bytes, size: int) -> Iterator[bytes]:
+    if len(data) % size:
+        raise ValueError(f"expected a multiple of {size} bytes, got {len(data)}")
+    return (data[i : i + size] for i in range(0, len(data), size))
+
+
+def _check_equal(left: int, right: int, what: str) -> None:
+    if left != right:
+        raise ValueError(f"{what}: expected equal lengths, got {left} and {right}")
+
+
+def _check_not_negative(value: int, what: str) -> None:
+    if value < 0:
+        raise ValueError(f"{what}: expected 0 or more, got {value}")
+
+
+def _check_slice(start: int, stop: int, length: int) -> None:
+    if not 0 <= start <= stop <= length:
+        raise ValueError(f"slice: expected 0 <= start <= stop <= {length}, got {start} and {stop}")
+
+
+def _check_bits(bits: int) -> None:
+    if not 1 <= bits <= MAX_DIGIT_BITS:
+        raise ValueError(f"bits: expected 1 to {MAX_DIGIT_BITS}, got {bits}")
+
+
+def _check_shift(shift: int) -> None:
+    if shift % SCALAR_MODULUS == 0:
+        raise ValueError("shift: expected an invertible element, got zero")
+
+
+# -- tapes -------------------------------------------------------------------------------------------------------------
+
+
+def _check_tape(tape: Tape, columns: Sequence[ReferenceVector], constants: Sequence[int]) -> int:
+    """The number of rows. Every operand must name an input, a constant or a register already written."""
+    lengths = {len(_values(column)) for column in columns}
+    if len(lengths) != 1:
+        raise ValueError("columns: expected at least one, all of one length")
+    _check_equal(tape.constants, len(constants), "constants")
+    if any(not 0 <= column < len(columns) for column, _ in tape.inputs):
+        raise ValueError("tape: an input names a column that is not there")
+    if tape.instructions.ndim != 2 or tape.instructions.shape[1] != 4 or not len(tape.instructions):
+        raise ValueError("tape: expected at least one instruction of four int32")
+    first_register = len(tape.inputs) + tape.constants
+    known = set(range(first_register))
+    for line, (operation, destination, *operands) in enumerate(tape.instructions.tolist()):
+        if operation not in tuple(Operation) or not 0 <= destination < tape.registers or not known.issuperset(operands):
+            raise ValueError(f"tape: instruction {line} is malformed")
+        known.add(first_register + destination)
+    return lengths.pop()
+
+
+def _run_tape(tape: Tape, columns: Sequence[tuple[int, ...]], constants: Sequence[int], row: int) -> int:
+    inputs = [columns[column][(row + rotation) % len(columns[column])] for column, rotation in tape.inputs]
+    operands = [*inputs, *constants, *[0] * tape.registers]
+    first_register = len(inputs) + len(constants)
+    value = 0
+    for operation, destination, left, right in tape.instructions.tolist():
+        match Operation(operation):
+            case Operation.ADD:
+                value = operands[left] + operands[right]
+            case Operation.SUBTRACT:
+                value = operands[left] - operands[right]
+            case Operation.MULTIPLY:
+                value = operands[left] * operands[right] % SCALAR_MODULUS
+        operands[first_register + destination] = value
+    return value
+
+
+# -- polynomials -------------------------------------------------------------------------------------------------------
+
+
+def _times_powers(values: Iterable[int], base: int) -> Iterator[int]:
+    """values[i] * base^i mod r."""
+    power = 1
+    for value in values:
+        yield value * power % SCALAR_MODULUS
+        power = power * base % SCALAR_MODULUS
+
+
+def _fourier(values: Sequence[int], root: int) -> list[int]:
+    """sum_j values[j] root^(ij) for each i, splitting even and odd entries."""
+    if len(values) == 1:
+        return list(values)
+    square = root * root % SCALAR_MODULUS
+    even, odd = _fourier(values[::2], square), list(_times_powers(_fourier(values[1::2], square), root))
+    sums = [a + b for a, b in zip(even, odd, strict=True)]
+    return sums + [a - b for a, b in zip(even, odd, strict=True)]
+
+
+# -- the group ---------------------------------------------------------------------------------------------------------
+
+
+def _raise(point: G1) -> _Projective:
+    return bn.Z1 if point == INFINITY else (bn.FQ(point.x), bn.FQ(point.y), bn.FQ.one())
+
+
+def _lower(point: _Projective) -> G1:
+    if bn.is_inf(point):
+        return INFINITY
+    x, y = bn.normalize(point)
+    return G1(int(x), int(y))
+
+
+def _group_fourier(points: Sequence[_Projective], root: int) -> list[_Projective]:
+    if len(points) == 1:
+        return list(points)
+    square = root * root % SCALAR_MODULUS
+    even, odd = _group_fourier(points[::2], square), _group_fourier(points[1::2], square)
+    odd = [bn.multiply(p, twiddle) for p, twiddle in zip(odd, _times_powers([1] * len(odd), root), strict=True)]
+    sums = [bn.add(a, b) for a, b in zip(even, odd, strict=True)]
+    return sums + [bn.add(a, bn.neg(b)) for a, b in zip(even, odd, strict=True)]
+
+
+def _buckets(points: Sequence[_Projective], scalars: Sequence[int]) -> _Projective:
+    """Pippenger: window by window from the top, sum the points of each digit, then the digits' multiples."""
+    signed = [(point, centred(scalar)) for point, scalar in zip(points, scalars, strict=True)]
+    terms = [(bn.neg(point) if value < 0 else point, abs(value)) for point, value in signed if value]
+    width = max(1, len(terms).bit_length() - 3)
+    bits = max((value.bit_length() for _, value in terms), default=0)
+    total = bn.Z1
+    for low in reversed(range(0, bits, width)):
+        for _ in range(width):
+            total = bn.double(total)
+        buckets = [bn.Z1] * (1 << width)
+        for point, value in terms:
+            digit = value >> low & len(buckets) - 1
+            buckets[digit] = bn.add(buckets[digit], point)
+        running = bn.Z1
+        for bucket in reversed(buckets[1:]):
+            running = bn.add(running, bucket)
+            total = bn.add(total, running)
+    return total
