@@ -167,8 +167,12 @@ class Backend(Protocol[V, P]):
 
     # -- polynomials ----------------------------------------------------------------------------------------------
 
-    def interpolate(self, values: Sequence[V]) -> list[V]:
-        """For each vector of n = 2^k values on H, the n coefficients of its interpolant."""
+    def interpolate(self, values: Sequence[V], tails: Sequence[Sequence[int]] = ()) -> list[V]:
+        """For each k, the coefficients of the interpolant of n = 2^m values on H plus (X^n - 1) sum_j tails[k][j] X^j.
+
+        Result k has n + len(tails[k]) coefficients. `tails` (blinding scalars, fewer than n each) is empty or as long
+        as `values`.
+        """
 
     def evaluate_on_coset(self, coefficients: Sequence[V], size: int, shift: int) -> list[V]:
         """Values on the coset shift * H, |H| = size. A coefficient vector may have any length."""

@@ -191,9 +191,17 @@ class ReferenceBackend:
 
     # -- polynomials ----------------------------------------------------------------------------------------------
 
-    def interpolate(self, values: Sequence[ReferenceVector]) -> list[ReferenceVector]:
-        """Coefficients of the interpolants on H."""
-        return self.interpolate_on_coset(values, 1)
+    def interpolate(
+        self, values: Sequence[ReferenceVector], tails: Sequence[Sequence[int]] = ()
+    ) -> list[ReferenceVector]:
+        """Coefficients of the interpolants on H, each plus (X^n - 1) times its tail."""
+        if tails:
+            _check_equal(len(values), len(tails), "values and tails")
+        results = []
+        for interpolant, tail in zip_longest(self.interpolate_on_coset(values, 1), tails, fillvalue=()):
+            low = [c - b for c, b in zip_longest(interpolant.values, tail, fillvalue=0)]
+            results.append(self.vector([*low, *tail]))
+        return results
 
     def evaluate_on_coset(
         self, coefficients: Sequence[ReferenceVector], size: int, shift: int

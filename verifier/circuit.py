@@ -1,0 +1,399 @@
+"""A circuit: what is proven, in the three primitives elementwise, sum and range. Docs: docs/protocol.md.
+
+Everything a verifier must know of a statement's shape is here, and everything that follows from it (which columns are
+evaluated, how many blinding scalars each needs, how long a proof is) is derived here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Node, Operator, Query, evaluate
+from zkmargin.verifier.field import SCALAR_MODULUS, TWO_ADICITY
+from zkmargin.verifier.keccak import keccak256
+
+CIRCUIT_DOMAIN: Final = b"zkmargin/circuit/v1"
+MAX_DEGREE: Final = 3
+"""Degree of a constraint in columns: what a quotient of two chunks can carry."""
+FRACTIONS_PER_HELPER: Final = 2
+"""g of the LogUp argument: looked-up fractions summed in one helper column."""
+SPARE_POWERS: Final = 16
+"""Powers that a setup for n rows holds beyond n: room for blinding."""
+CHUNKS: Final = 2
+"""Chunks of the quotient polynomial."""
+
+
+class CircuitError(FormatError):
+    """A circuit breaks a rule on which soundness or zero knowledge rests. The message names the offending label."""
+
+
+@dataclass(frozen=True)
+class PublicScalar:
+    """A public input in [0, 2^bits); the verifier refuses anything beyond."""
+
+    name: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class SparseColumn:
+    """A public column given by its non-zero entries (row, value), rows strictly increasing."""
+
+    name: str
+    entries: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An expression that is zero on every row."""
+
+    label: str
+    node: int
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """An expression of degree one whose every row lies in the range table [0, 2^table_bits)."""
+
+    label: str
+    node: int
+
+
+@dataclass(frozen=True)
+class SumTerm:
+    """coefficient * public(X) * weight(X); a missing factor is one.
+
+    `public` is a market, fixed or sparse column that enters linearly: it is never evaluated by the prover.
+    """
+
+    coefficient: int
+    public: Column | None
+    weight: int | None
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The terms, summed over all rows, equal constant + sum of coefficient * public scalar."""
+
+    label: str
+    terms: tuple[SumTerm, ...]
+    scalars: tuple[tuple[int, int], ...]
+    constant: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A column whose value the prover states at zeta (rotation 0) or w zeta (rotation 1). None is the running sum."""
+
+    column: Column | None
+    rotation: int
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A compiled program. Construction checks every rule and raises CircuitError; an existing circuit is well formed."""
+
+    name: str
+    rows: int
+    table_bits: int
+    fixed: tuple[str, ...]
+    market: tuple[str, ...]
+    holdings: tuple[str, ...]
+    witness: tuple[str, ...]
+    scalars: tuple[PublicScalar, ...]
+    sparse: tuple[SparseColumn, ...]
+    nodes: tuple[Node, ...]
+    identities: tuple[Identity, ...]
+    lookups: tuple[Lookup, ...]
+    sums: tuple[Sum, ...]
+
+    def __post_init__(self) -> None:
+        _check_references(self)
+        _check_degrees(self)
+        if self.powers_needed > self.rows + SPARE_POWERS:
+            raise CircuitError(f"{self.name}: quotient needs {self.powers_needed} powers of tau")
+
+    # -- what follows from the constraints ----------------------------------------------------------------------------
+
+    @property
+    def table(self) -> Column | None:
+        """The range table 0, 1, ..., 2^table_bits - 1, 0, ..., 0: the first fixed column, when anything is looked up."""
+        return Column(ColumnKind.FIXED, 0) if self.lookups else None
+
+    @cached_property
+    def queries(self) -> frozenset[Query]:
+        """Every (column, rotation) that a constraint reads through the graph."""
+        return frozenset(node for node in self.nodes if isinstance(node, Query))
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The evaluations in a proof, in order: at zeta, then at w zeta; the running sum's comes last.
+
+        Witness, holding and fixed columns that the graph reads are evaluated; market columns enter linearly.
+        """
+        columns = {q for q in self.queries if q.column.kind not in (ColumnKind.MARKET, ColumnKind.SPARSE)}
+        if self.table is not None:
+            columns.add(Query(self.table, 0))
+        order = sorted(columns, key=lambda q: (q.rotation, q.column.kind.value, q.column.index))
+        return (*(Claim(q.column, q.rotation) for q in order), Claim(None, 1))
+
+    @property
+    def helpers(self) -> int:
+        """LogUp helper columns: the lookups and the table, `FRACTIONS_PER_HELPER` fractions each."""
+        return -(-(len(self.lookups) + 1) // FRACTIONS_PER_HELPER) if self.lookups else 0
+
+    def helper_groups(self) -> Iterator[tuple[tuple[Lookup, ...], bool]]:
+        """The lookups of each helper column, and whether the table's fraction is the last of them."""
+        for start in range(0, FRACTIONS_PER_HELPER * self.helpers, FRACTIONS_PER_HELPER):
+            group = self.lookups[start : start + FRACTIONS_PER_HELPER]
+            yield group, start + FRACTIONS_PER_HELPER > len(self.lookups)
+
+    def blinding(self, index: int) -> int:
+        """Blinding scalars of a witness column: one for each point where something about it is revealed.
+
+        The commitment reveals its value at tau, a rotated use one at w tau, each claim one more (docs/protocol.md).
+        """
+        column = Column(ColumnKind.WITNESS, index)
+        rotated = Query(column, 1) in self.queries
+        return 1 + rotated + sum(claim.column == column for claim in self.claims)
+
+    HELPER_BLINDING: Final = 1
+    MULTIPLICITY_BLINDING: Final = 1
+    HOLDING_BLINDING: Final = 2
+    RUNNING_SUM_BLINDING: Final = 3
+
+    @cached_property
+    def quotient_degree(self) -> int:
+        """Largest possible degree of the quotient polynomial, blinding included."""
+        n = self.rows
+        degrees = _Degrees(self)
+        values = evaluate(self.nodes, degrees)
+        running_sum = n - 1 + self.RUNNING_SUM_BLINDING
+        found = [running_sum]
+        found += [values[identity.node] for identity in self.identities]
+        for total in self.sums:
+            for term in total.terms:
+                weight = 0 if term.weight is None else values[term.weight]
+                found.append(weight + (0 if term.public is None else n - 1))
+        helper = n - 1 + self.HELPER_BLINDING
+        for group, with_table in self.helper_groups():
+            denominators = [values[lookup.node] for lookup in group] + [n - 1] * with_table
+            found.append(helper + sum(denominators))
+            if with_table:
+                found.append(n - 1 + self.MULTIPLICITY_BLINDING + sum(denominators[:-1]))
+        return max(found) - n
+
+    @property
+    def quotient_excess(self) -> int:
+        """Coefficients of the quotient beyond its first 2 n."""
+        return max(0, self.quotient_degree + 1 - CHUNKS * self.rows)
+
+    @property
+    def powers_needed(self) -> int:
+        """Powers of tau that a proof commits with."""
+        longest = max([self.RUNNING_SUM_BLINDING, *(self.blinding(i) for i in range(len(self.witness)))])
+        return self.rows + max(longest, self.quotient_excess, 1)
+
+    @property
+    def proof_points(self) -> int:
+        """G1 points in a proof: columns, multiplicities, masks, helpers, running sum, quotient, two openings."""
+        return len(self.witness) + bool(self.lookups) + len(self.holdings) + self.helpers + 1 + CHUNKS + 2
+
+    # -- encoding -----------------------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """The circuit as plain JSON values; integers of a field's size are decimal strings."""
+        return {
+            "name": self.name,
+            "rows": self.rows,
+            "table_bits": self.table_bits,
+            "fixed": list(self.fixed),
+            "market": list(self.market),
+            "holdings": list(self.holdings),
+            "witness": list(self.witness),
+            "scalars": [[s.name, s.bits] for s in self.scalars],
+            "sparse": [[c.name, [[row, str(value)] for row, value in c.entries]] for c in self.sparse],
+            "nodes": [_node_to_json(node) for node in self.nodes],
+            "identities": [[i.label, i.node] for i in self.identities],
+            "lookups": [[k.label, k.node] for k in self.lookups],
+            "sums": [
+                [
+                    s.label,
+                    [
+                        [str(t.coefficient), None if t.public is None else [*t.public], t.weight]
+                        for t in s.terms
+                    ],
+                    [[index, str(coefficient)] for index, coefficient in s.scalars],
+                    str(s.constant),
+                ]
+                for s in self.sums
+            ],
+        }
+
+    def encode(self) -> bytes:
+        """Canonical bytes: same program, same bytes."""
+        return json.dumps(self.to_json(), ensure_ascii=True, separators=(",", ":")).encode()
+
+    @cached_property
+    def digest(self) -> bytes:
+        """keccak256 of a domain tag and the canonical bytes."""
+        return keccak256(CIRCUIT_DOMAIN + self.encode())
+
+
+def _node_to_json(node: Node) -> list[Any]:
+    if isinstance(node, Query):
+        return ["query", node.column.kind.value, node.column.index, node.rotation]
+    if isinstance(node, Constant):
+        return ["constant", str(node.value)]
+    return [node.operator.value, node.left, node.right]
+
+
+# -- rules ------------------------------------------------------------------------------------------------------------
+
+
+class _Degrees:
+    """Reads a graph as polynomial degrees, blinding included. An affine node in no column has degree zero."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self._circuit = circuit
+
+    def query(self, query: Query) -> int:
+        kind, index = query.column
+        base = self._circuit.rows - 1
+        if kind is ColumnKind.WITNESS:
+            return base + self._circuit.blinding(index)
+        return base + (Circuit.HOLDING_BLINDING if kind is ColumnKind.HOLDING else 0)
+
+    def constant(self, value: int) -> int:
+        return 0
+
+    def add(self, left: int, right: int) -> int:
+        return max(left, right)
+
+    subtract = add
+
+    def multiply(self, left: int, right: int) -> int:
+        return left + right
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Degree in all columns, and in market columns alone."""
+
+    degree: int
+    market: int
+
+
+class _Shapes:
+    """Reads a graph as degrees counted in columns."""
+
+    def query(self, query: Query) -> _Shape:
+        return _Shape(1, int(query.column.kind is ColumnKind.MARKET))
+
+    def constant(self, value: int) -> _Shape:
+        return _Shape(0, 0)
+
+    def add(self, left: _Shape, right: _Shape) -> _Shape:
+        return _Shape(max(left.degree, right.degree), max(left.market, right.market))
+
+    subtract = add
+
+    def multiply(self, left: _Shape, right: _Shape) -> _Shape:
+        return _Shape(left.degree + right.degree, left.market + right.market)
+
+
+def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat list of rules
+    n = circuit.rows
+    if n < 2 or n & (n - 1) or n > 1 << TWO_ADICITY:
+        raise CircuitError(f"rows: expected a power of two from 2 to 2^{TWO_ADICITY}, got {n}")
+    if circuit.lookups and not (1 <= circuit.table_bits and 1 << circuit.table_bits <= n):
+        raise CircuitError(f"table_bits: expected 1 to {n.bit_length() - 1}, got {circuit.table_bits}")
+    if circuit.lookups and not circuit.fixed:
+        raise CircuitError("fixed: expected the range table as first column")
+    counts = {
+        ColumnKind.FIXED: len(circuit.fixed),
+        ColumnKind.MARKET: len(circuit.market),
+        ColumnKind.HOLDING: len(circuit.holdings),
+        ColumnKind.WITNESS: len(circuit.witness),
+        ColumnKind.SPARSE: len(circuit.sparse),
+    }
+    for position, node in enumerate(circuit.nodes):
+        if isinstance(node, Query):
+            kind, index = node.column
+            if not 0 <= index < counts[kind]:
+                raise CircuitError(f"nodes[{position}]: there is no {kind} column {index}")
+            if node.rotation != 0 and not (node.rotation == 1 and kind is ColumnKind.WITNESS):
+                raise CircuitError(f"nodes[{position}]: only witness columns may be rotated, by one row")
+        elif isinstance(node, Binary):
+            if not (0 <= node.left < position and 0 <= node.right < position):
+                raise CircuitError(f"nodes[{position}]: an operand must be an earlier node")
+        elif not 0 <= node.value < SCALAR_MODULUS:
+            raise CircuitError(f"nodes[{position}]: expected a canonical constant")
+    for column in circuit.sparse:
+        rows = [row for row, _ in column.entries]
+        if rows != sorted(set(rows)) or any(not 0 <= row < n for row in rows):
+            raise CircuitError(f"{column.name}: expected strictly increasing rows below {n}")
+    for scalar in circuit.scalars:
+        if not 1 <= scalar.bits < SCALAR_MODULUS.bit_length() - 1:
+            raise CircuitError(f"{scalar.name}: expected 1 to 252 bits, got {scalar.bits}")
+    references = [i.node for i in circuit.identities] + [k.node for k in circuit.lookups]
+    for total in circuit.sums:
+        references += [t.weight for t in total.terms if t.weight is not None]
+        for term in total.terms:
+            if term.public is None:
+                continue
+            kind, index = term.public
+            if kind not in (ColumnKind.MARKET, ColumnKind.FIXED, ColumnKind.SPARSE) or not 0 <= index < counts[kind]:
+                raise CircuitError(f"{total.label}: {kind} column {index} cannot be a sum's public factor")
+        if any(not 0 <= index < len(circuit.scalars) for index, _ in total.scalars):
+            raise CircuitError(f"{total.label}: there is no such public scalar")
+    if any(not 0 <= node < len(circuit.nodes) for node in references):
+        raise CircuitError("a constraint refers to a node that does not exist")
+    for kind, names in ((ColumnKind.HOLDING, circuit.holdings), (ColumnKind.WITNESS, circuit.witness)):
+        for index, name in enumerate(names):
+            if not any(q.column == Column(kind, index) for q in circuit.queries):
+                raise CircuitError(f"{name}: no constraint reads this column, so the proof would not be about it")
+
+
+def _check_degrees(circuit: Circuit) -> None:
+    shapes = evaluate(circuit.nodes, _Shapes())
+    for identity in circuit.identities:
+        shape = shapes[identity.node]
+        if shape.degree > MAX_DEGREE:
+            raise CircuitError(f"{identity.label}: degree {shape.degree}, expected at most {MAX_DEGREE}")
+        if shape.market > 1:
+            raise CircuitError(f"{identity.label}: a product of two market columns; publish the product as one column")
+    for lookup in circuit.lookups:
+        shape = shapes[lookup.node]
+        if shape.degree > 1 or shape.market:
+            raise CircuitError(f"{lookup.label}: a looked-up expression is of degree one and free of market columns")
+    for total in circuit.sums:
+        for term in total.terms:
+            shape = shapes[term.weight] if term.weight is not None else _Shape(0, 0)
+            if shape.degree + (term.public is not None) > MAX_DEGREE:
+                raise CircuitError(f"{total.label}: a term of degree over {MAX_DEGREE}")
+            if shape.market:
+                raise CircuitError(f"{total.label}: a product of two market columns; publish the product as one column")
+
+
+__all__ = [
+    "CHUNKS",
+    "FRACTIONS_PER_HELPER",
+    "MAX_DEGREE",
+    "SPARE_POWERS",
+    "Circuit",
+    "CircuitError",
+    "Claim",
+    "Identity",
+    "Lookup",
+    "Operator",
+    "PublicScalar",
+    "SparseColumn",
+    "Sum",
+    "SumTerm",
+]

@@ -1,0 +1,347 @@
+"""The verifier, top to bottom, in the order of docs/protocol.md. Pure Python; group operations through an engine.
+
+Every proof reduces to one claim e(A, [1]_2) = e(W', [x]_2), with A a linear combination of points. `verify` checks one
+claim, `verify_batch` a random combination of many.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from zkmargin.verifier.circuit import Circuit, Claim
+from zkmargin.verifier.curve import G1, G1_GENERATOR, G2_GENERATOR, INFINITY, GroupEngine, PythonEngine
+from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.expression import Column, ColumnKind, Query, evaluate
+from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, inverse, root_of_unity
+from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.lagrange import sparse_evaluations
+from zkmargin.verifier.proof import Proof, PublicInputs, decode_proof, encode_points
+from zkmargin.verifier.srs import SetupKey
+from zkmargin.verifier.transcript import Challenges, Transcript
+
+KEY_DOMAIN: Final = b"zkmargin/vk/v1"
+BATCH_DOMAIN: Final = b"zkmargin/batch/v1"
+_R = SCALAR_MODULUS
+
+
+@dataclass(frozen=True)
+class VerifyingKey:
+    """A circuit, the setup it is committed under, and the commitments to its fixed columns."""
+
+    circuit: Circuit
+    setup: SetupKey
+    fixed: tuple[G1, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.fixed) != len(self.circuit.fixed):
+            raise FormatError(f"verifying key: expected {len(self.circuit.fixed)} fixed columns, got {len(self.fixed)}")
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Names circuit and fixed columns; the transcript absorbs it beside the setup's digest."""
+        return keccak256(KEY_DOMAIN + self.circuit.digest + encode_points(self.fixed))
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """One proof of a batch: its key, what it is about, its bytes."""
+
+    key: VerifyingKey
+    public: PublicInputs
+    proof: bytes
+
+
+def verify(key: VerifyingKey, public: PublicInputs, proof: bytes, engine: GroupEngine | None = None) -> None:
+    """Return if `proof` proves `public`; raise ProofRejected if not, FormatError if anything is malformed."""
+    engine = engine or PythonEngine()
+    claim = _reduce(key, public, proof)
+    if not _holds(claim.points, [(claim.opening, 1)], key.setup, engine):
+        raise ProofRejected("pairing")
+
+
+def verify_batch(
+    items: Sequence[BatchItem], engine: GroupEngine | None = None
+) -> list[ProofRejected | FormatError | None]:
+    """One verdict an item, None meaning valid. One pairing check when all hold; else each is checked by itself.
+
+    All keys must share one setup (FormatError otherwise).
+    """
+    engine = engine or PythonEngine()
+    if len({item.key.setup for item in items}) > 1:
+        raise FormatError("batch: expected all proofs under one setup")
+    verdicts: list[ProofRejected | FormatError | None] = [None] * len(items)
+    claims: dict[int, _PairingClaim] = {}
+    for index, item in enumerate(items):
+        try:
+            claims[index] = _reduce(item.key, item.public, item.proof)
+        except (ProofRejected, FormatError) as error:
+            verdicts[index] = error
+    if not claims or _all_hold(list(claims.values()), items[0].key.setup, engine):
+        return verdicts
+    for index, claim in claims.items():
+        if not _holds(claim.points, [(claim.opening, 1)], items[index].key.setup, engine):
+            verdicts[index] = ProofRejected("pairing")
+    return verdicts
+
+
+def derive_challenges(key: VerifyingKey, public: PublicInputs, proof: Proof) -> tuple[Challenges, bytes]:
+    """The challenges of a proof, and 32 bytes that bind the whole of it (for batching)."""
+    transcript = Transcript(key.digest + key.setup.digest + public.encode())
+    transcript.absorb(proof.first_round())
+    alpha, gamma = transcript.challenge(), transcript.challenge()
+    transcript.absorb(proof.second_round())
+    y = transcript.challenge()
+    transcript.absorb(proof.third_round())
+    zeta = transcript.challenge()
+    transcript.absorb(proof.fourth_round())
+    v = transcript.challenge()
+    transcript.absorb(encode_points([proof.opening]))
+    z = transcript.challenge()
+    transcript.absorb(encode_points([proof.opening_check]))
+    return Challenges(alpha, gamma, y, zeta, v, z), transcript.digest()
+
+
+# -- from a proof to a pairing claim ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _PairingClaim:
+    """e(sum_P points[P] P, [1]_2) = e(opening, [x]_2)."""
+
+    points: dict[G1, int]
+    opening: G1
+    binding: bytes
+
+
+def _reduce(key: VerifyingKey, public: PublicInputs, data: bytes) -> _PairingClaim:
+    circuit = key.circuit
+    public.check(circuit)
+    proof = decode_proof(circuit, data)
+    at, binding = derive_challenges(key, public, proof)
+    w = root_of_unity(circuit.rows)
+    zeta_n = pow(at.zeta, circuit.rows, _R)
+    if zeta_n == 1:
+        raise ProofRejected("zeta lies in the domain")
+    if at.z in (at.zeta, w * at.zeta % _R):
+        raise ProofRejected("z is a point of evaluation")
+    vanishing = zeta_n - 1
+    values = dict(zip(circuit.claims, proof.evaluations, strict=True))
+    linear = linearise(circuit, public.scalars, at, values)
+
+    points: dict[G1, int] = defaultdict(int)
+    points[G1_GENERATOR] += linear.constant
+    for symbol, coefficient in linear.coefficients.items():
+        points[_commitment(symbol, key, public, proof)] += coefficient
+    points[proof.quotient[0]] -= vanishing
+    points[proof.quotient[1]] -= vanishing * zeta_n
+
+    # Claims at w zeta carry the factor (z - zeta) / (z - w zeta) of SHPLONK (eprint 2020/081), divided through.
+    rotated = (at.z - at.zeta) * inverse(at.z - w * at.zeta) % _R
+    weight = 1
+    for claim, value in values.items():
+        weight = weight * at.v % _R
+        scaled = weight * rotated % _R if claim.rotation else weight
+        points[G1_GENERATOR] -= scaled * value
+        column = claim.column
+        if column is None:
+            points[proof.running_sum] += scaled
+        elif column.kind is ColumnKind.HOLDING:
+            for venue in public.holdings[column.index]:
+                points[venue] += scaled
+            points[proof.masks[column.index]] += scaled * vanishing
+        elif column.kind is ColumnKind.WITNESS:
+            points[proof.witness[column.index]] += scaled
+        else:
+            points[key.fixed[column.index]] += scaled
+    points[proof.opening] -= at.z - at.zeta
+    points[proof.opening_check] += at.z
+    return _PairingClaim(dict(points), proof.opening_check, binding)
+
+
+# -- the linearised constraint polynomial -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A committed polynomial that enters the constraints linearly and is not evaluated: 'helper', 'multiplicities',
+    'running_sum' of the proof, or a market or fixed column."""
+
+    name: str
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Affine:
+    """constant + sum of coefficient * symbol over Fr."""
+
+    constant: int
+    coefficients: dict[Symbol, int]
+
+    def scaled(self, factor: int) -> Affine:
+        """factor * self."""
+        return Affine(self.constant * factor % _R, {s: c * factor % _R for s, c in self.coefficients.items()})
+
+    def plus(self, other: Affine) -> Affine:
+        """self + other."""
+        if not other.coefficients:
+            return Affine((self.constant + other.constant) % _R, self.coefficients)
+        merged = dict(self.coefficients)
+        for symbol, coefficient in other.coefficients.items():
+            merged[symbol] = (merged.get(symbol, 0) + coefficient) % _R
+        return Affine((self.constant + other.constant) % _R, merged)
+
+
+class _AtZeta:
+    """Reads a graph at zeta: claimed evaluations are numbers, market columns stay symbols."""
+
+    def __init__(self, values: dict[Claim, int], sparse: Sequence[int]) -> None:
+        self._values = values
+        self._sparse = sparse
+
+    def query(self, query: Query) -> Affine:
+        if query.column.kind is ColumnKind.SPARSE:
+            return Affine(self._sparse[query.column.index], {})
+        if query.column.kind is ColumnKind.MARKET:
+            return Affine(0, {_symbol(query.column): 1})
+        return Affine(self._values[Claim(query.column, query.rotation)], {})
+
+    def constant(self, value: int) -> Affine:
+        return Affine(value, {})
+
+    def add(self, left: Affine, right: Affine) -> Affine:
+        return left.plus(right)
+
+    def subtract(self, left: Affine, right: Affine) -> Affine:
+        return left.plus(right.scaled(-1))
+
+    def multiply(self, left: Affine, right: Affine) -> Affine:
+        # The circuit's rules allow at most one symbolic factor.
+        return right.scaled(left.constant) if not left.coefficients else left.scaled(right.constant)
+
+
+def linearise(circuit: Circuit, scalars: Sequence[int], at: Challenges, values: dict[Claim, int]) -> Affine:
+    """sum_i y^i identity_i at zeta, affine in the polynomials that are not evaluated.
+
+    Order of the identities: the circuit's own, one a LogUp helper, the running sum's.
+    """
+    sparse = sparse_evaluations(circuit, at.zeta)
+    nodes = evaluate(circuit.nodes, _AtZeta(values, sparse))
+    terms = [nodes[identity.node] for identity in circuit.identities]
+    terms += _helper_identities(circuit, at.alpha, values, nodes)
+    terms.append(_running_sum_identity(circuit, scalars, at.gamma, values, nodes, sparse))
+    constant, coefficients, weight = 0, defaultdict[Symbol, int](int), 1
+    for term in terms:
+        constant += weight * term.constant
+        for symbol, coefficient in term.coefficients.items():
+            coefficients[symbol] += weight * coefficient
+        weight = weight * at.y % _R
+    return Affine(constant % _R, {s: c % _R for s, c in coefficients.items()})
+
+
+def _helper_identities(
+    circuit: Circuit, alpha: int, values: dict[Claim, int], nodes: Sequence[Affine]
+) -> list[Affine]:
+    """h prod_i d_i - sum_i numerator_i prod_{j != i} d_j, with d = alpha + looked-up value; the table's numerator is -m."""
+    identities = []
+    for index, (group, with_table) in enumerate(circuit.helper_groups()):
+        denominators = [alpha + nodes[lookup.node].constant for lookup in group]
+        if with_table:
+            denominators.append(alpha + values[Claim(circuit.table, 0)])
+        product = 1
+        for denominator in denominators:
+            product = product * denominator % _R
+        constant, coefficients = 0, {Symbol("helper", index): product}
+        for position in range(len(denominators)):
+            others = 1
+            for other, denominator in enumerate(denominators):
+                others = others * denominator % _R if other != position else others
+            if with_table and position == len(denominators) - 1:
+                coefficients[Symbol("multiplicities")] = others
+            else:
+                constant -= others
+        identities.append(Affine(constant % _R, coefficients))
+    return identities
+
+
+def _running_sum_identity(
+    circuit: Circuit,
+    scalars: Sequence[int],
+    gamma: int,
+    values: dict[Claim, int],
+    nodes: Sequence[Affine],
+    sparse: Sequence[int],
+) -> Affine:
+    """phi(w X) - phi(X) - sum of helpers - sum_j gamma^(j+1) (terms of sum j - its right side / n)."""
+    constant = values[Claim(None, 1)]
+    coefficients: dict[Symbol, int] = defaultdict(int)
+    coefficients[Symbol("running_sum")] = -1
+    for index in range(circuit.helpers):
+        coefficients[Symbol("helper", index)] -= 1
+    per_row = inverse(circuit.rows)
+    weight = 1
+    for total in circuit.sums:
+        weight = weight * gamma % _R
+        right = total.constant + sum(coefficient * scalars[index] for index, coefficient in total.scalars)
+        constant += weight * right % _R * per_row
+        for term in total.terms:
+            factor = term.coefficient * weight % _R
+            if term.weight is not None:
+                factor = factor * nodes[term.weight].constant % _R
+            if term.public is None:
+                constant -= factor
+            elif term.public.kind is ColumnKind.SPARSE:
+                constant -= factor * sparse[term.public.index]
+            else:
+                coefficients[_symbol(term.public)] -= factor
+    return Affine(constant % _R, {symbol: coefficient % _R for symbol, coefficient in coefficients.items()})
+
+
+def _symbol(column: Column) -> Symbol:
+    return Symbol(column.kind.value, column.index)
+
+
+def _commitment(symbol: Symbol, key: VerifyingKey, public: PublicInputs, proof: Proof) -> G1:
+    points = {
+        "helper": proof.helpers,
+        "multiplicities": proof.multiplicities,
+        "running_sum": (proof.running_sum,),
+        ColumnKind.MARKET.value: public.market,
+        ColumnKind.FIXED.value: key.fixed,
+    }
+    return points[symbol.name][symbol.index]
+
+
+# -- pairing claims ---------------------------------------------------------------------------------------------------
+
+
+def _holds(points: dict[G1, int], openings: Sequence[tuple[G1, int]], setup: SetupKey, engine: GroupEngine) -> bool:
+    terms = [(point, scalar % _R) for point, scalar in points.items() if point != INFINITY and scalar % _R]
+    left = engine.combine([point for point, _ in terms], [scalar for _, scalar in terms])
+    if len(openings) == 1 and openings[0][1] == 1:
+        right = openings[0][0]
+    else:
+        right = engine.combine([point for point, _ in openings], [scalar for _, scalar in openings])
+    return engine.pairing_product_is_one([(left, G2_GENERATOR), (_negated(right), setup.g2_x)])
+
+
+def _all_hold(claims: Sequence[_PairingClaim], setup: SetupKey, engine: GroupEngine) -> bool:
+    """One check of sum_i beta^i claim_i, beta drawn after every byte of every proof and statement is fixed."""
+    digest = keccak256(BATCH_DOMAIN + b"".join(claim.binding for claim in claims))
+    beta = int.from_bytes(digest, "big") % _R
+    points: dict[G1, int] = defaultdict(int)
+    openings = []
+    weight = 1
+    for claim in claims:
+        for point, scalar in claim.points.items():
+            points[point] = (points[point] + weight * scalar) % _R
+        openings.append((claim.opening, weight))
+        weight = weight * beta % _R
+    return _holds(points, openings, setup, engine)
+
+
+def _negated(point: G1) -> G1:
+    return point if point == INFINITY else G1(point.x, BASE_MODULUS - point.y)
