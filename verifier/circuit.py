@@ -96,7 +96,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Circuit:
-    """A compiled program. Construction checks every rule and raises CircuitError; an existing circuit is well formed."""
+    """A compiled program. Construction checks every rule or raises CircuitError: what exists is well formed."""
 
     name: str
     rows: int
@@ -122,7 +122,7 @@ class Circuit:
 
     @property
     def table(self) -> Column | None:
-        """The range table 0, 1, ..., 2^table_bits - 1, 0, ..., 0: the first fixed column, when anything is looked up."""
+        """The range table 0, 1, ..., 2^table_bits - 1, 0, ..., 0: the first fixed column, if anything is looked up."""
         return Column(ColumnKind.FIXED, 0) if self.lookups else None
 
     @cached_property
@@ -194,10 +194,14 @@ class Circuit:
         return max(0, self.quotient_degree + 1 - CHUNKS * self.rows)
 
     @property
+    def most_blinding(self) -> int:
+        """Blinding scalars of the column that has most."""
+        return max([self.RUNNING_SUM_BLINDING, *(self.blinding(i) for i in range(len(self.witness)))])
+
+    @property
     def powers_needed(self) -> int:
         """Powers of tau that a proof commits with."""
-        longest = max([self.RUNNING_SUM_BLINDING, *(self.blinding(i) for i in range(len(self.witness)))])
-        return self.rows + max(longest, self.quotient_excess, 1)
+        return self.rows + max(self.most_blinding, self.quotient_excess)
 
     @property
     def proof_points(self) -> int:
@@ -225,7 +229,11 @@ class Circuit:
                 [
                     s.label,
                     [
-                        [str(t.coefficient), None if t.public is None else [*t.public], t.weight]
+                        [
+                            str(t.coefficient),
+                            None if t.public is None else [t.public.kind.value, t.public.index],
+                            t.weight,
+                        ]
                         for t in s.terms
                     ],
                     [[index, str(coefficient)] for index, coefficient in s.scalars],
@@ -263,7 +271,7 @@ class _Degrees:
         self._circuit = circuit
 
     def query(self, query: Query) -> int:
-        kind, index = query.column
+        kind, index = query.column.kind, query.column.index
         base = self._circuit.rows - 1
         if kind is ColumnKind.WITNESS:
             return base + self._circuit.blinding(index)
@@ -311,7 +319,7 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
     n = circuit.rows
     if n < 2 or n & (n - 1) or n > 1 << TWO_ADICITY:
         raise CircuitError(f"rows: expected a power of two from 2 to 2^{TWO_ADICITY}, got {n}")
-    if circuit.lookups and not (1 <= circuit.table_bits and 1 << circuit.table_bits <= n):
+    if circuit.lookups and not (circuit.table_bits >= 1 and 1 << circuit.table_bits <= n):
         raise CircuitError(f"table_bits: expected 1 to {n.bit_length() - 1}, got {circuit.table_bits}")
     if circuit.lookups and not circuit.fixed:
         raise CircuitError("fixed: expected the range table as first column")
@@ -324,7 +332,7 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
     }
     for position, node in enumerate(circuit.nodes):
         if isinstance(node, Query):
-            kind, index = node.column
+            kind, index = node.column.kind, node.column.index
             if not 0 <= index < counts[kind]:
                 raise CircuitError(f"nodes[{position}]: there is no {kind} column {index}")
             if node.rotation != 0 and not (node.rotation == 1 and kind is ColumnKind.WITNESS):
@@ -347,7 +355,7 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
         for term in total.terms:
             if term.public is None:
                 continue
-            kind, index = term.public
+            kind, index = term.public.kind, term.public.index
             if kind not in (ColumnKind.MARKET, ColumnKind.FIXED, ColumnKind.SPARSE) or not 0 <= index < counts[kind]:
                 raise CircuitError(f"{total.label}: {kind} column {index} cannot be a sum's public factor")
         if any(not 0 <= index < len(circuit.scalars) for index, _ in total.scalars):

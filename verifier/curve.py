@@ -91,7 +91,7 @@ def encode_g1(point: G1) -> bytes:
 
 
 def decode_g2(data: bytes, where: str) -> G2:
-    """Decode 128 big-endian bytes, imaginary part first (EIP-197), and check curve and subgroup. Infinity is refused."""
+    """Decode 128 big-endian bytes, imaginary part first (EIP-197), and check curve and subgroup, infinity refused."""
     if len(data) != G2_BYTES:
         raise FormatError(f"{where}: expected {G2_BYTES} bytes, got {len(data)}")
     x_im, x_re, y_im, y_re = (int.from_bytes(data[i : i + 32], "big") for i in range(0, G2_BYTES, 32))
@@ -113,7 +113,7 @@ def encode_g2(point: G2) -> bytes:
     return b"".join(part.to_bytes(32, "big") for part in (point.x[1], point.x[0], point.y[1], point.y[0]))
 
 
-# -- group operations in pure Python ------------------------------------------------------------------------------------
+# -- group operations in pure Python ----------------------------------------------------------------------------------
 
 
 def _to_py_ecc(point: G1) -> tuple[bn.FQ, bn.FQ, bn.FQ]:

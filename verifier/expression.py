@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 __all__ = ["Algebra", "Binary", "Column", "ColumnKind", "Constant", "Node", "Operator", "Query", "evaluate"]
 
@@ -30,14 +30,16 @@ class ColumnKind(StrEnum):
     """Public and non-zero in few rows; the verifier evaluates it by itself."""
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True, order=True, slots=True)
+class Column:
     """The `index`-th column of a kind."""
 
     kind: ColumnKind
     index: int
 
 
-class Query(NamedTuple):
+@dataclass(frozen=True, order=True, slots=True)
+class Query:
     """A column read at row i + rotation (cyclically): the polynomial f(w^rotation X). Rotation is 0 or 1."""
 
     column: Column

@@ -92,8 +92,7 @@ def decode_proof(circuit: Circuit, data: bytes) -> Proof:
         nonlocal offset
         start, offset = offset, offset + count * SCALAR_BYTES
         values = tuple(
-            int.from_bytes(data[start + i * SCALAR_BYTES : start + (i + 1) * SCALAR_BYTES], "big")
-            for i in range(count)
+            int.from_bytes(data[start + i * SCALAR_BYTES : start + (i + 1) * SCALAR_BYTES], "big") for i in range(count)
         )
         for i, value in enumerate(values):
             if value >= SCALAR_MODULUS:

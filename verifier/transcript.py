@@ -17,7 +17,7 @@ PROOF_DOMAIN: Final = b"zkmargin/proof/v1"
 
 
 class Transcript:
-    """A running Keccak-256 state. A challenge is the state modulo r: no value is more than 6/5 times as likely as 1/r."""
+    """A running Keccak-256 state. A challenge is the state modulo r: no value is likelier than 6 / 2^256 < 1.2 / r."""
 
     def __init__(self, preamble: bytes) -> None:
         self._state = keccak256(PROOF_DOMAIN + preamble)

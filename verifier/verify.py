@@ -74,7 +74,7 @@ def verify_batch(
     if len({item.key.setup for item in items}) > 1:
         raise FormatError("batch: expected all proofs under one setup")
     verdicts: list[ProofRejected | FormatError | None] = [None] * len(items)
-    claims: dict[int, _PairingClaim] = {}
+    claims: dict[int, PairingClaim] = {}
     for index, item in enumerate(items):
         try:
             claims[index] = _reduce(item.key, item.public, item.proof)
@@ -88,9 +88,14 @@ def verify_batch(
     return verdicts
 
 
+def start_transcript(key: VerifyingKey, public: PublicInputs) -> Transcript:
+    """The transcript before the first round: key, setup, and every public input."""
+    return Transcript(key.digest + key.setup.digest + public.encode())
+
+
 def derive_challenges(key: VerifyingKey, public: PublicInputs, proof: Proof) -> tuple[Challenges, bytes]:
     """The challenges of a proof, and 32 bytes that bind the whole of it (for batching)."""
-    transcript = Transcript(key.digest + key.setup.digest + public.encode())
+    transcript = start_transcript(key, public)
     transcript.absorb(proof.first_round())
     alpha, gamma = transcript.challenge(), transcript.challenge()
     transcript.absorb(proof.second_round())
@@ -109,7 +114,7 @@ def derive_challenges(key: VerifyingKey, public: PublicInputs, proof: Proof) -> 
 
 
 @dataclass(frozen=True)
-class _PairingClaim:
+class PairingClaim:
     """e(sum_P points[P] P, [1]_2) = e(opening, [x]_2)."""
 
     points: dict[G1, int]
@@ -117,11 +122,18 @@ class _PairingClaim:
     binding: bytes
 
 
-def _reduce(key: VerifyingKey, public: PublicInputs, data: bytes) -> _PairingClaim:
-    circuit = key.circuit
-    public.check(circuit)
-    proof = decode_proof(circuit, data)
+def _reduce(key: VerifyingKey, public: PublicInputs, data: bytes) -> PairingClaim:
+    public.check(key.circuit)
+    proof = decode_proof(key.circuit, data)
     at, binding = derive_challenges(key, public, proof)
+    return pairing_claim(key, public, proof, at, binding)
+
+
+def pairing_claim(
+    key: VerifyingKey, public: PublicInputs, proof: Proof, at: Challenges, binding: bytes
+) -> PairingClaim:
+    """What remains to be checked once the challenges are known. Raises ProofRejected for a degenerate challenge."""
+    circuit = key.circuit
     w = root_of_unity(circuit.rows)
     zeta_n = pow(at.zeta, circuit.rows, _R)
     if zeta_n == 1:
@@ -130,7 +142,7 @@ def _reduce(key: VerifyingKey, public: PublicInputs, data: bytes) -> _PairingCla
         raise ProofRejected("z is a point of evaluation")
     vanishing = zeta_n - 1
     values = dict(zip(circuit.claims, proof.evaluations, strict=True))
-    linear = linearise(circuit, public.scalars, at, values)
+    linear = linearise(circuit, public.scalars, alpha=at.alpha, gamma=at.gamma, y=at.y, zeta=at.zeta, values=values)
 
     points: dict[G1, int] = defaultdict(int)
     points[G1_GENERATOR] += linear.constant
@@ -159,7 +171,7 @@ def _reduce(key: VerifyingKey, public: PublicInputs, data: bytes) -> _PairingCla
             points[key.fixed[column.index]] += scaled
     points[proof.opening] -= at.z - at.zeta
     points[proof.opening_check] += at.z
-    return _PairingClaim(dict(points), proof.opening_check, binding)
+    return PairingClaim(dict(points), proof.opening_check, binding)
 
 
 # -- the linearised constraint polynomial -----------------------------------------------------------------------------
@@ -223,29 +235,36 @@ class _AtZeta:
         return right.scaled(left.constant) if not left.coefficients else left.scaled(right.constant)
 
 
-def linearise(circuit: Circuit, scalars: Sequence[int], at: Challenges, values: dict[Claim, int]) -> Affine:
+def linearise(
+    circuit: Circuit,
+    scalars: Sequence[int],
+    *,
+    alpha: int,
+    gamma: int,
+    y: int,
+    zeta: int,
+    values: dict[Claim, int],
+) -> Affine:
     """sum_i y^i identity_i at zeta, affine in the polynomials that are not evaluated.
 
     Order of the identities: the circuit's own, one a LogUp helper, the running sum's.
     """
-    sparse = sparse_evaluations(circuit, at.zeta)
+    sparse = sparse_evaluations(circuit, zeta)
     nodes = evaluate(circuit.nodes, _AtZeta(values, sparse))
     terms = [nodes[identity.node] for identity in circuit.identities]
-    terms += _helper_identities(circuit, at.alpha, values, nodes)
-    terms.append(_running_sum_identity(circuit, scalars, at.gamma, values, nodes, sparse))
+    terms += _helper_identities(circuit, alpha, values, nodes)
+    terms.append(_running_sum_identity(circuit, scalars, gamma, values, nodes, sparse))
     constant, coefficients, weight = 0, defaultdict[Symbol, int](int), 1
     for term in terms:
         constant += weight * term.constant
         for symbol, coefficient in term.coefficients.items():
             coefficients[symbol] += weight * coefficient
-        weight = weight * at.y % _R
+        weight = weight * y % _R
     return Affine(constant % _R, {s: c % _R for s, c in coefficients.items()})
 
 
-def _helper_identities(
-    circuit: Circuit, alpha: int, values: dict[Claim, int], nodes: Sequence[Affine]
-) -> list[Affine]:
-    """h prod_i d_i - sum_i numerator_i prod_{j != i} d_j, with d = alpha + looked-up value; the table's numerator is -m."""
+def _helper_identities(circuit: Circuit, alpha: int, values: dict[Claim, int], nodes: Sequence[Affine]) -> list[Affine]:
+    """h prod_i d_i - sum_i numerator_i prod_{j != i} d_j, d = alpha + looked-up value; the table's numerator is -m."""
     identities = []
     for index, (group, with_table) in enumerate(circuit.helper_groups()):
         denominators = [alpha + nodes[lookup.node].constant for lookup in group]
@@ -328,7 +347,7 @@ def _holds(points: dict[G1, int], openings: Sequence[tuple[G1, int]], setup: Set
     return engine.pairing_product_is_one([(left, G2_GENERATOR), (_negated(right), setup.g2_x)])
 
 
-def _all_hold(claims: Sequence[_PairingClaim], setup: SetupKey, engine: GroupEngine) -> bool:
+def _all_hold(claims: Sequence[PairingClaim], setup: SetupKey, engine: GroupEngine) -> bool:
     """One check of sum_i beta^i claim_i, beta drawn after every byte of every proof and statement is fixed."""
     digest = keccak256(BATCH_DOMAIN + b"".join(claim.binding for claim in claims))
     beta = int.from_bytes(digest, "big") % _R

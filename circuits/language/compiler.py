@@ -1,0 +1,188 @@
+"""From a recording to a circuit. Deterministic: same program, same bytes, same verifying key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from zkmargin.circuits.language.bounds import check_no_wrap, node_bounds, sum_bounds
+from zkmargin.circuits.language.errors import CompileError
+from zkmargin.circuits.language.graph import Graph
+from zkmargin.circuits.language.lowering import SumLowering
+from zkmargin.circuits.language.program import MAX_SPARSE_ROWS, Program, RangedColumns, Recording
+from zkmargin.circuits.language.traced import Vector
+from zkmargin.prover.tape import NamedTape, TapeBuilder
+from zkmargin.verifier.circuit import Circuit, Identity, Lookup, SparseColumn, Sum, SumTerm
+from zkmargin.verifier.expression import Binary, Column, ColumnKind, Node, evaluate
+from zkmargin.verifier.field import SCALAR_MODULUS
+
+RANGE_TABLE = "range table"
+
+
+@dataclass(frozen=True)
+class CompiledProgram:
+    """A circuit, the values of its fixed columns, and how to compute a witness.
+
+    scalar_rows: for each private scalar the rows that hold it, least significant first.
+    bank: the ranged columns in whose last rows the scalars live; None when there are no scalars.
+    active_rows: rows that may hold an instrument.
+    """
+
+    circuit: Circuit
+    fixed_values: tuple[Sequence[int], ...]
+    recording: Recording
+    graph: Graph
+    scalar_rows: tuple[range, ...]
+    bank: RangedColumns | None
+    active_rows: int
+    row_bits: int
+    _tapes: dict[int, NamedTape] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def market_bounds(self) -> dict[str, tuple[int, int]]:
+        """For each market column the least and greatest value that its publisher promises."""
+        return dict(self.recording.market)
+
+    def tape(self, node: int) -> NamedTape:
+        """The tape that computes a traced vector, compiled once."""
+        if node not in self._tapes:
+            builder = TapeBuilder()
+            needed = self.graph.reachable([node])
+            renumbered = {old: new for new, old in enumerate(needed)}
+            nodes = [_renumber(self.graph.nodes[old], renumbered) for old in needed]
+            self._tapes[node] = builder.build(evaluate(nodes, builder)[-1])
+        return self._tapes[node]
+
+
+def compile_program(
+    define: Callable[[Program], object],
+    *,
+    name: str,
+    rows: int,
+    digit_bits: int | None = None,
+    row_bits: int = 60,
+    active_rows: int | None = None,
+) -> CompiledProgram:
+    """Run `define` on a recorder and compile what it said.
+
+    Raises TraceError where the program does with a traced value what only a number can do, CompileError naming the
+    label that breaks a rule, CircuitError for a degree that the argument cannot carry.
+    """
+    program = Program(name, rows, digit_bits=digit_bits, row_bits=row_bits, active_rows=active_rows)
+    define(program)
+    recording = program.recording
+    bank = _bank(program)
+    needed = [-(-scalar.bits // row_bits) for scalar in recording.private]
+    first = rows - sum(needed)
+    scalar_rows = []
+    for count in needed:
+        scalar_rows.append(range(first, first + count))
+        first += count
+    limit = rows - sum(needed)
+    active = limit if active_rows is None else active_rows
+    if not 0 < active <= limit:
+        raise CompileError(name, f"active_rows: expected 1 to {limit} beside {sum(needed)} scalar rows, got {active}")
+
+    _constrain_active(program, active)
+    table = [*range(1 << program.digit_bits), *[0] * (rows - (1 << program.digit_bits))]
+    fixed = [(RANGE_TABLE, table), *recording.fixed]
+    recording.bounds[Column(ColumnKind.FIXED, 0)] = (0, max(table))
+    scalar_columns = [
+        program.sparse_index({row: 1 << (position * row_bits) for position, row in enumerate(held)})
+        for held in scalar_rows
+    ]
+    sparse = tuple(SparseColumn(f"sparse[{i}]", entries) for entries, i in recording.sparse.items())
+    lowering = SumLowering(program.graph)
+    lowered = [lowering.lower(constraint.vector) for constraint in recording.sums]
+    bounds = node_bounds(program.graph.nodes, recording.bounds)
+    sums = []
+    for constraint, terms in zip(recording.sums, lowered, strict=True):
+        left = sum_bounds(constraint.label, terms, rows, bounds, recording.bounds, sparse)
+        check_no_wrap(constraint.label, left, program.scalar_bounds(constraint.right))
+        private = tuple(
+            SumTerm(-c % SCALAR_MODULUS, Column(ColumnKind.SPARSE, scalar_columns[i]), bank.node if bank else None)
+            for i, c in constraint.right.private.items()
+            if c
+        )
+        public = tuple((i, c % SCALAR_MODULUS) for i, c in constraint.right.public.items() if c)
+        sums.append(Sum(constraint.label, terms + private, public, constraint.right.constant % SCALAR_MODULUS))
+    for identity in recording.identities:
+        bound = bounds[identity.node]
+        if bound is not None:
+            check_no_wrap(identity.label, bound, (0, 0))
+
+    circuit = _circuit(program, [label for label, _ in fixed], sparse, tuple(sums))
+    return CompiledProgram(
+        circuit=circuit,
+        fixed_values=tuple(values for _, values in fixed),
+        recording=recording,
+        graph=program.graph,
+        scalar_rows=tuple(scalar_rows),
+        bank=bank,
+        active_rows=active,
+        row_bits=row_bits,
+    )
+
+
+def _bank(program: Program) -> RangedColumns | None:
+    """The columns that hold private scalars: those of the first holding wide enough, else columns of their own."""
+    if not program.recording.private:
+        return None
+    for step in program.recording.steps:
+        if isinstance(step, RangedColumns) and step.signed_holding is not None and step.bits >= program.row_bits:
+            return step
+    program.ranged("scalars", program.row_bits, lambda context: context.backend.constant(0, program.rows))
+    step = program.recording.steps[-1]
+    return step if isinstance(step, RangedColumns) else None
+
+
+def _constrain_active(program: Program, active: int) -> None:
+    """Write q = S (1 - 2 s) a for every split holding, S being one on the first `active` rows and zero beyond."""
+    if not program.recording.active_identities:
+        return
+    inactive = range(active, program.rows)
+    mask: Vector | None = None
+    if inactive and len(inactive) <= MAX_SPARSE_ROWS:
+        mask = 1 - program.sparse(dict.fromkeys(inactive, 1))
+    elif inactive:
+        mask = program.fixed("active rows", [1] * active + [0] * len(inactive))
+    for label, holding, signed in program.recording.active_identities:
+        selected = signed if mask is None else program.graph.multiply(mask.node, signed)
+        program.recording.identities.append(Identity(label, program.graph.subtract(holding, selected)))
+
+
+def _circuit(program: Program, fixed: list[str], sparse: tuple[SparseColumn, ...], sums: tuple[Sum, ...]) -> Circuit:
+    """Keep the nodes that constraints read, renumbered."""
+    recording = program.recording
+    roots = [i.node for i in recording.identities] + [k.node for k in recording.lookups]
+    roots += [t.weight for s in sums for t in s.terms if t.weight is not None]
+    needed = program.graph.reachable(roots)
+    new = {old: position for position, old in enumerate(needed)}
+    return Circuit(
+        name=program.name,
+        rows=program.rows,
+        table_bits=program.digit_bits,
+        fixed=tuple(fixed),
+        market=tuple(label for label, _ in recording.market),
+        holdings=tuple(recording.holdings),
+        witness=tuple(recording.witness),
+        scalars=tuple(recording.public),
+        sparse=sparse,
+        nodes=tuple(_renumber(program.graph.nodes[old], new) for old in needed),
+        identities=tuple(Identity(i.label, new[i.node]) for i in recording.identities),
+        lookups=tuple(Lookup(k.label, new[k.node]) for k in recording.lookups),
+        sums=tuple(
+            Sum(
+                s.label,
+                tuple(SumTerm(t.coefficient, t.public, None if t.weight is None else new[t.weight]) for t in s.terms),
+                s.scalars,
+                s.constant,
+            )
+            for s in sums
+        ),
+    )
+
+
+def _renumber(node: Node, new: dict[int, int]) -> Node:
+    return Binary(node.operator, new[node.left], new[node.right]) if isinstance(node, Binary) else node

@@ -1,0 +1,379 @@
+"""Recording a program: columns, scalars, and the three primitives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from zkmargin.circuits.language.errors import CompileError, TraceError
+from zkmargin.circuits.language.graph import Graph
+from zkmargin.circuits.language.traced import Scalar, Vector
+from zkmargin.verifier.circuit import Identity, Lookup, PublicScalar
+from zkmargin.verifier.expression import Column, ColumnKind, Query
+
+if TYPE_CHECKING:
+    from zkmargin.circuits.language.witness import WitnessContext
+
+MAX_SCALAR_ROWS: Final = 4
+"""Limb rows of a private scalar: with rows of 60 bits, 240 bits. A 255-bit slack once proved an insolvent account."""
+MAX_SPARSE_ROWS: Final = 96
+"""Up to here the verifier computes a row mask by itself; beyond, it is a fixed column with a commitment."""
+DEFAULT_ROW_BITS: Final = 60
+
+VectorHint = Callable[["WitnessContext[Any, Any]"], Any]
+"""Computes a column's values (a back end's vector) from columns recorded before it."""
+ScalarHint = Callable[["WitnessContext[Any, Any]"], int]
+Interval = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class RangedColumns:
+    """A private vector in [0, 2^bits), held as digit columns; `node` recomposes it."""
+
+    label: str
+    bits: int
+    digits: tuple[int, ...]
+    node: int
+    hint: VectorHint
+    signed_holding: int | None
+
+
+@dataclass(frozen=True)
+class FreeColumn:
+    """A private vector given by a hint; `bound` is what a constraint proves about it, as an interval or a node."""
+
+    label: str
+    index: int
+    hint: VectorHint
+
+
+@dataclass(frozen=True)
+class PrivateScalar:
+    """A private scalar in [0, 2^bits), held in digit rows at the end of the domain."""
+
+    label: str
+    bits: int
+    hint: ScalarHint
+
+
+@dataclass(frozen=True)
+class SumConstraint:
+    """sum over rows of `vector` = `right`."""
+
+    label: str
+    vector: int
+    right: Scalar
+
+
+Step = RangedColumns | FreeColumn | PrivateScalar
+
+
+@dataclass
+class Recording:
+    """What a program has said so far; the compiler reads it."""
+
+    fixed: list[tuple[str, Sequence[int]]] = field(default_factory=list)
+    market: list[tuple[str, Interval]] = field(default_factory=list)
+    holdings: list[str] = field(default_factory=list)
+    witness: list[str] = field(default_factory=list)
+    bounds: dict[Column, Interval | int] = field(default_factory=dict)
+    """What is proven of a column: an interval, or the node it equals."""
+    sparse: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
+    public: list[PublicScalar] = field(default_factory=list)
+    private: list[PrivateScalar] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
+    active_identities: list[tuple[str, int, int]] = field(default_factory=list)
+    """(label, left, right): left = active * right, the mask being known only once all scalars are."""
+    lookups: list[Lookup] = field(default_factory=list)
+    sums: list[SumConstraint] = field(default_factory=list)
+    booleans: set[int] = field(default_factory=set)
+    labels: set[str] = field(default_factory=set)
+
+
+class Program:
+    """A program under construction. Methods record; nothing is computed.
+
+    rows: n, a power of two. digit_bits: width of the range table, 2^digit_bits <= n. row_bits: width of one row of a
+    private scalar. active_rows: how many first rows may hold an instrument; by default all that no scalar needs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rows: int,
+        *,
+        digit_bits: int | None = None,
+        row_bits: int = DEFAULT_ROW_BITS,
+        active_rows: int | None = None,
+    ) -> None:
+        if rows < 1 << 5 or rows & (rows - 1):
+            raise CompileError(name, f"rows: expected a power of two from 2^5, got {rows}")
+        most = rows.bit_length() - 1
+        self.name = name
+        self.rows = rows
+        self.row_bits = row_bits
+        self.active_rows = active_rows
+        self.digit_bits = digit_bits if digit_bits is not None else default_digit_bits(rows, row_bits)
+        if not 1 <= self.digit_bits <= most:
+            raise CompileError(name, f"digit_bits: expected 1 to {most}, got {self.digit_bits}")
+        self.graph = Graph()
+        self.recording = Recording()
+
+    # -- columns and scalars ------------------------------------------------------------------------------------------
+
+    def fixed(self, label: str, values: Sequence[int]) -> Vector:
+        """A column that is part of the program. Shape: (rows,). Cost: one evaluation, one point in the key."""
+        self._name(label)
+        if len(values) != self.rows:
+            raise CompileError(label, f"expected {self.rows} values, got {len(values)}")
+        self.recording.fixed.append((label, values))
+        column = Column(ColumnKind.FIXED, len(self.recording.fixed))
+        self.recording.bounds[column] = (min(values), max(values))
+        return self._read(column)
+
+    def market(self, label: str, bits: int, *, signed: bool = False) -> Vector:
+        """A public column of one epoch, |value| < 2^bits (value >= 0 unless signed). Cost: one public point.
+
+        The bound is the publisher's promise: whoever builds the epoch checks it, and so does whoever verifies it.
+        """
+        self._name(label)
+        top = (1 << bits) - 1
+        bound = (-top if signed else 0, top)
+        column = Column(ColumnKind.MARKET, len(self.recording.market))
+        self.recording.market.append((label, bound))
+        self.recording.bounds[column] = bound
+        return self._read(column)
+
+    def holding(self, label: str) -> Vector:
+        """The netted holding of an account: the column that its venues' commitments add up to.
+
+        Unbounded until `sign_split`.
+        """
+        self._name(label)
+        self.recording.holdings.append(label)
+        return self._read(Column(ColumnKind.HOLDING, len(self.recording.holdings) - 1))
+
+    def unit(self, row: int) -> Vector:
+        """The public vector that is 1 at `row` and 0 elsewhere. Cost: no commitment, one inverse for the verifier."""
+        return self.sparse({row: 1})
+
+    def sparse(self, entries: dict[int, int]) -> Vector:
+        """The public vector with these entries and 0 elsewhere."""
+        return self._read(Column(ColumnKind.SPARSE, self.sparse_index(entries)))
+
+    def sparse_index(self, entries: dict[int, int]) -> int:
+        """The index of a sparse column; equal ones are shared."""
+        if not entries or any(not 0 <= row < self.rows for row in entries):
+            raise CompileError("sparse", f"expected rows in [0, {self.rows})")
+        key = tuple(sorted(entries.items()))
+        index = self.recording.sparse.setdefault(key, len(self.recording.sparse))
+        values = [0, *entries.values()]
+        self.recording.bounds[Column(ColumnKind.SPARSE, index)] = (min(values), max(values))
+        return index
+
+    def witness(self, label: str, hint: VectorHint | Vector) -> Vector:
+        """A free private column. Constraints must tie it down; it has no bound until one does."""
+        self._name(label)
+        column = self._witness_column(label)
+        self.recording.steps.append(FreeColumn(label, column.index, self._hint(hint)))
+        return self._read(column)
+
+    def boolean(self, label: str, hint: VectorHint | Vector) -> Vector:
+        """A private column of zeros and ones. Cost: one column, one identity of degree 2."""
+        flag = self.witness(label, hint)
+        self._mark_boolean(flag, label)
+        return flag
+
+    def ranged(self, label: str, bits: int, hint: VectorHint | Vector) -> Vector:
+        """A private vector in [0, 2^bits) on every row, held as ceil(bits / digit_bits) looked-up columns."""
+        self._name(label)
+        return self._ranged(label, bits, self._hint(hint), signed_holding=None)
+
+    def public_scalar(self, label: str, bits: int) -> Scalar:
+        """A public input in [0, 2^bits), checked by the verifier."""
+        self._name(label)
+        self.recording.public.append(PublicScalar(label, bits))
+        return Scalar({len(self.recording.public) - 1: 1}, {}, 0)
+
+    def private_scalar(self, label: str, bits: int, hint: ScalarHint) -> Scalar:
+        """A private scalar in [0, 2^bits), bits rounded up to whole rows of `row_bits`, at most four."""
+        self._name(label)
+        rows = -(-bits // self.row_bits)
+        if not 1 <= rows <= MAX_SCALAR_ROWS:
+            most = MAX_SCALAR_ROWS * self.row_bits
+            raise CompileError(label, f"expected 1 to {most} bits in at most {MAX_SCALAR_ROWS} rows, got {bits}")
+        scalar = PrivateScalar(label, rows * self.row_bits, hint)
+        self.recording.private.append(scalar)
+        self.recording.steps.append(scalar)
+        return Scalar({}, {len(self.recording.private) - 1: 1}, 0)
+
+    def following(self, vector: Vector) -> Vector:
+        """A witness column read one row ahead, cyclically."""
+        node = self.graph.nodes[vector.node]
+        if not isinstance(node, Query) or node.column.kind is not ColumnKind.WITNESS or node.rotation:
+            raise TraceError("following() expects a witness column itself, not an expression")
+        return Vector(self, self.graph.query(Query(node.column, 1)))
+
+    # -- the three primitives -----------------------------------------------------------------------------------------
+
+    def require_zero(self, vector: Vector, *, label: str) -> None:
+        """Constrain every row to zero modulo r. Degree at most 3. Cost: nothing on chain but field arithmetic."""
+        self._name(label)
+        self.recording.identities.append(Identity(label, vector.node))
+
+    def require_sum(self, vector: Vector, right: Scalar | int, *, label: str) -> None:
+        """Constrain the sum over all rows: sum(vector) = right, over the integers.
+
+        The compiler checks that neither side can reach r, from the columns' bounds.
+        """
+        self._name(label)
+        self.recording.sums.append(SumConstraint(label, vector.node, Scalar.of(right)))
+
+    def require_range(self, vector: Vector, bits: int, *, label: str) -> None:
+        """Constrain every row to [0, 2^bits). Cost: ceil(bits / digit_bits) columns and lookups."""
+        ranged = self.ranged(label, bits, vector)
+        self.recording.identities.append(Identity(f"{label}.recomposed", (vector - ranged).node))
+        self._bound(vector, (0, (1 << bits) - 1))
+
+    # -- built from the primitives ------------------------------------------------------------------------------------
+
+    def sign_split(self, holding: Vector, bits: int, *, label: str) -> tuple[Vector, Vector]:
+        """Constrain |holding| < 2^bits on active rows, zero elsewhere. Returns (negative, absolute), both (rows,).
+
+        q = S (1 - 2 s) a with S selecting active rows. What is returned is |q| = (1 - 2 s) q: the magnitude column a
+        also holds private scalars in its last rows, and must not be charged.
+        """
+        node = self.graph.nodes[holding.node]
+        if not isinstance(node, Query) or node.column.kind is not ColumnKind.HOLDING:
+            raise TraceError("sign_split() expects a holding itself, not an expression")
+        index = node.column.index
+        negative = self.boolean(
+            f"{label}.negative", lambda context: context.backend.split_sign(context.evaluate(holding))[0]
+        )
+        self._name(f"{label}.magnitude")
+        magnitude = self._ranged(
+            f"{label}.magnitude",
+            bits,
+            lambda context: context.backend.split_sign(context.evaluate(holding))[1],
+            signed_holding=index,
+        )
+        direction = 1 - 2 * negative
+        self.recording.active_identities.append((f"{label}.split", holding.node, (direction * magnitude).node))
+        self.recording.bounds[node.column] = (-(1 << bits) + 1, (1 << bits) - 1)
+        return negative, direction * holding
+
+    def select(self, flag: Vector, chosen: Vector | int, otherwise: Vector | int) -> Vector:
+        """`chosen` where the boolean `flag` is 1, else `otherwise`. Degree: one more than theirs."""
+        if flag.node not in self.recording.booleans:
+            raise TraceError("select() expects a flag made by boolean() or sign_split()")
+        difference = chosen - otherwise if isinstance(chosen, Vector) else -(otherwise - chosen)
+        return flag * difference + otherwise
+
+    def product(self, left: Vector, right: Vector, *, label: str) -> Vector:
+        """A witness column constrained to left * right: a product of degree one again. Cost: one column."""
+        value = left * right
+        column = self.witness(label, value)
+        self.recording.identities.append(Identity(f"{label}.product", (column - value).node))
+        self._bound(column, value.node)
+        return column
+
+    def place(self, scalars: Sequence[Scalar], *, label: str) -> Vector:
+        """A witness column whose row i is scalars[i], zero in all other rows, so that scalars can multiply."""
+        if len(scalars) > MAX_SPARSE_ROWS:
+            raise CompileError(label, f"expected at most {MAX_SPARSE_ROWS} scalars, got {len(scalars)}")
+        entries = list(scalars)
+        column = self.witness(
+            label, lambda context: context.sparse({i: context.scalar(scalar) for i, scalar in enumerate(entries)})
+        )
+        used = self.sparse(dict.fromkeys(range(len(entries)), 1))
+        self.recording.identities.append(Identity(f"{label}.elsewhere", (column - used * column).node))
+        for row, scalar in enumerate(entries):
+            self.recording.sums.append(SumConstraint(f"{label}[{row}]", (self.unit(row) * column).node, scalar))
+        self._bound_by_scalars(column, entries)
+        return column
+
+    def require_sum_at_least(self, vector: Vector, right: Scalar | int, *, bits: int, label: str) -> None:
+        """Constrain sum(vector) >= right, the difference below 2^bits: a slack that no one sees."""
+        right = Scalar.of(right)
+        slack = self.private_scalar(f"{label}.slack", bits, lambda context: context.sum(vector) - context.scalar(right))
+        self.require_sum(vector, right + slack, label=label)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _name(self, label: str) -> None:
+        if not label or label in self.recording.labels:
+            raise CompileError(label or "?", "expected a label that is not empty and not used before")
+        self.recording.labels.add(label)
+
+    def _read(self, column: Column) -> Vector:
+        return Vector(self, self.graph.query(Query(column, 0)))
+
+    def _witness_column(self, label: str) -> Column:
+        self.recording.witness.append(label)
+        return Column(ColumnKind.WITNESS, len(self.recording.witness) - 1)
+
+    def _hint(self, hint: VectorHint | Vector) -> VectorHint:
+        if isinstance(hint, Vector):
+            vector = hint
+            return lambda context: context.evaluate(vector)
+        return hint
+
+    def _mark_boolean(self, flag: Vector, label: str) -> None:
+        self.recording.identities.append(Identity(f"{label}.boolean", (flag * (1 - flag)).node))
+        self._bound(flag, (0, 1))
+        self.recording.booleans.add(flag.node)
+
+    def _bound(self, vector: Vector, bound: Interval | int) -> None:
+        node = self.graph.nodes[vector.node]
+        if isinstance(node, Query) and node.rotation == 0 and node.column not in self.recording.bounds:
+            self.recording.bounds[node.column] = bound
+
+    def _bound_by_scalars(self, column: Vector, scalars: Sequence[Scalar]) -> None:
+        bounds = [self.scalar_bounds(scalar) for scalar in scalars]
+        self._bound(column, (min(0, *(low for low, _ in bounds)), max(0, *(high for _, high in bounds))))
+
+    def scalar_bounds(self, scalar: Scalar) -> Interval:
+        """The interval that a scalar's declared ranges confine it to."""
+        low = high = scalar.constant
+        widths = [(c, self.recording.public[i].bits) for i, c in scalar.public.items()]
+        widths += [(c, self.recording.private[i].bits) for i, c in scalar.private.items()]
+        for coefficient, bits in widths:
+            reach = coefficient * ((1 << bits) - 1)
+            low, high = low + min(0, reach), high + max(0, reach)
+        return low, high
+
+    def _ranged(self, label: str, bits: int, hint: VectorHint, signed_holding: int | None) -> Vector:
+        count = -(-bits // self.digit_bits)
+        if bits < 1:
+            raise CompileError(label, f"expected at least one bit, got {bits}")
+        total: Vector | None = None
+        indices = []
+        for digit in range(count):
+            column = self._witness_column(f"{label}.digit[{digit}]")
+            indices.append(column.index)
+            value = self._read(column)
+            width = min(self.digit_bits, bits - digit * self.digit_bits)
+            self.recording.bounds[column] = (0, (1 << width) - 1)
+            self.recording.lookups.append(Lookup(f"{label}.digit[{digit}]", value.node))
+            if width < self.digit_bits:
+                scaled = value * (1 << (self.digit_bits - width))
+                self.recording.lookups.append(Lookup(f"{label}.top", scaled.node))
+            shifted = value * (1 << (digit * self.digit_bits))
+            total = shifted if total is None else total + shifted
+        if total is None:
+            raise CompileError(label, "expected at least one digit")
+        step = RangedColumns(label, bits, tuple(indices), total.node, hint, signed_holding)
+        self.recording.steps.append(step)
+        return total
+
+
+def default_digit_bits(rows: int, row_bits: int) -> int:
+    """The widest digit that the table allows and that divides `row_bits` with least waste.
+
+    With 2^12 rows and 60 bits: 12-bit digits, five columns. With 2^16 rows: 15 bits, four columns.
+    """
+    most = rows.bit_length() - 1
+    columns = -(-row_bits // most)
+    return -(-row_bits // columns)

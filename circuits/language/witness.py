@@ -1,0 +1,214 @@
+"""From private inputs to an assignment, by vector operations only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkmargin.circuits.language.compiler import CompiledProgram
+from zkmargin.circuits.language.errors import WitnessRangeError
+from zkmargin.circuits.language.program import FreeColumn, PrivateScalar, RangedColumns
+from zkmargin.circuits.language.traced import Scalar, Vector
+from zkmargin.prover.assignment import Assignment, HoldingOpening, PublicColumns
+from zkmargin.prover.check import failing_constraints
+from zkmargin.prover.errors import Failure
+from zkmargin.prover.kernels.interface import Backend, P, RangeError, V
+from zkmargin.prover.rounds.lookups import looked_up_values
+from zkmargin.prover.tape import Key
+from zkmargin.prover.vectors import sparse_vector
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.expression import Column, ColumnKind
+from zkmargin.verifier.field import centred
+
+Values = NDArray[np.int64] | Sequence[int]
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One holding, netted over venues: integers for the first rows, zero beyond, and the sum of the venues' rho."""
+
+    values: Values
+    blinding: int
+
+    def __repr__(self) -> str:
+        return f"Holding(rows={len(self.values)})"
+
+
+@dataclass(frozen=True)
+class Inputs(Generic[V]):
+    """Everything a program's witness is computed from, by label."""
+
+    holdings: Mapping[str, Holding] = field(default_factory=dict)
+    market: Mapping[str, Values] | PublicColumns[V] = field(default_factory=dict)
+    scalars: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Witness(Generic[V]):
+    """An assignment and the public scalars in the circuit's order; `columns` is the assignment by column."""
+
+    assignment: Assignment[V]
+    scalars: tuple[int, ...]
+    columns: Mapping[Key, V]
+
+
+class WitnessContext(Generic[V, P]):
+    """What a hint sees: columns and scalars recorded before it."""
+
+    def __init__(self, program: CompiledProgram, backend: Backend[V, P], inputs: Inputs[V]) -> None:
+        self.backend = backend
+        self.program = program
+        self.columns: dict[Key, V] = {}
+        self.private: list[int] = []
+        self.public = tuple(_named(inputs.scalars, [s.name for s in program.circuit.scalars], "scalars"))
+
+    def evaluate(self, vector: Vector) -> V:
+        """A traced vector's values."""
+        named = self.program.tape(vector.node)
+        if not named.columns:
+            return self.backend.constant(_constant(named.constants), self.program.circuit.rows)
+        return named.run(self.backend, self.columns, {})
+
+    def sum(self, vector: Vector) -> int:
+        """The sum of a traced vector over all rows, as a centred integer."""
+        return centred(self.backend.sum(self.evaluate(vector)))
+
+    def scalar(self, scalar: Scalar) -> int:
+        """A traced scalar's value."""
+        total: int = scalar.constant + sum(c * self.public[i] for i, c in scalar.public.items())
+        total += sum(c * self.private[i] for i, c in scalar.private.items())
+        return total
+
+    def sparse(self, entries: Mapping[int, int]) -> V:
+        """A vector that is zero but for these rows."""
+        return sparse_vector(self.backend, self.program.circuit.rows, entries.items())
+
+    def __repr__(self) -> str:
+        return f"WitnessContext({self.program.circuit.name})"
+
+
+def generate_witness(
+    program: CompiledProgram, backend: Backend[V, P], inputs: Inputs[V], *, check: bool = True
+) -> Witness[V]:
+    """Compute every column. Raises WitnessRangeError naming the first value that does not fit its range.
+
+    With check off, values are cut to their range instead, which breaks a constraint: for tests that need a prover who
+    goes on regardless.
+    """
+    circuit = program.circuit
+    context = WitnessContext(program, backend, inputs)
+    market = inputs.market
+    if not isinstance(market, PublicColumns):
+        named = _named(market, list(circuit.market), "market")
+        market = PublicColumns.of(backend, [vector_of(backend, values, circuit.rows) for values in named])
+    _enter(context, ColumnKind.FIXED, [vector_of(backend, values, circuit.rows) for values in program.fixed_values])
+    _enter(context, ColumnKind.SPARSE, [sparse_vector(backend, circuit.rows, c.entries) for c in circuit.sparse])
+    _enter(context, ColumnKind.MARKET, market.values)
+    openings = [
+        HoldingOpening(vector_of(backend, holding.values, circuit.rows), holding.blinding)
+        for holding in _named(inputs.holdings, list(circuit.holdings), "holdings")
+    ]
+    _enter(context, ColumnKind.HOLDING, [opening.values for opening in openings])
+    waiting: V | None = None
+    for step in program.recording.steps:
+        if isinstance(step, PrivateScalar):
+            context.private.append(_checked_scalar(step, step.hint(context), check=check))
+        elif isinstance(step, FreeColumn):
+            context.columns[Column(ColumnKind.WITNESS, step.index)] = step.hint(context)
+        elif step is program.bank:
+            # Its last rows are for scalars that later hints compute; nothing reads its digits before.
+            waiting = step.hint(context)
+        else:
+            _enter_digits(context, step, step.hint(context), check=check)
+    if program.bank is not None and waiting is not None:
+        _enter_digits(context, program.bank, backend.add(waiting, _scalar_rows(context)), check=check)
+    witness = tuple(context.columns[Column(ColumnKind.WITNESS, i)] for i in range(len(circuit.witness)))
+    assignment = Assignment(tuple(openings), witness, _multiplicities(context, check=check), market)
+    return Witness(assignment, context.public, context.columns)
+
+
+def check_constraints(program: CompiledProgram, backend: Backend[V, P], inputs: Inputs[V]) -> list[Failure]:
+    """Which labels fail at which rows, without proving; empty when a proof exists."""
+    witness = generate_witness(program, backend, inputs, check=False)
+    return failing_constraints(backend, program.circuit, witness.columns, witness.scalars)
+
+
+def vector_of(backend: Backend[V, P], values: Values, rows: int) -> V:
+    """Values for the first rows, zeros beyond. Raises FormatError when there are more values than rows."""
+    if len(values) > rows:
+        raise FormatError(f"column: expected at most {rows} values, got {len(values)}")
+    if isinstance(values, np.ndarray):
+        head = backend.vector_from_int64(np.ascontiguousarray(values, dtype=np.int64))
+    else:
+        head = backend.vector(values)
+    return backend.concatenate([head, backend.constant(0, rows - len(values))]) if len(values) < rows else head
+
+
+def _enter(context: WitnessContext[V, P], kind: ColumnKind, columns: Sequence[V]) -> None:
+    context.columns.update({Column(kind, index): column for index, column in enumerate(columns)})
+
+
+def _enter_digits(context: WitnessContext[V, P], step: RangedColumns, values: V, *, check: bool) -> None:
+    backend, digit_bits = context.backend, context.program.circuit.table_bits
+    top_bits = step.bits - (len(step.digits) - 1) * digit_bits
+    try:
+        digits = backend.decompose(values, digit_bits, len(step.digits))
+        backend.decompose(digits[-1], top_bits, 1)
+    except RangeError as error:
+        if check:
+            raise WitnessRangeError(step.label, step.bits, error.row) from None
+        cut = backend.vector(value & ((1 << step.bits) - 1) for value in backend.to_ints(values))
+        digits = backend.decompose(cut, digit_bits, len(step.digits))
+    context.columns.update({Column(ColumnKind.WITNESS, i): d for i, d in zip(step.digits, digits, strict=True)})
+
+
+def _scalar_rows(context: WitnessContext[V, P]) -> V:
+    program = context.program
+    mask = (1 << program.row_bits) - 1
+    entries = {
+        row: value >> (position * program.row_bits) & mask
+        for value, rows in zip(context.private, program.scalar_rows, strict=True)
+        for position, row in enumerate(rows)
+    }
+    return context.sparse(entries)
+
+
+def _checked_scalar(step: PrivateScalar, value: int, *, check: bool) -> int:
+    if 0 <= value < 1 << step.bits:
+        return value
+    if check:
+        raise WitnessRangeError(step.label, step.bits)
+    return value & ((1 << step.bits) - 1)
+
+
+def _multiplicities(context: WitnessContext[V, P], *, check: bool) -> V | None:
+    circuit = context.program.circuit
+    if not circuit.lookups:
+        return None
+    looked_up = looked_up_values(context.backend, circuit, context.columns)
+    try:
+        return context.backend.multiplicities(looked_up, circuit.table_bits, circuit.rows)
+    except RangeError as error:
+        if check:
+            raise WitnessRangeError("lookup", error.bits, error.row) from None
+        counts = [0] * circuit.rows
+        for column in looked_up:
+            for value in context.backend.to_ints(column):
+                if value >> circuit.table_bits == 0:
+                    counts[value] += 1
+        return context.backend.vector(counts)
+
+
+def _named(given: Mapping[str, Any], expected: list[str], what: str) -> list[Any]:
+    missing, unknown = [n for n in expected if n not in given], [n for n in given if n not in expected]
+    if missing or unknown:
+        raise FormatError(f"{what}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
+    return [given[name] for name in expected]
+
+
+def _constant(constants: Sequence[int | str]) -> int:
+    return next(value for value in constants if isinstance(value, int))

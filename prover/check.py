@@ -1,0 +1,65 @@
+"""Which constraint an assignment breaks, and where: slow, exact, and only for the owner's eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from zkmargin.prover.errors import Failure
+from zkmargin.prover.kernels.interface import Backend, P, RangeError, V
+from zkmargin.prover.rounds.lookups import looked_up_values
+from zkmargin.prover.rounds.running_sum import right_side
+from zkmargin.prover.tape import Key, TapeBuilder
+from zkmargin.verifier.circuit import Circuit, Sum
+from zkmargin.verifier.expression import evaluate
+from zkmargin.verifier.field import SCALAR_MODULUS
+
+MAX_ROWS_SHOWN = 8
+
+
+def failing_constraints(
+    backend: Backend[V, P], circuit: Circuit, columns: Mapping[Key, V], scalars: Sequence[int]
+) -> list[Failure]:
+    """Every broken constraint, with the first few rows of each. `columns` holds the circuit's columns on H.
+
+    Multiplicities are not looked at: a lookup fails when its value is outside the table.
+    """
+    builder = TapeBuilder()
+    nodes = evaluate(circuit.nodes, builder)
+    failures: list[Failure] = []
+    for identity in circuit.identities:
+        named = builder.build(nodes[identity.node])
+        rows = backend.nonzero_rows(named.run(backend, columns, {}), MAX_ROWS_SHOWN)
+        failures += [Failure(identity.label, row) for row in rows]
+    looked_up = looked_up_values(backend, circuit, columns)
+    for lookup, values in zip(circuit.lookups, looked_up, strict=True):
+        try:
+            backend.decompose(values, circuit.table_bits, 1)
+        except RangeError as error:
+            failures.append(Failure(lookup.label, error.row))
+    for total in circuit.sums:
+        if (_sum(backend, circuit, builder, nodes, columns, total) - right_side(total, scalars)) % SCALAR_MODULUS:
+            failures.append(Failure(total.label, None))
+    return failures
+
+
+def _sum(
+    backend: Backend[V, P],
+    circuit: Circuit,
+    builder: TapeBuilder,
+    nodes: Sequence[int],
+    columns: Mapping[Key, V],
+    total: Sum,
+) -> int:
+    """A sum constraint's left side over all rows."""
+    step = builder.constant(0)
+    for term in total.terms:
+        value = builder.constant(term.coefficient)
+        if term.public is not None:
+            value = builder.multiply(value, builder.column(term.public))
+        if term.weight is not None:
+            value = builder.multiply(value, nodes[term.weight])
+        step = builder.add(step, value)
+    named = builder.build(step)
+    if not named.columns:
+        return circuit.rows * sum(term.coefficient for term in total.terms)
+    return backend.sum(named.run(backend, columns, {}))
