@@ -128,7 +128,7 @@ class Backend(Protocol[V, P]):
         """factor * vector."""
 
     def linear_combination(self, vectors: Sequence[V], coefficients: Sequence[int]) -> V:
-        """sum_k coefficients[k] * vectors[k]; lengths may differ, the shorter are read as padded with zeros. Not empty."""
+        """sum_k coefficients[k] * vectors[k]; lengths may differ (short ones end in zeros); not empty."""
 
     def inner_product(self, left: V, right: V) -> int:
         """sum_i left[i] * right[i], equal lengths."""
@@ -221,4 +221,4 @@ class Backend(Protocol[V, P]):
         """[L_0(x)], ..., [L_{size-1}(x)] from the first `size` powers [x^i], by an inverse FFT in the group."""
 
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
-        """Whether the product of e(P_i, Q_i) is one. Points are on the curve and, for G2, in the subgroup: the caller's duty."""
+        """Whether the product of e(P_i, Q_i) is one, for points that were checked when decoded."""

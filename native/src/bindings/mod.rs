@@ -1,0 +1,56 @@
+//! The module `zkmargin._native`: conversions, the interpreter lock, errors. `zkmargin/_native.pyi` is its reference.
+
+mod convert;
+mod engine;
+mod errors;
+mod handles;
+
+use ark_bn254::G1Affine;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::kernels::engine::Engine as Kernels;
+use crate::kernels::group::{self, G2_BYTES};
+use crate::kernels::parallel;
+use crate::kernels::portable::Portable;
+
+/// Use `count` threads, 0 for one per core.
+#[pyfunction]
+fn set_threads(py: Python<'_>, count: usize) -> PyResult<()> {
+    Ok(py.detach(|| parallel::set_threads(count))?)
+}
+
+/// The number of threads in use.
+#[pyfunction]
+fn threads(py: Python<'_>) -> usize {
+    py.detach(parallel::threads)
+}
+
+/// sum_i scalars[i] * points[i].
+#[pyfunction]
+fn combine<'py>(py: Python<'py>, points: &[u8], scalars: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let sum = py.detach(|| group::combine(&Portable::points(points)?, &convert::scalars(scalars)?))?;
+    Ok(convert::points_to_bytes(py, &[sum]))
+}
+
+/// Whether the product of pairings is one.
+#[pyfunction]
+fn pairing_product_is_one(py: Python<'_>, left: &[u8], right: &[u8]) -> PyResult<bool> {
+    Ok(py.detach(|| {
+        let left: Vec<G1Affine> = Portable::points(left)?;
+        let right = right.chunks(G2_BYTES).map(group::decode_g2).collect::<Result<Vec<_>, _>>()?;
+        group::pairing_product_is_one(&left, &right)
+    })?)
+}
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::engine::{Engine, engine_names, unavailable};
+    #[pymodule_export]
+    use super::errors::RangeError;
+    #[pymodule_export]
+    use super::handles::{FieldVector, PointVector};
+    #[pymodule_export]
+    use super::{combine, pairing_product_is_one, set_threads, threads};
+}
