@@ -12,7 +12,7 @@ from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.rounds.lookups import HelperTapes
 from zkmargin.prover.rounds.quotient import QuotientTape
 from zkmargin.prover.rounds.running_sum import SumTapes
-from zkmargin.prover.vectors import sparse_vector
+from zkmargin.prover.vectors import mask_vector, sparse_vector
 from zkmargin.verifier.circuit import Circuit
 from zkmargin.verifier.curve import G1
 from zkmargin.verifier.errors import FormatError
@@ -34,6 +34,7 @@ class ProvingKey(Generic[V, P]):
     monomial: P
     fixed: PublicColumns[V]
     sparse: PublicColumns[V]
+    masks: PublicColumns[V]
 
     @property
     def circuit(self) -> Circuit:
@@ -79,6 +80,7 @@ def make_proving_key(
     if len(fixed) != len(circuit.fixed) or any(len(column) != circuit.rows for column in fixed):
         raise FormatError(f"fixed columns: expected {len(circuit.fixed)} of {circuit.rows} rows")
     sparse = [sparse_vector(backend, circuit.rows, column.entries) for column in circuit.sparse]
+    masks = [mask_vector(backend, circuit.rows, column) for column in circuit.masks]
     return ProvingKey(
         backend=backend,
         verifying=VerifyingKey(circuit, setup, commit(backend, lagrange, fixed)),
@@ -86,4 +88,5 @@ def make_proving_key(
         monomial=monomial,
         fixed=PublicColumns.of(backend, fixed),
         sparse=PublicColumns.of(backend, sparse),
+        masks=PublicColumns.of(backend, masks),
     )

@@ -152,6 +152,7 @@ def _domain_columns(key: ProvingKey[V, P], assignment: Assignment[V]) -> dict[Ke
     for kind, values in (
         (ColumnKind.FIXED, key.fixed.values),
         (ColumnKind.SPARSE, key.sparse.values),
+        (ColumnKind.MASK, key.masks.values),
         (ColumnKind.MARKET, assignment.market.values),
         (ColumnKind.HOLDING, tuple(holding.values for holding in assignment.holdings)),
         (ColumnKind.WITNESS, assignment.witness),
@@ -185,6 +186,7 @@ def _coefficients(
     for kind, columns in (
         (ColumnKind.FIXED, key.fixed.coefficients),
         (ColumnKind.SPARSE, key.sparse.coefficients),
+        (ColumnKind.MASK, key.masks.coefficients),
         (ColumnKind.MARKET, assignment.market.coefficients),
     ):
         named.update({Column(kind, index): column for index, column in enumerate(columns)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zkmargin.prover.kernels.interface import Backend, P, V
+from zkmargin.verifier.circuit import MaskColumn
 
 
 def sparse_vector(backend: Backend[V, P], length: int, entries: Iterable[tuple[int, int]]) -> V:
@@ -15,3 +16,9 @@ def sparse_vector(backend: Backend[V, P], length: int, entries: Iterable[tuple[i
     first, last = min(by_row), max(by_row)
     span = backend.vector(by_row.get(row, 0) for row in range(first, last + 1))
     return backend.concatenate([backend.constant(0, first), span, backend.constant(0, length - 1 - last)])
+
+
+def mask_vector(backend: Backend[V, P], length: int, mask: MaskColumn) -> V:
+    """The values of a mask column: one period, repeated."""
+    period = sparse_vector(backend, mask.stride, ((offset, 1) for offset in mask.offsets))
+    return backend.concatenate([period] * (length // mask.stride))

@@ -24,6 +24,8 @@ FRACTIONS_PER_HELPER: Final = 2
 """g of the LogUp argument: looked-up fractions summed in one helper column."""
 SPARE_POWERS: Final = 16
 """Powers that a setup for n rows holds beyond n: room for blinding."""
+UNCLAIMED: Final = (ColumnKind.MARKET, ColumnKind.SPARSE, ColumnKind.MASK)
+"""Kinds that the prover makes no claim about: they enter linearly, or the verifier evaluates them."""
 CHUNKS: Final = 2
 """Chunks of the quotient polynomial."""
 
@@ -49,6 +51,18 @@ class SparseColumn:
 
 
 @dataclass(frozen=True)
+class MaskColumn:
+    """A public column that is one on the rows i with i mod stride in `offsets`, and zero elsewhere.
+
+    Stride divides the number of rows, so that the rows are cosets of the domain; offsets are strictly increasing.
+    """
+
+    name: str
+    stride: int
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Identity:
     """An expression that is zero on every row."""
 
@@ -68,7 +82,7 @@ class Lookup:
 class SumTerm:
     """coefficient * public(X) * weight(X); a missing factor is one.
 
-    `public` is a market, fixed or sparse column that enters linearly: it is never evaluated by the prover.
+    `public` is a market, fixed, sparse or mask column that enters linearly: the prover does not evaluate it.
     """
 
     coefficient: int
@@ -107,6 +121,7 @@ class Circuit:
     witness: tuple[str, ...]
     scalars: tuple[PublicScalar, ...]
     sparse: tuple[SparseColumn, ...]
+    masks: tuple[MaskColumn, ...]
     nodes: tuple[Node, ...]
     identities: tuple[Identity, ...]
     lookups: tuple[Lookup, ...]
@@ -136,7 +151,7 @@ class Circuit:
 
         Witness, holding and fixed columns that the graph reads are evaluated; market columns enter linearly.
         """
-        columns = {q for q in self.queries if q.column.kind not in (ColumnKind.MARKET, ColumnKind.SPARSE)}
+        columns = {q for q in self.queries if q.column.kind not in UNCLAIMED}
         if self.table is not None:
             columns.add(Query(self.table, 0))
         order = sorted(columns, key=lambda q: (q.rotation, q.column.kind.value, q.column.index))
@@ -222,6 +237,7 @@ class Circuit:
             "witness": list(self.witness),
             "scalars": [[s.name, s.bits] for s in self.scalars],
             "sparse": [[c.name, [[row, str(value)] for row, value in c.entries]] for c in self.sparse],
+            "masks": [[c.name, c.stride, list(c.offsets)] for c in self.masks],
             "nodes": [_node_to_json(node) for node in self.nodes],
             "identities": [[i.label, i.node] for i in self.identities],
             "lookups": [[k.label, k.node] for k in self.lookups],
@@ -329,6 +345,7 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
         ColumnKind.HOLDING: len(circuit.holdings),
         ColumnKind.WITNESS: len(circuit.witness),
         ColumnKind.SPARSE: len(circuit.sparse),
+        ColumnKind.MASK: len(circuit.masks),
     }
     for position, node in enumerate(circuit.nodes):
         if isinstance(node, Query):
@@ -346,6 +363,11 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
         rows = [row for row, _ in column.entries]
         if rows != sorted(set(rows)) or any(not 0 <= row < n for row in rows):
             raise CircuitError(f"{column.name}: expected strictly increasing rows below {n}")
+    for mask in circuit.masks:
+        if mask.stride < 1 or n % mask.stride or not mask.offsets:
+            raise CircuitError(f"{mask.name}: expected a stride that divides {n}, and at least one offset")
+        if list(mask.offsets) != sorted(set(mask.offsets)) or any(not 0 <= s < mask.stride for s in mask.offsets):
+            raise CircuitError(f"{mask.name}: expected strictly increasing offsets below {mask.stride}")
     for scalar in circuit.scalars:
         if not 1 <= scalar.bits < SCALAR_MODULUS.bit_length() - 1:
             raise CircuitError(f"{scalar.name}: expected 1 to 252 bits, got {scalar.bits}")
@@ -356,7 +378,7 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
             if term.public is None:
                 continue
             kind, index = term.public.kind, term.public.index
-            if kind not in (ColumnKind.MARKET, ColumnKind.FIXED, ColumnKind.SPARSE) or not 0 <= index < counts[kind]:
+            if kind in (ColumnKind.HOLDING, ColumnKind.WITNESS) or not 0 <= index < counts[kind]:
                 raise CircuitError(f"{total.label}: {kind} column {index} cannot be a sum's public factor")
         if any(not 0 <= index < len(circuit.scalars) for index, _ in total.scalars):
             raise CircuitError(f"{total.label}: there is no such public scalar")

@@ -28,6 +28,8 @@ class ColumnKind(StrEnum):
     """Known to the prover; its commitment is in the proof."""
     SPARSE = "sparse"
     """Public and non-zero in few rows; the verifier evaluates it by itself."""
+    MASK = "mask"
+    """Public, one on some cosets of the domain and zero elsewhere; the verifier evaluates it by itself."""
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zkmargin.verifier.circuit import Circuit
+from zkmargin.verifier.circuit import Circuit, MaskColumn
+from zkmargin.verifier.expression import Column, ColumnKind
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
 
 _R = SCALAR_MODULUS
@@ -32,8 +33,27 @@ def lagrange_evaluations(rows: int, indices: Iterable[int], point: int) -> dict[
     return values
 
 
-def sparse_evaluations(circuit: Circuit, point: int) -> list[int]:
-    """The value at `point` of every sparse column, in the circuit's order."""
-    indices = sorted({row for column in circuit.sparse for row, _ in column.entries})
-    lagrange = lagrange_evaluations(circuit.rows, indices, point)
-    return [sum(value * lagrange[row] for row, value in column.entries) % _R for column in circuit.sparse]
+def public_evaluations(circuit: Circuit, point: int) -> dict[Column, int]:
+    """The value at `point` of every sparse and mask column."""
+    rows = sorted({row for column in circuit.sparse for row, _ in column.entries})
+    lagrange = lagrange_evaluations(circuit.rows, rows, point)
+    values = {
+        Column(ColumnKind.SPARSE, index): sum(value * lagrange[row] for row, value in column.entries) % _R
+        for index, column in enumerate(circuit.sparse)
+    }
+    for index, mask in enumerate(circuit.masks):
+        values[Column(ColumnKind.MASK, index)] = mask_evaluation(circuit.rows, mask, point)
+    return values
+
+
+def mask_evaluation(rows: int, mask: MaskColumn, point: int) -> int:
+    """sum over offsets s of the Lagrange polynomials of rows i = s mod stride, in closed form.
+
+    With m = rows / stride and a = w^s they sum to (m / n) a^m (X^n - 1) / (X^m - a^m): both sides have degree below n,
+    vanish on the other rows and are one on these.
+    """
+    size = rows // mask.stride
+    root = root_of_unity(mask.stride)
+    power = pow(point, size, _R)
+    total = sum((a := pow(root, s, _R)) * inverse(power - a) for s in mask.offsets)
+    return total * inverse(mask.stride) % _R * (pow(point, rows, _R) - 1) % _R

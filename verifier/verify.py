@@ -18,7 +18,7 @@ from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.expression import Column, ColumnKind, Query, evaluate
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, inverse, root_of_unity
 from zkmargin.verifier.keccak import keccak256
-from zkmargin.verifier.lagrange import sparse_evaluations
+from zkmargin.verifier.lagrange import public_evaluations
 from zkmargin.verifier.proof import Proof, PublicInputs, decode_proof, encode_points
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.transcript import Challenges, Transcript
@@ -210,13 +210,13 @@ class Affine:
 class _AtZeta:
     """Reads a graph at zeta: claimed evaluations are numbers, market columns stay symbols."""
 
-    def __init__(self, values: dict[Claim, int], sparse: Sequence[int]) -> None:
+    def __init__(self, values: dict[Claim, int], public: dict[Column, int]) -> None:
         self._values = values
-        self._sparse = sparse
+        self._public = public
 
     def query(self, query: Query) -> Affine:
-        if query.column.kind is ColumnKind.SPARSE:
-            return Affine(self._sparse[query.column.index], {})
+        if query.column in self._public:
+            return Affine(self._public[query.column], {})
         if query.column.kind is ColumnKind.MARKET:
             return Affine(0, {_symbol(query.column): 1})
         return Affine(self._values[Claim(query.column, query.rotation)], {})
@@ -249,11 +249,11 @@ def linearise(
 
     Order of the identities: the circuit's own, one a LogUp helper, the running sum's.
     """
-    sparse = sparse_evaluations(circuit, zeta)
-    nodes = evaluate(circuit.nodes, _AtZeta(values, sparse))
+    public = public_evaluations(circuit, zeta)
+    nodes = evaluate(circuit.nodes, _AtZeta(values, public))
     terms = [nodes[identity.node] for identity in circuit.identities]
     terms += _helper_identities(circuit, alpha, values, nodes)
-    terms.append(_running_sum_identity(circuit, scalars, gamma, values, nodes, sparse))
+    terms.append(_running_sum_identity(circuit, scalars, gamma, values, nodes, public))
     constant, coefficients, weight = 0, defaultdict[Symbol, int](int), 1
     for term in terms:
         constant += weight * term.constant
@@ -292,7 +292,7 @@ def _running_sum_identity(
     gamma: int,
     values: dict[Claim, int],
     nodes: Sequence[Affine],
-    sparse: Sequence[int],
+    public: dict[Column, int],
 ) -> Affine:
     """phi(w X) - phi(X) - sum of helpers - sum_j gamma^(j+1) (terms of sum j - its right side / n)."""
     constant = values[Claim(None, 1)]
@@ -312,8 +312,8 @@ def _running_sum_identity(
                 factor = factor * nodes[term.weight].constant % _R
             if term.public is None:
                 constant -= factor
-            elif term.public.kind is ColumnKind.SPARSE:
-                constant -= factor * sparse[term.public.index]
+            elif term.public in public:
+                constant -= factor * public[term.public]
             else:
                 coefficients[_symbol(term.public)] -= factor
     return Affine(constant % _R, {symbol: coefficient % _R for symbol, coefficient in coefficients.items()})

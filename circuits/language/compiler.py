@@ -169,6 +169,7 @@ def _circuit(program: Program, fixed: list[str], sparse: tuple[SparseColumn, ...
         witness=tuple(recording.witness),
         scalars=tuple(recording.public),
         sparse=sparse,
+        masks=tuple(recording.masks),
         nodes=tuple(_renumber(program.graph.nodes[old], new) for old in needed),
         identities=tuple(Identity(i.label, new[i.node]) for i in recording.identities),
         lookups=tuple(Lookup(k.label, new[k.node]) for k in recording.lookups),

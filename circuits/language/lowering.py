@@ -11,7 +11,7 @@ from zkmargin.verifier.circuit import SumTerm
 from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Operator, Query
 from zkmargin.verifier.field import SCALAR_MODULUS
 
-_PUBLIC = (ColumnKind.MARKET, ColumnKind.FIXED, ColumnKind.SPARSE)
+_PUBLIC = (ColumnKind.MARKET, ColumnKind.FIXED, ColumnKind.SPARSE, ColumnKind.MASK)
 _Term = tuple[Column | None, int | None]
 _Form = dict[_Term, int]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zkmargin.circuits.language.errors import CompileError, TraceError
 from zkmargin.circuits.language.graph import Graph
 from zkmargin.circuits.language.traced import Scalar, Vector
-from zkmargin.verifier.circuit import Identity, Lookup, PublicScalar
+from zkmargin.verifier.circuit import Identity, Lookup, MaskColumn, PublicScalar
 from zkmargin.verifier.expression import Column, ColumnKind, Query
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Recording:
     bounds: dict[Column, Interval | int] = field(default_factory=dict)
     """What is proven of a column: an interval, or the node it equals."""
     sparse: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
+    masks: list[MaskColumn] = field(default_factory=list)
     public: list[PublicScalar] = field(default_factory=list)
     private: list[PrivateScalar] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -162,6 +163,17 @@ class Program:
     def sparse(self, entries: dict[int, int]) -> Vector:
         """The public vector with these entries and 0 elsewhere."""
         return self._read(Column(ColumnKind.SPARSE, self.sparse_index(entries)))
+
+    def mask(self, label: str, stride: int, offsets: Sequence[int]) -> Vector:
+        """The public vector that is 1 on rows i with i mod stride in `offsets`: a risk group laid out in cosets.
+
+        Stride is a power of two up to `rows`. Cost: no commitment, one inverse an offset for the verifier.
+        """
+        self._name(label)
+        column = Column(ColumnKind.MASK, len(self.recording.masks))
+        self.recording.masks.append(MaskColumn(label, stride, tuple(offsets)))
+        self.recording.bounds[column] = (0, 1)
+        return self._read(column)
 
     def sparse_index(self, entries: dict[int, int]) -> int:
         """The index of a sparse column; equal ones are shared."""

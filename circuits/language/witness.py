@@ -19,7 +19,7 @@ from zkmargin.prover.errors import Failure
 from zkmargin.prover.kernels.interface import Backend, P, RangeError, V
 from zkmargin.prover.rounds.lookups import looked_up_values
 from zkmargin.prover.tape import Key
-from zkmargin.prover.vectors import sparse_vector
+from zkmargin.prover.vectors import mask_vector, sparse_vector
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.expression import Column, ColumnKind
 from zkmargin.verifier.field import centred
@@ -107,6 +107,7 @@ def generate_witness(
         market = PublicColumns.of(backend, [vector_of(backend, values, circuit.rows) for values in named])
     _enter(context, ColumnKind.FIXED, [vector_of(backend, values, circuit.rows) for values in program.fixed_values])
     _enter(context, ColumnKind.SPARSE, [sparse_vector(backend, circuit.rows, c.entries) for c in circuit.sparse])
+    _enter(context, ColumnKind.MASK, [mask_vector(backend, circuit.rows, mask) for mask in circuit.masks])
     _enter(context, ColumnKind.MARKET, market.values)
     openings = [
         HoldingOpening(vector_of(backend, holding.values, circuit.rows), holding.blinding)
