@@ -1,0 +1,99 @@
+"""The setup file S: a document of kind `setup` with two arrays.
+
+| field | value |
+|---|---|
+| `rows` | largest domain, a power of two |
+| `g2_x` | [x]_2, 0x and 128 bytes, imaginary parts first (EIP-197) |
+| `digest` | keccak256("zkmargin/srs/v1" || g2_x) |
+| `unsafe` | true for a development setup |
+| `ceremony` | null, or the known ceremony that made g2_x: `name` |
+| `source` | null, or the imported file: `file`, `power`, `ceremony_power`, `blake2b` |
+| array `powers` | uint64 (rows + 16, 2, 4): [x^i], x and y, little-endian limbs, canonical |
+| array `lagrange` | uint64 (rows, 2, 4): [L_i(x)] of the domain of `rows` rows, same layout |
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from zkmargin.prover.setup.ceremonies import CEREMONY_POWER, ceremony_of
+from zkmargin.prover.setup.srs import LIMBS, Setup, Source, check_rows
+from zkmargin.verifier.circuit import SPARE_POWERS
+from zkmargin.verifier.curve import decode_g2, encode_g2
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.field import TWO_ADICITY
+from zkmargin.verifier.files import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.srs import SetupKey
+
+KIND: Final = "setup"
+BLAKE2B_BYTES: Final = 64
+
+
+def save_setup(setup: Setup, path: str | Path) -> None:
+    """Write S and its arrays, whole or not at all. Raises OSError when that fails."""
+    source = setup.source
+    fields = {
+        "rows": setup.rows,
+        "g2_x": "0x" + encode_g2(setup.g2_x).hex(),
+        "digest": "0x" + setup.digest.hex(),
+        "unsafe": setup.unsafe,
+        "ceremony": None if setup.ceremony is None else {"name": setup.ceremony},
+        "source": None
+        if source is None
+        else {
+            "file": source.file,
+            "power": source.power,
+            "ceremony_power": source.ceremony_power,
+            "blake2b": "0x" + source.blake2b,
+        },
+    }
+    write_document(path, KIND, fields, arrays={"powers": setup.powers, "lagrange": setup.lagrange_points})
+
+
+def load_setup(path: str | Path) -> Setup:
+    """Read S and its arrays: form, digests and [x]_2 are checked; the points when a back end decodes them.
+
+    Whether they are the powers of x is for `verify_setup` to say. Raises FormatError; OSError when S cannot be read.
+    """
+    document = read_document(path, KIND)
+    key, rows, source = _read_fields(path, Fields(path, document))
+    shapes = {"powers": ("<u8", (rows + SPARE_POWERS, *LIMBS)), "lagrange": ("<u8", (rows, *LIMBS))}
+    arrays = read_arrays(path, document, shapes)
+    return Setup(key, arrays["powers"], arrays["lagrange"], source)
+
+
+def load_setup_key(path: str | Path) -> SetupKey:
+    """The verifier's half of S, without its arrays. Raises FormatError; OSError when S cannot be read."""
+    return _read_fields(path, Fields(path, read_document(path, KIND)))[0]
+
+
+def _read_fields(path: str | Path, fields: Fields) -> tuple[SetupKey, int, Source | None]:
+    rows = fields.integer("rows", 2, 1 << TWO_ADICITY)
+    check_rows(rows, str(path))
+    key = SetupKey(decode_g2(fields.hexadecimal("g2_x", 128), f"{path}: field 'g2_x'"))
+    if fields.hexadecimal("digest", 32) != key.digest:
+        raise FormatError(f"{path}: field 'digest': expected 0x{key.digest.hex()}, which g2_x has, got another")
+    source = _read_source(fields.optional_record("source"))
+    if fields.boolean("unsafe") != (source is None):
+        raise FormatError(f"{path}: field 'unsafe': expected true exactly when 'source' is null")
+    ceremony = fields.optional_record("ceremony")
+    if ceremony is not None:
+        if ceremony.text("name") != ceremony_of(key.g2_x):
+            raise FormatError(f"{path}: field 'ceremony': expected null: [x]_2 is not that ceremony's")
+        ceremony.finish()
+    fields.finish("arrays", "arrays_digest")
+    return key, rows, source
+
+
+def _read_source(fields: Fields | None) -> Source | None:
+    if fields is None:
+        return None
+    source = Source(
+        fields.text("file"),
+        fields.integer("power", 1, CEREMONY_POWER),
+        fields.integer("ceremony_power", 1, CEREMONY_POWER),
+        fields.hexadecimal("blake2b", BLAKE2B_BYTES).hex(),
+    )
+    fields.finish()
+    return source

@@ -1,0 +1,242 @@
+"""Setups made for development, the bases made from a setup, and the cache that is never believed."""
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zkmargin.prover.kernels.interface import Backend
+from zkmargin.prover.kernels.reference import ReferenceBackend
+from zkmargin.prover.setup import (
+    BLINDING_POINTS,
+    CacheWarning,
+    Setup,
+    SetupError,
+    cache,
+    development,
+    development_setup,
+    provenance,
+    verify_setup,
+)
+from zkmargin.verifier.curve import G1_GENERATOR, PythonEngine
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
+from zkmargin.verifier.srs import SetupKey, srs_digest
+
+X = 0x1234567890ABCDEF1234567890ABCDEF
+
+
+@pytest.fixture
+def known(backend: Backend[Any, Any], monkeypatch: pytest.MonkeyPatch) -> Setup:
+    """A development setup of 16 rows whose x the test knows."""
+    monkeypatch.setattr(development, "_fresh_x", lambda rows: X)
+    return development_setup(16, backend)
+
+
+def fresh(setup: Setup) -> Setup:
+    """The same setup without handles."""
+    return Setup(setup.key, setup.powers, setup.lagrange_points, setup.source)
+
+
+def times_g1(scalars: list[int]) -> list[tuple[int, int]]:
+    return [PythonEngine().combine([G1_GENERATOR], [scalar]) for scalar in scalars]
+
+
+def points(backend: Backend[Any, Any], vector: Any) -> list[tuple[int, int]]:
+    data = backend.points_to_bytes(vector)
+    numbers = [int.from_bytes(data[at : at + 32], "little") for at in range(0, len(data), 32)]
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def lagrange_scalars(n: int) -> list[int]:
+    """L_i(x) for i < n, then x^j (x^n - 1) for j < 8, by the formulas."""
+    z, w = pow(X, n, SCALAR_MODULUS) - 1, root_of_unity(n)
+    lagrange = [pow(w, i, SCALAR_MODULUS) * z * inverse(n * (X - pow(w, i, SCALAR_MODULUS))) for i in range(n)]
+    return lagrange + [pow(X, j, SCALAR_MODULUS) * z for j in range(BLINDING_POINTS)]
+
+
+# -- development -------------------------------------------------------------------------------------------------------
+
+
+def test_powers_and_bases_are_what_the_formulas_say(known: Setup, backend: Backend[Any, Any]) -> None:
+    assert points(backend, known.monomial(backend)) == times_g1([pow(X, i, SCALAR_MODULUS) for i in range(32)])
+    for n in (1, 2, 8, 16):
+        assert points(backend, known.lagrange(backend, n)) == times_g1(lagrange_scalars(n))
+    verify_setup(known, backend)
+
+
+def test_a_development_setup_is_loudly_unsafe(reference: ReferenceBackend) -> None:
+    setup = development_setup(2, reference)
+    assert setup.unsafe
+    assert setup.ceremony is None
+    assert "UNSAFE" in repr(setup)
+    assert "UNSAFE" in provenance(setup)
+    verify_setup(setup, reference)
+
+
+def test_every_development_setup_has_its_own_secret(reference: ReferenceBackend) -> None:
+    assert development_setup(2, reference).digest != development_setup(2, reference).digest
+
+
+def test_a_root_of_unity_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = iter([root_of_unity(16) - 2, X - 2])
+    monkeypatch.setattr(development.secrets, "randbelow", lambda bound: next(draws))
+    assert development._fresh_x(16) == X
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 1 << 29])
+def test_rows_must_be_a_power_of_two(reference: ReferenceBackend, rows: int) -> None:
+    with pytest.raises(FormatError, match="power of two"):
+        development_setup(rows, reference)
+
+
+# -- the setup ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_setup_is_immutable_and_named_by_its_point(imported: Setup) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        imported.powers[0, 0, 0] = 0
+    with pytest.raises(AttributeError):
+        imported.key = SetupKey(imported.g2_x)  # type: ignore[misc]
+    assert imported.digest == srs_digest(imported.g2_x) == imported.key.digest
+    assert f"0x{imported.digest.hex()}" in repr(imported)
+
+
+def test_arrays_of_another_shape_are_refused(imported: Setup) -> None:
+    with pytest.raises(FormatError, match="lagrange: expected shape"):
+        Setup(imported.key, imported.powers, imported.lagrange_points[:8], imported.source)
+    with pytest.raises(FormatError, match="power of two"):
+        Setup(imported.key, imported.powers[:-1], imported.lagrange_points, imported.source)
+    with pytest.raises(FormatError, match="powers: expected shape"):
+        Setup(imported.key, imported.powers.astype(np.int64), imported.lagrange_points, imported.source)  # type: ignore[arg-type]
+
+
+def test_a_basis_larger_than_the_setup_is_refused(imported: Setup, reference: ReferenceBackend) -> None:
+    with pytest.raises(SetupError, match=r"at least 32 rows, got one for 16; .*--rows 32"):
+        imported.lagrange(reference, 32)
+    with pytest.raises(FormatError, match="power of two"):
+        imported.lagrange(reference, 12)
+
+
+def test_handles_are_made_once(imported: Setup, reference: ReferenceBackend) -> None:
+    assert imported.monomial(reference) is imported.monomial(reference)
+    assert imported.lagrange(reference, 16) is imported.lagrange(reference, 16)
+
+
+def test_verification_finds_every_kind_of_wrong_point(known: Setup, backend: Backend[Any, Any]) -> None:
+    def changed(name: str, to: int, origin: int) -> Setup:
+        arrays = {"powers": known.powers.copy(), "lagrange_points": known.lagrange_points.copy()}
+        arrays[name][to] = arrays[name][origin]
+        return Setup(known.key, arrays["powers"], arrays["lagrange_points"], None)
+
+    verify_setup(fresh(known), backend)
+    for setup, message in (
+        (changed("powers", 0, 1), "power 0"),
+        (changed("powers", 31, 30), "pairing check"),
+        (changed("powers", 16, 0), "whose x everybody knows"),
+        (changed("powers", 18, 2), "pairing check"),
+        (changed("lagrange_points", 3, 4), "Lagrange and blinding points"),
+    ):
+        with pytest.raises(SetupError, match=message):
+            verify_setup(setup, backend)
+    off_curve = known.powers.copy()
+    off_curve[7, 1, 0] ^= 1
+    with pytest.raises(FormatError, match=r"setup: powers: .*7.*expected a point on"):
+        verify_setup(Setup(known.key, off_curve, known.lagrange_points, None), backend)
+
+
+# -- the cache ---------------------------------------------------------------------------------------------------------
+
+
+def cached_file(setup: Setup, n: int) -> Path:
+    return cache.folder() / f"lagrange-{setup.digest.hex()}-{n}.points"
+
+
+class Counting(ReferenceBackend):
+    """Counts the Lagrange bases that are computed."""
+
+    def __init__(self) -> None:
+        self.computed = 0
+
+    def lagrange_basis(self, powers: Any, size: int) -> Any:
+        self.computed += 1
+        return super().lagrange_basis(powers, size)
+
+
+def test_a_basis_is_computed_once_and_then_read(imported: Setup) -> None:
+    backend = Counting()
+    first = fresh(imported).lagrange(backend, 8)
+    assert backend.computed == 1
+    assert cached_file(imported, 8).stat().st_size == 8 * 64
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        second = fresh(imported).lagrange(backend, 8)
+    assert backend.computed == 1
+    assert backend.points_to_bytes(first) == backend.points_to_bytes(second)
+
+
+def test_the_setups_own_basis_needs_neither_cache_nor_computing(imported: Setup) -> None:
+    backend = Counting()
+    fresh(imported).lagrange(backend, 16)
+    assert backend.computed == 0
+    assert not cache.folder().exists() or not list(cache.folder().iterdir())
+
+
+def poison_swap(data: bytes) -> bytes:
+    """Two valid points in each other's place: only the linear check can tell."""
+    return data[64:128] + data[:64] + data[128:]
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        poison_swap,
+        lambda data: data[:64] * 8,
+        lambda data: bytes(len(data)),
+        lambda data: bytes([data[0] ^ 1]) + data[1:],
+        lambda data: data[:-1],
+        lambda data: data + b"\x00",
+        lambda data: b"",
+    ],
+    ids=["swapped", "repeated", "infinity", "bit", "short", "long", "empty"],
+)
+def test_a_poisoned_cache_is_found_and_made_again(imported: Setup, poison: Callable[[bytes], bytes]) -> None:
+    backend = Counting()
+    right = backend.points_to_bytes(fresh(imported).lagrange(backend, 8))
+    path = cached_file(imported, 8)
+    good = path.read_bytes()
+    path.write_bytes(poison(good))
+    with pytest.warns(CacheWarning, match="made again"):
+        again = fresh(imported).lagrange(backend, 8)
+    assert backend.points_to_bytes(again) == right
+    assert backend.computed == 2
+    assert path.read_bytes() == good
+
+
+def test_the_cache_of_another_setup_is_found(imported: Setup, reference: ReferenceBackend) -> None:
+    other = development_setup(8, reference)
+    cache.folder().mkdir(parents=True, exist_ok=True)
+    cached_file(imported, 8).write_bytes(other.lagrange_points.tobytes())
+    with pytest.warns(CacheWarning, match="made again"):
+        fresh(imported).lagrange(reference, 8)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a folder that is a file")
+def test_a_cache_that_cannot_be_written_is_no_obstacle(
+    imported: Setup, reference: ReferenceBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ZKMARGIN_CACHE", str(tmp_path / "file" / "below"))
+    with pytest.warns(CacheWarning, match="set ZKMARGIN_CACHE"):
+        assert len(fresh(imported).lagrange(reference, 4)) == 4 + BLINDING_POINTS
+
+
+def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZKMARGIN_CACHE", str(tmp_path))
+    assert cache.folder() == tmp_path
+    monkeypatch.setenv("ZKMARGIN_CACHE", "")
+    assert cache.folder().name == "zkmargin"

@@ -1,0 +1,308 @@
+"""Files of the project: self-describing JSON documents, read strictly and written whole or not at all.
+
+A document is one JSON object that begins with `"format": "zkmargin/<kind>", "version": 1`. Large arrays lie beside it
+in one uncompressed `.npz`, which the document names in `arrays` and pins by the Keccak-256 of the file in
+`arrays_digest`. Reading refuses unknown kinds and versions, repeated and unknown fields, floating-point numbers (an
+amount is a decimal string) and any byte too many. Writing goes through a temporary file in the same folder that takes
+the final name only when it is complete and on disk; of a document with arrays, the document takes its name last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NoReturn
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.keccak import keccak256_of_stream
+
+__all__ = ["Fields", "Shape", "read_arrays", "read_document", "replacing", "write_document"]
+
+VERSION: Final = 1
+MAX_DOCUMENT_BYTES: Final = 1 << 26
+"""A document larger than this is refused unread: what is large belongs in the arrays."""
+
+Shape = tuple[str, tuple[int, ...]]
+"""An array's dtype, as numpy spells it with its byte order ("<u8"), and its exact shape."""
+
+
+# -- documents ---------------------------------------------------------------------------------------------------------
+
+
+def read_document(path: str | Path, kind: str) -> dict[str, Any]:
+    """The fields of the document of format zkmargin/`kind` at `path`, without `format` and `version`.
+
+    Values are still untrusted: take them through `Fields`. Raises FormatError; OSError when it cannot be read.
+    """
+    path = Path(path)
+    with path.open("rb") as stream:
+        data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise FormatError(f"{path}: expected a document of at most {MAX_DOCUMENT_BYTES} bytes, got more")
+    try:
+        document = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float
+        )
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: expected one JSON object: {_one_line(error)}") from None
+    if not isinstance(document, dict):
+        raise FormatError(f"{path}: expected one JSON object, got {_describe(document)}")
+    fields = Fields(path, document)
+    if (found := fields.text("format")) != f"zkmargin/{kind}":
+        raise FormatError(f"{path}: field 'format': expected 'zkmargin/{kind}', got {found[:64]!r}")
+    if (version := fields.integer("version", 0, 1 << 31)) != VERSION:
+        raise FormatError(
+            f"{path}: field 'version': expected {VERSION}, got {version}: a newer zkmargin may be able to read it"
+        )
+    return {name: value for name, value in document.items() if name not in ("format", "version")}
+
+
+def write_document(
+    path: str | Path,
+    kind: str,
+    fields: Mapping[str, Any],
+    *,
+    arrays: Mapping[str, NDArray[Any]] | None = None,
+    secret: bool = False,
+) -> None:
+    """Write a document, and its arrays beside it, whole or not at all; `secret` makes both of mode 0600.
+
+    With arrays, `fields` gain `arrays` and `arrays_digest`; the array file takes the document's name with the suffix
+    `.npz`. Raises FormatError for a path that leaves no name for it, OSError when it cannot be written.
+    """
+    path = Path(path)
+    document = {"format": f"zkmargin/{kind}", "version": VERSION, **fields}
+    with replacing(path, secret=secret) as stream:
+        if arrays is None:
+            stream.write(_encode(document))
+            return
+        beside = path.with_suffix(".npz")
+        if beside == path:
+            raise FormatError(f"{path}: expected a name that does not end in .npz, which its arrays take; use .json")
+        with replacing(beside, secret=secret) as array_stream:
+            np.savez(array_stream, allow_pickle=False, **arrays)
+            array_stream.seek(0)
+            digest = keccak256_of_stream(array_stream)
+            # Complete on disk before the arrays take their name, so that little can go wrong between the two renames.
+            stream.write(_encode({**document, "arrays": beside.name, "arrays_digest": "0x" + digest.hex()}))
+            _to_disk(stream)
+
+
+def read_arrays(path: str | Path, document: Mapping[str, Any], shapes: Mapping[str, Shape]) -> dict[str, NDArray[Any]]:
+    """The arrays beside the document at `path`: exactly those that `shapes` names, read-only, digest checked.
+
+    Nothing is unpickled and nothing larger than `shapes` says is allocated. Raises FormatError naming the array file.
+    """
+    fields = Fields(path, document)
+    name, digest = fields.text("arrays"), fields.hexadecimal("arrays_digest", 32)
+    if name != Path(name).name or not name.endswith(".npz"):
+        raise FormatError(f"{path}: field 'arrays': expected the bare name of an .npz file in the same folder")
+    beside = Path(path).with_name(name)
+    try:
+        stream = beside.open("rb")
+    except FileNotFoundError:
+        raise FormatError(f"{beside}: expected the arrays of {path} beside it, found no such file") from None
+    with stream:
+        if keccak256_of_stream(stream) != digest:
+            raise FormatError(
+                f"{beside}: expected the file whose Keccak-256 {path} states, got another: it is damaged or belongs to "
+                "another document; make both again or restore both together"
+            )
+        stream.seek(0)
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                return _read_members(beside, archive, shapes)
+        except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+            if isinstance(error, FormatError):
+                raise
+            raise FormatError(f"{beside}: expected an uncompressed .npz: {_one_line(error)}") from None
+
+
+def _read_members(path: Path, archive: zipfile.ZipFile, shapes: Mapping[str, Shape]) -> dict[str, NDArray[Any]]:
+    members = archive.infolist()
+    if sorted(member.filename for member in members) != sorted(f"{name}.npy" for name in shapes):
+        raise FormatError(f"{path}: expected exactly the arrays {', '.join(sorted(shapes))}")
+    arrays: dict[str, NDArray[Any]] = {}
+    for member in members:
+        name = member.filename.removesuffix(".npy")
+        dtype, shape = np.dtype(shapes[name][0]), shapes[name][1]
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise FormatError(f"{path}: array {name!r}: expected it uncompressed")
+        with archive.open(member) as stream:
+            if npy.read_magic(stream) != (1, 0):
+                raise FormatError(f"{path}: array {name!r}: expected version 1.0 of the .npy format")
+            found_shape, fortran, found_dtype = npy.read_array_header_1_0(stream)
+            if (found_shape, found_dtype, fortran) != (shape, dtype, False):
+                raise FormatError(
+                    f"{path}: array {name!r}: expected shape {shape} of {dtype.str}, got {found_shape} of {found_dtype}"
+                )
+            size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+            data = stream.read(size)
+            if len(data) != size or stream.read(1):
+                raise FormatError(f"{path}: array {name!r}: expected exactly {size} bytes")
+        arrays[name] = np.frombuffer(data, dtype).reshape(shape)
+    return arrays
+
+
+# -- atomic writing ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def replacing(path: str | Path, *, secret: bool = False) -> Iterator[BinaryIO]:
+    """A file, open for writing and reading, that takes the place of `path` when the block ends without an exception.
+
+    Until then, and for ever after an exception, whatever stood at `path` stands untouched. `secret` makes the mode
+    0600 from the first byte. Raises OSError.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o666)
+    except OSError as error:
+        # The temporary name means nothing to the reader of the message.
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+    try:
+        with os.fdopen(descriptor, "w+b") as stream:
+            yield stream
+            _to_disk(stream)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _to_disk(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, where the platform lets a folder be opened."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# -- fields ------------------------------------------------------------------------------------------------------------
+
+
+class Fields:
+    """The fields of one JSON object, taken one by one as checked values; `finish` refuses what was not taken.
+
+    Every method raises FormatError naming the file (`where`), the field, what was expected and what came. With
+    `secret`, messages give the kind of a wrong value and never the value.
+    """
+
+    def __init__(self, where: object, values: Mapping[str, Any], *, secret: bool = False) -> None:
+        self._where = where
+        self._values = values
+        self._secret = secret
+        self._taken: set[str] = set()
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """An integer in [low, high]."""
+        value = self._take(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self._refuse(name, f"an integer from {low} to {high}", value)
+        return value
+
+    def boolean(self, name: str) -> bool:
+        """true or false."""
+        value = self._take(name)
+        if not isinstance(value, bool):
+            self._refuse(name, "true or false", value)
+        return value
+
+    def text(self, name: str) -> str:
+        """A string."""
+        value = self._take(name)
+        if not isinstance(value, str):
+            self._refuse(name, "a string", value)
+        return value
+
+    def hexadecimal(self, name: str, length: int) -> bytes:
+        """`length` bytes as 0x and lower-case hexadecimal digits."""
+        value = self._take(name)
+        digits = value[2:] if isinstance(value, str) and value.startswith("0x") else ""
+        if len(digits) != 2 * length or set(digits) - set("0123456789abcdef"):
+            self._refuse(name, f"0x and {2 * length} lower-case hexadecimal digits", value)
+        return bytes.fromhex(digits)
+
+    def array(self, name: str) -> list[Any]:
+        """A list, its items still untrusted."""
+        value = self._take(name)
+        if not isinstance(value, list):
+            self._refuse(name, "a list", value)
+        return value
+
+    def record(self, name: str) -> Fields:
+        """A nested object's fields."""
+        value = self._take(name)
+        if not isinstance(value, dict):
+            self._refuse(name, "an object", value)
+        return Fields(f"{self._where}: {name}", value, secret=self._secret)
+
+    def optional_record(self, name: str) -> Fields | None:
+        """A nested object's fields, or None for null. The field itself must be there."""
+        if name in self._values and self._values[name] is None:
+            self._taken.add(name)
+            return None
+        return self.record(name)
+
+    def finish(self, *others: str) -> None:
+        """Refuse any field that was neither taken nor is one of `others`."""
+        if unknown := sorted(self._values.keys() - self._taken - set(others)):
+            raise FormatError(f"{self._where}: field {unknown[0][:64]!r}: expected no such field")
+
+    def _take(self, name: str) -> Any:
+        if name not in self._values:
+            raise FormatError(f"{self._where}: field {name!r}: expected it, found no such field")
+        self._taken.add(name)
+        return self._values[name]
+
+    def _refuse(self, name: str, expected: str, value: object) -> NoReturn:
+        got = _describe(value)
+        if not self._secret and isinstance(value, bool | int | str) and len(str(value)) <= 80:
+            got = repr(value)
+        raise FormatError(f"{self._where}: field {name!r}: expected {expected}, got {got}") from None
+
+
+_KINDS: Final = {bool: "a boolean", int: "an integer", str: "a string", list: "a list", dict: "an object"}
+
+
+def _describe(value: object) -> str:
+    return "null" if value is None else _KINDS.get(type(value), "another kind of value")
+
+
+def _encode(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode("ascii")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field is given twice")
+    return fields
+
+
+def _no_float(_: str) -> NoReturn:
+    raise ValueError("a number is not an integer; amounts are decimal strings")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
