@@ -1,0 +1,1 @@
+"""Markets: instruments, universes, epochs, pricing and risk arrays. Public data only."""

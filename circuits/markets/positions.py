@@ -1,0 +1,127 @@
+"""Positions: one account's quantities at one venue, in lots by row.
+
+`positions.csv` has the header `instrument,quantity`; quantities are plain decimals, negative when short or borrowed.
+A quantity must be a whole number of lots: nothing is rounded on the way in. Errors name file, line and field, and never
+a quantity.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkmargin.circuits.markets.units import QUANTITY_BITS, RangeError, format_decimal, parse_decimal
+from zkmargin.circuits.markets.universe import Universe
+from zkmargin.verifier.errors import FormatError
+
+HEADER: Final = ("instrument", "quantity")
+_MAX_CSV_BYTES: Final = 1 << 26
+
+
+class PositionsError(FormatError):
+    """A positions file is not one. The message says file, line, field, expected, and what kind of thing came."""
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """Lots by row, (rows,) int64, read-only; zero where nothing is held. `universe_digest` says whose rows."""
+
+    universe_digest: bytes
+    lots: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        self.lots.setflags(write=False)
+
+    def __repr__(self) -> str:
+        """Says nothing of what is held."""
+        return f"Positions({len(self.lots)} rows)"
+
+
+def positions_from_quantities(universe: Universe, quantities: Mapping[str, Decimal | str]) -> Positions:
+    """Positions from decimal quantities by instrument id. Raises PositionsError or RangeError naming the instrument."""
+    lots = np.zeros(universe.rows, dtype=np.int64)
+    for name, quantity in quantities.items():
+        row, amount = _entry(universe, name, quantity if isinstance(quantity, str) else format_decimal(quantity), name)
+        lots[row] = amount
+    return Positions(universe.digest, lots)
+
+
+def read_positions(path: str | Path, universe: Universe) -> Positions:
+    """Positions of a CSV file over `universe`. Raises PositionsError or RangeError; OSError when it cannot be read."""
+    path = Path(path)
+    if path.stat().st_size > _MAX_CSV_BYTES:
+        raise PositionsError(f"{path}: expected at most {_MAX_CSV_BYTES} bytes, got more")
+    lots = np.zeros(universe.rows, dtype=np.int64)
+    first_line: dict[str, int] = {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        try:
+            header = next(reader, None)
+            if header is None or tuple(header) != HEADER:
+                raise PositionsError(f"{path}: line 1: expected the header {','.join(HEADER)}")
+            for fields in reader:
+                line = reader.line_num
+                if not fields:
+                    continue
+                if len(fields) != len(HEADER):
+                    raise PositionsError(f"{path}: line {line}: expected 2 fields, got {len(fields)}")
+                name, quantity = fields
+                if name in first_line:
+                    raise PositionsError(
+                        f"{path}: line {line}: field 'instrument': expected {name} once, got it in line "
+                        f"{first_line[name]} already"
+                    )
+                first_line[name] = line
+                row, amount = _entry(universe, name, quantity, f"{path}: line {line}")
+                lots[row] = amount
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise PositionsError(f"{path}: expected UTF-8 comma-separated values: {error}") from None
+    return Positions(universe.digest, lots)
+
+
+def net(positions: Iterable[Positions], universe: Universe) -> Positions:
+    """The sum of positions over one universe. Raises FormatError for another universe, RangeError beyond 60 bits."""
+    total = np.zeros(universe.rows, dtype=object)
+    for each in positions:
+        if each.universe_digest != universe.digest or each.lots.shape != total.shape:
+            raise FormatError("positions: expected the market's universe, got positions over another one")
+        total = total + each.lots.astype(object)
+    over = np.flatnonzero(np.abs(total) >= 1 << QUANTITY_BITS)
+    if over.size:
+        raise RangeError(f"{_name_of_row(universe, int(over[0]))}: netted quantity is not below 2^{QUANTITY_BITS} lots")
+    return Positions(universe.digest, total.astype(np.int64))
+
+
+def _name_of_row(universe: Universe, row: int) -> str:
+    return next((listing.id for listing in universe.listings if listing.row == row), f"row {row}")
+
+
+def _entry(universe: Universe, name: str, quantity: str, where: str) -> tuple[int, int]:
+    listing = universe.by_id.get(name)
+    if listing is None:
+        shown = name if len(name) <= 64 and name.isprintable() else "an unprintable name"
+        raise PositionsError(f"{where}: field 'instrument': expected one of the universe's instruments, got {shown!r}")
+    try:
+        value = parse_decimal(quantity)
+    except ValueError as error:
+        raise PositionsError(f"{where}: field 'quantity': {error}") from None
+    scaled = value.scaleb(listing.lot_exponent)
+    if scaled != scaled.to_integral_value():
+        raise PositionsError(
+            f"{where}: field 'quantity': expected at most {listing.lot_exponent} decimals (the lot of {name} is "
+            f"10^-{listing.lot_exponent}), got {-int(value.normalize().as_tuple().exponent)}"
+        )
+    amount = int(scaled)
+    if abs(amount) >= 1 << QUANTITY_BITS:
+        raise RangeError(
+            f"{where}: field 'quantity': expected less than 2^{QUANTITY_BITS} lots of 10^-{listing.lot_exponent} "
+            f"{name} in magnitude, got more"
+        )
+    return listing.row, amount

@@ -1,0 +1,225 @@
+"""A policy: a file that a risk officer reads and writes, and everything that follows from it.
+
+A book with netted quantities q is adequate under a policy when
+
+    value - deductions >= cover * (risk_factor * sum of requirements + charges)
+
+where each requirement (one a netting group) is at least every loss that a rule names for it. Under measure `equity` the
+value is net liquidation value, sum q p; under `asset_cover` it is the assets alone, sum max(q, 0) p, and the debts,
+sum max(-q, 0) p, stand on the other side, so that `cover` is a health factor. Prices are rounded down; a short pays one
+unit per lot where that gained it something. Holding what the policy does not admit, or what has no fresh price, is
+worth nothing long and costs `PUNITIVE_CHARGE_USD_E12` per lot short.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, StringConstraints, model_validator
+
+from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
+from zkmargin.circuits.markets.instruments import KINDS, Kind, Underlying
+from zkmargin.circuits.markets.models import StrictModel, canonical_json, document_body, parse_model, read_json
+from zkmargin.circuits.markets.units import (
+    PUNITIVE_CHARGE_USD_E12,
+    QUANTITY_BITS,
+    VALUE_BITS,
+    ExactDecimal,
+    RangeError,
+)
+from zkmargin.circuits.markets.universe import Universe, UniverseShape
+from zkmargin.circuits.policies.collateral import CollateralFactors, TieredHaircuts
+from zkmargin.circuits.policies.contingencies import DeltaCharge, ShortOptionMinimum, UnitContingencies
+from zkmargin.circuits.policies.expiry_contingency import BasisContingency, SkewContingency
+from zkmargin.circuits.policies.obligations import Affine, Draft, Obligations, Part, PublicColumn
+from zkmargin.circuits.policies.perpetual_margin import NotionalTiers, OpenInterestMargin
+from zkmargin.circuits.policies.rule import CHARGE_BITS, RiskView
+from zkmargin.circuits.policies.scenario_grid import ScenarioGrid
+from zkmargin.circuits.policies.value_at_risk import ValueAtRisk
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.keccak import keccak256
+
+POLICY_DOMAIN: Final = b"zkmargin/policy/v1"
+VALUE_COLUMN: Final = "value"
+LONG_CHARGE_COLUMN: Final = "charge.long"
+SHORT_CHARGE_COLUMN: Final = "charge.short"
+PRESETS: Final = ("span", "derive-pmrm2", "paradex", "perpetual-tiers", "collateral-factors", "tiered-haircuts")
+"""Names of the shipped policies; each is an initial margin, and has a `-maintenance` sibling."""
+_MAX_SECONDS: Final = 10 * 366 * 86400
+
+AnyRule = Annotated[
+    ScenarioGrid
+    | BasisContingency
+    | SkewContingency
+    | UnitContingencies
+    | ShortOptionMinimum
+    | DeltaCharge
+    | OpenInterestMargin
+    | NotionalTiers
+    | CollateralFactors
+    | TieredHaircuts
+    | ValueAtRisk,
+    Field(discriminator="kind"),
+]
+PolicyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+VenueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+Seconds = Annotated[int, Field(gt=0, le=_MAX_SECONDS)]
+
+
+class PolicyError(FormatError):
+    """A policy that does not exist or cannot be sound. The message says which and what to do."""
+
+
+class Policy(StrictModel):
+    """A risk policy; see the module. Rates and amounts are decimal strings.
+
+    `venues` lists who must attest (empty: whoever checks names them). `unshocked_underlyings` keep their price in
+    scenarios. `risk_factor` scales the requirements of scenario and floor rules, not the charges.
+    """
+
+    name: PolicyName
+    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    flavour: Literal["initial", "maintenance"]
+    measure: Literal["equity", "asset_cover"] = "equity"
+    cover: Annotated[ExactDecimal, Field(ge=1, le=100, decimal_places=6)] = Decimal(1)
+    risk_factor: Annotated[ExactDecimal, Field(gt=0, le=10, decimal_places=6)] = Decimal(1)
+    quantity_bits: Annotated[int, Field(ge=16, le=QUANTITY_BITS)] = QUANTITY_BITS
+    admitted_kinds: Annotated[tuple[Kind, ...], Field(strict=False, min_length=1)] = KINDS
+    unshocked_underlyings: Annotated[tuple[Underlying, ...], Field(strict=False)] = ("USD",)
+    venues: Annotated[tuple[VenueName, ...], Field(strict=False)] = ()
+    max_attestation_age_seconds: Seconds = 86400
+    max_price_age_seconds: Seconds = 3600
+    validity_seconds: Seconds = 86400
+    rules: Annotated[tuple[AnyRule, ...], Field(strict=False, min_length=1, max_length=32)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [rule.name for rule in self.rules]
+        if len(set(names)) != len(names):
+            raise ValueError("rules: expected distinct names")
+        if len(set(self.venues)) != len(self.venues):
+            raise ValueError("venues: expected each once")
+        kinds = {rule.kind for rule in self.rules}
+        if "value_at_risk" in kinds and "scenario_grid" not in kinds:
+            raise ValueError("rules: value at risk is an add-on: expected a scenario_grid beside it")
+        return self
+
+    # -- what follows -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Names the policy: what a proof is bound to. Two files that mean the same have the same digest."""
+        return keccak256(POLICY_DOMAIN + canonical_json(self.to_json()))
+
+    def to_json(self) -> dict[str, Any]:
+        """A self-describing document with every field written out."""
+        return {"format": "zkmargin/policy", "version": 1, **self.model_dump(mode="json", exclude_none=True)}
+
+    @property
+    def charges_longs(self) -> bool:
+        """Whether longs are ever charged, by parameters alone."""
+        return any(rule.charges_longs for rule in self.rules)
+
+    def obligations(self, shape: UniverseShape) -> Obligations:
+        """What a book over a universe of this shape must satisfy; independent of market and holdings.
+
+        Raises ObligationError when a sum might wrap around the field.
+        """
+        draft = Draft(shape, self.quantity_bits)
+        draft.column(VALUE_COLUMN, VALUE_BITS, signed=False)
+        draft.column(SHORT_CHARGE_COLUMN, CHARGE_BITS, signed=False)
+        draft.charge(Affine.of(SHORT_CHARGE_COLUMN, Part.SHORT))
+        if self.charges_longs:
+            draft.column(LONG_CHARGE_COLUMN, CHARGE_BITS, signed=False)
+            draft.charge(Affine.of(LONG_CHARGE_COLUMN, Part.LONG))
+        if self.measure == "asset_cover":
+            draft.charge(Affine.of(VALUE_COLUMN, Part.SHORT))
+        for rule in self.rules:
+            rule.oblige(draft)
+        value = Affine.of(VALUE_COLUMN, Part.LONG if self.measure == "asset_cover" else Part.NET)
+        return draft.finish(value=value, cover=_fraction(self.cover), risk_factor=_fraction(self.risk_factor))
+
+    def public_columns(self, epoch: MarketEpoch) -> dict[str, NDArray[np.int64]]:
+        """The epoch's public columns under this policy, in the order of the obligations; (rows,) int64 each.
+
+        Anyone can recompute them from the epoch. Raises RangeError naming the instrument whose column is out of bounds.
+        """
+        arrays = market_arrays(epoch, max_price_age_seconds=self.max_price_age_seconds)
+        view = self._view(epoch, arrays)
+        arrays = view.arrays
+        count = epoch.universe.instrument_rows
+        instrument_row = np.arange(epoch.universe.rows) < count
+        punished = instrument_row & ~arrays.live
+        columns: dict[str, NDArray[np.int64]] = {VALUE_COLUMN: np.where(arrays.live, arrays.value, 0)}
+        short = np.where(punished, PUNITIVE_CHARGE_USD_E12, np.where(arrays.live & arrays.inexact, 1, 0))
+        long = np.zeros_like(short)
+        for rule in self.rules:
+            published = rule.publish(view)
+            columns.update(published.columns)
+            if published.long_charge is not None:
+                long += np.where(arrays.live, published.long_charge, 0)
+            if published.short_charge is not None:
+                short += np.where(arrays.live, published.short_charge, 0)
+        columns[SHORT_CHARGE_COLUMN] = short
+        if self.charges_longs:
+            columns[LONG_CHARGE_COLUMN] = long
+        declared = self.obligations(epoch.universe.shape).columns
+        for column in declared:
+            _check_bounds(epoch.universe, column, columns[column.name])
+        return {column.name: columns[column.name] for column in declared}
+
+    def _view(self, epoch: MarketEpoch, arrays: MarketArrays) -> RiskView:
+        """The epoch's arrays limited to what the policy admits."""
+        live = arrays.is_kind(*self.admitted_kinds)
+        admitted = MarketArrays(**{**vars(arrays), "live": live})
+        slots = [slot for slot, name in enumerate(epoch.universe.underlyings) if name in self.unshocked_underlyings]
+        moves = live & (arrays.underlying >= 0) & ~np.isin(arrays.underlying, slots)
+        return RiskView(admitted, epoch.universe.underlyings, moves, int(-(-self.risk_factor // 1)))
+
+
+def load_policy(name_or_path: str | Path) -> Policy:
+    """A preset by name (`span`, `span-maintenance`, ...) or a policy file. Raises PolicyError, FormatError, OSError."""
+    text = str(name_or_path)
+    if text in preset_names():
+        with resources.as_file(resources.files(__package__) / "presets" / f"{text}.json") as path:
+            return _read(path)
+    path = Path(name_or_path)
+    if not path.exists():
+        raise PolicyError(f"policy: expected a file or one of {', '.join(PRESETS)}, got {text!r}")
+    return _read(path)
+
+
+def preset_names() -> tuple[str, ...]:
+    """Every shipped policy: the initial flavours, then the maintenance ones."""
+    return (*PRESETS, *(f"{name}-maintenance" for name in PRESETS))
+
+
+def _read(path: Path) -> Policy:
+    return parse_model(Policy, document_body(path, read_json(path), "policy", required=True), str(path))
+
+
+def _fraction(value: Decimal) -> tuple[int, int]:
+    reduced = Fraction(value)
+    return reduced.numerator, reduced.denominator
+
+
+def _check_bounds(universe: Universe, column: PublicColumn, values: NDArray[np.int64]) -> None:
+    """Refuse a column beyond what the obligations declare: the sums are only sound within it."""
+    wrong = np.abs(values) >= 1 << column.bits
+    if not column.signed:
+        wrong |= values < 0
+    wrong |= (np.arange(universe.rows) >= universe.instrument_rows) & (values != 0)
+    if np.any(wrong):
+        row = int(np.flatnonzero(wrong)[0])
+        name = next((listing.id for listing in universe.listings if listing.row == row), f"row {row}")
+        raise RangeError(
+            f"{name}: column {column.name}: expected less than 2^{column.bits} usd_e12 per lot, got more: list the "
+            "instrument anew with a finer lot"
+        )
