@@ -10,6 +10,19 @@ an entry too large for its bits, ZeroDivisionError for an inverse of zero, TypeE
 from collections.abc import Sequence
 from typing import final
 
+__all__ = [
+    "Engine",
+    "FieldVector",
+    "PointVector",
+    "RangeError",
+    "combine",
+    "engine_names",
+    "pairing_product_is_one",
+    "set_threads",
+    "threads",
+    "unavailable",
+]
+
 class RangeError(ValueError):
     """An entry does not fit its bits; args are (row, bits)."""
 

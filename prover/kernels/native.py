@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin import _native
 from zkmargin._native import FieldVector, PointVector
+from zkmargin.prover.kernels.arguments import check_int64, check_slice, unsigned
 from zkmargin.prover.kernels.interface import RangeError, Tape
 from zkmargin.verifier.curve import G1, G2, POINT_BYTES
 from zkmargin.verifier.field import SCALAR_MODULUS
 
 __all__ = ["NativeBackend", "NativeEngine", "engine_problem", "set_threads"]
-
-_T = TypeVar("_T", FieldVector, PointVector)
 
 
 class NativeBackend:
@@ -35,8 +33,7 @@ class NativeBackend:
 
     def vector_from_int64(self, values: NDArray[np.int64]) -> FieldVector:
         """Reduce signed 64-bit integers."""
-        if values.dtype != np.int64 or values.ndim != 1 or not values.flags.c_contiguous:
-            raise ValueError("expected a contiguous one-dimensional array of int64")
+        check_int64(values)
         return self._engine.vector_from_int64(values.tobytes())
 
     def vector_from_bytes(self, data: bytes) -> FieldVector:
@@ -53,11 +50,12 @@ class NativeBackend:
 
     def constant(self, value: int, length: int) -> FieldVector:
         """`length` times `value`."""
-        return self._engine.constant(_scalar(value), _size(length, "length"))
+        return self._engine.constant(_scalar(value), unsigned(length, "length"))
 
     def slice(self, vector: FieldVector, start: int, stop: int) -> FieldVector:
         """Entries start..stop-1."""
-        return self._engine.slice(vector, *_bounds(vector, start, stop))
+        check_slice(start, stop, len(vector))
+        return self._engine.slice(vector, start, stop)
 
     def concatenate(self, parts: Sequence[FieldVector]) -> FieldVector:
         """The parts in order."""
@@ -110,7 +108,7 @@ class NativeBackend:
         if tape.instructions.ndim != 2 or tape.instructions.shape[1] != 4:
             raise ValueError("tape: expected at least one instruction of four int32")
         instructions = np.ascontiguousarray(tape.instructions, dtype="<i4").tobytes()
-        registers = _size(tape.registers, "registers")
+        registers = unsigned(tape.registers, "registers")
         return self._engine.evaluate_tape(tape.inputs, registers, instructions, columns, _scalars(constants))
 
     # -- witnesses ------------------------------------------------------------------------------------------------
@@ -122,16 +120,16 @@ class NativeBackend:
     def decompose(self, vector: FieldVector, bits: int, count: int) -> list[FieldVector]:
         """`count` vectors of digits base 2^bits, least significant first."""
         with _range_errors():
-            return self._engine.decompose(vector, _size(bits, "bits"), _size(count, "count"))
+            return self._engine.decompose(vector, unsigned(bits, "bits"), unsigned(count, "count"))
 
     def multiplicities(self, columns: Sequence[FieldVector], bits: int, length: int) -> FieldVector:
         """Entry t < 2^bits counts the t's in all columns."""
         with _range_errors():
-            return self._engine.multiplicities(columns, _size(bits, "bits"), _size(length, "length"))
+            return self._engine.multiplicities(columns, unsigned(bits, "bits"), unsigned(length, "length"))
 
     def nonzero_rows(self, vector: FieldVector, limit: int) -> list[int]:
         """The first `limit` rows whose entry is not zero."""
-        return self._engine.nonzero_rows(vector, _size(limit, "limit"))
+        return self._engine.nonzero_rows(vector, unsigned(limit, "limit"))
 
     # -- polynomials ----------------------------------------------------------------------------------------------
 
@@ -141,7 +139,7 @@ class NativeBackend:
 
     def evaluate_on_coset(self, coefficients: Sequence[FieldVector], size: int, shift: int) -> list[FieldVector]:
         """Values on shift * H."""
-        return self._engine.evaluate_on_coset(coefficients, _size(size, "domain size"), _scalar(shift))
+        return self._engine.evaluate_on_coset(coefficients, unsigned(size, "domain size"), _scalar(shift))
 
     def interpolate_on_coset(self, values: Sequence[FieldVector], shift: int) -> list[FieldVector]:
         """Inverse of `evaluate_on_coset`."""
@@ -167,7 +165,8 @@ class NativeBackend:
 
     def slice_points(self, points: PointVector, start: int, stop: int) -> PointVector:
         """Points start..stop-1."""
-        return self._engine.slice_points(points, *_bounds(points, start, stop))
+        check_slice(start, stop, len(points))
+        return self._engine.slice_points(points, start, stop)
 
     def concatenate_points(self, parts: Sequence[PointVector]) -> PointVector:
         """The parts in order."""
@@ -183,11 +182,11 @@ class NativeBackend:
 
     def fixed_base_powers(self, tau: int, count: int) -> PointVector:
         """[tau^i] times the generator."""
-        return self._engine.fixed_base_powers(_scalar(tau), _size(count, "count"))
+        return self._engine.fixed_base_powers(_scalar(tau), unsigned(count, "count"))
 
     def lagrange_basis(self, powers: PointVector, size: int) -> PointVector:
         """[L_i(x)] from [x^i]."""
-        return self._engine.lagrange_basis(powers, _size(size, "domain size"))
+        return self._engine.lagrange_basis(powers, unsigned(size, "domain size"))
 
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of pairings is one."""
@@ -253,19 +252,6 @@ def _decode_points(data: bytes) -> list[G1]:
         G1(int.from_bytes(data[i : i + 32], "little"), int.from_bytes(data[i + 32 : i + POINT_BYTES], "little"))
         for i in range(0, len(data), POINT_BYTES)
     ]
-
-
-def _size(value: int, what: str) -> int:
-    """A number that the native side takes as unsigned."""
-    if value < 0:
-        raise ValueError(f"{what}: expected 0 or more, got {value}")
-    return value
-
-
-def _bounds(handle: _T, start: int, stop: int) -> tuple[int, int]:
-    if not 0 <= start <= stop <= len(handle):
-        raise ValueError(f"slice: expected 0 <= start <= stop <= {len(handle)}, got {start} and {stop}")
-    return start, stop
 
 
 @contextmanager

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, zip_longest
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from py_ecc import optimized_bn128 as bn
 
+from zkmargin.prover.kernels import reference_group as group
+from zkmargin.prover.kernels.arguments import (
+    check_bits,
+    check_equal,
+    check_int64,
+    check_shift,
+    check_slice,
+    unsigned,
+)
 from zkmargin.prover.kernels.interface import Operation, RangeError, Tape
-from zkmargin.verifier.curve import G1, G1_GENERATOR, G2, INFINITY, POINT_BYTES, PythonEngine, is_on_curve
+from zkmargin.verifier.curve import G1, G2, POINT_BYTES, PythonEngine, is_on_curve
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, centred, inverse, root_of_unity
 
 __all__ = ["ReferenceBackend", "ReferencePoints", "ReferenceVector"]
 
 SCALAR_BYTES: Final = 32
-MAX_DIGIT_BITS: Final = 28
-
-_Projective: TypeAlias = tuple[bn.FQ, bn.FQ, bn.FQ]
 
 
 class ReferenceVector:
@@ -69,8 +74,7 @@ class ReferenceBackend:
 
     def vector_from_int64(self, values: NDArray[np.int64]) -> ReferenceVector:
         """Reduce signed 64-bit integers."""
-        if values.dtype != np.int64 or values.ndim != 1 or not values.flags.c_contiguous:
-            raise ValueError("expected a contiguous one-dimensional array of int64")
+        check_int64(values)
         return self.vector(values.tolist())
 
     def vector_from_bytes(self, data: bytes) -> ReferenceVector:
@@ -91,13 +95,13 @@ class ReferenceBackend:
 
     def constant(self, value: int, length: int) -> ReferenceVector:
         """`length` times `value`."""
-        _check_not_negative(length, "length")
+        unsigned(length, "length")
         return ReferenceVector([value % SCALAR_MODULUS] * length)
 
     def slice(self, vector: ReferenceVector, start: int, stop: int) -> ReferenceVector:
         """Entries start..stop-1."""
         values = _values(vector)
-        _check_slice(start, stop, len(values))
+        check_slice(start, stop, len(values))
         return ReferenceVector(values[start:stop])
 
     def concatenate(self, parts: Sequence[ReferenceVector]) -> ReferenceVector:
@@ -126,7 +130,7 @@ class ReferenceBackend:
         """sum_k coefficients[k] * vectors[k], shorter vectors padded with zeros."""
         if not vectors:
             raise ValueError("expected at least one vector")
-        _check_equal(len(vectors), len(coefficients), "vectors and coefficients")
+        check_equal(len(vectors), len(coefficients), "vectors and coefficients")
         rows = zip_longest(*map(_values, vectors), fillvalue=0)
         return self.vector(sum(c * value for c, value in zip(coefficients, row, strict=True)) for row in rows)
 
@@ -162,8 +166,8 @@ class ReferenceBackend:
 
     def decompose(self, vector: ReferenceVector, bits: int, count: int) -> list[ReferenceVector]:
         """`count` vectors of digits base 2^bits, least significant first."""
-        _check_bits(bits)
-        _check_not_negative(count, "count")
+        check_bits(bits)
+        unsigned(count, "count")
         values = _values(vector)
         for row, value in enumerate(values):
             if value >> (bits * count):
@@ -173,7 +177,7 @@ class ReferenceBackend:
 
     def multiplicities(self, columns: Sequence[ReferenceVector], bits: int, length: int) -> ReferenceVector:
         """Entry t < 2^bits counts the t's in all columns."""
-        _check_bits(bits)
+        check_bits(bits)
         if 1 << bits > length:
             raise ValueError(f"expected a length of at least 2^{bits}, got {length}")
         counts = [0] * length
@@ -186,7 +190,7 @@ class ReferenceBackend:
 
     def nonzero_rows(self, vector: ReferenceVector, limit: int) -> list[int]:
         """The first `limit` rows whose entry is not zero."""
-        _check_not_negative(limit, "limit")
+        unsigned(limit, "limit")
         return [row for row, value in enumerate(_values(vector)) if value][:limit]
 
     # -- polynomials ----------------------------------------------------------------------------------------------
@@ -195,10 +199,12 @@ class ReferenceBackend:
         self, values: Sequence[ReferenceVector], tails: Sequence[Sequence[int]] = ()
     ) -> list[ReferenceVector]:
         """Coefficients of the interpolants on H, each plus (X^n - 1) times its tail."""
-        if tails:
-            _check_equal(len(values), len(tails), "values and tails")
+        tails = _matching_tails(tails, len(values))
+        for index, (column, tail) in enumerate(zip(values, tails, strict=True)):
+            if tail and len(tail) >= len(_values(column)):
+                raise ValueError(f"tail {index}: expected fewer than {len(column)} entries, got {len(tail)}")
         results = []
-        for interpolant, tail in zip_longest(self.interpolate_on_coset(values, 1), tails, fillvalue=()):
+        for interpolant, tail in zip(self.interpolate_on_coset(values, 1), tails, strict=True):
             low = [c - b for c, b in zip_longest(interpolant.values, tail, fillvalue=0)]
             results.append(self.vector([*low, *tail]))
         return results
@@ -208,7 +214,7 @@ class ReferenceBackend:
     ) -> list[ReferenceVector]:
         """Values on shift * H. On it X^size = shift^size, so long polynomials fold."""
         root = root_of_unity(size)
-        _check_shift(shift)
+        check_shift(shift)
         results = []
         for polynomial in coefficients:
             folded = [0] * size
@@ -219,7 +225,7 @@ class ReferenceBackend:
 
     def interpolate_on_coset(self, values: Sequence[ReferenceVector], shift: int) -> list[ReferenceVector]:
         """Inverse of `evaluate_on_coset`."""
-        _check_shift(shift)
+        check_shift(shift)
         results = []
         for column in values:
             size = len(_values(column))
@@ -257,7 +263,7 @@ class ReferenceBackend:
     def slice_points(self, points: ReferencePoints, start: int, stop: int) -> ReferencePoints:
         """Points start..stop-1."""
         values = _points(points)
-        _check_slice(start, stop, len(values))
+        check_slice(start, stop, len(values))
         return ReferencePoints(values[start:stop])
 
     def concatenate_points(self, parts: Sequence[ReferencePoints]) -> ReferencePoints:
@@ -266,37 +272,27 @@ class ReferenceBackend:
 
     def subtract_points(self, left: ReferencePoints, right: ReferencePoints) -> ReferencePoints:
         """left - right."""
-        _check_equal(len(_points(left)), len(_points(right)), "points")
+        check_equal(len(_points(left)), len(_points(right)), "points")
         pairs = zip(left.values, right.values, strict=True)
-        return ReferencePoints(_lower(bn.add(_raise(a), bn.neg(_raise(b)))) for a, b in pairs)
+        return ReferencePoints(group.subtract(a, b) for a, b in pairs)
 
     def msm(
         self, basis: ReferencePoints, vectors: Sequence[ReferenceVector], tails: Sequence[Sequence[int]] = ()
     ) -> list[G1]:
         """Inner products of the basis with each vector and its tail."""
         points = _points(basis)
-        if tails:
-            _check_equal(len(vectors), len(tails), "vectors and tails")
         results = []
-        for vector, tail in zip_longest(vectors, tails, fillvalue=()):
+        for vector, tail in zip(vectors, _matching_tails(tails, len(vectors)), strict=True):
             scalars = [*_values(vector), *tail]
             if len(scalars) > len(points):
                 raise ValueError(f"expected a basis of at least {len(scalars)} points, got {len(points)}")
-            results.append(_lower(_buckets([_raise(point) for point in points[: len(scalars)]], scalars)))
+            results.append(group.multi_multiply(points[: len(scalars)], scalars))
         return results
 
     def fixed_base_powers(self, tau: int, count: int) -> ReferencePoints:
-        """[tau^i] times the generator, by adding its doublings."""
-        _check_not_negative(count, "count")
-        doublings = list(accumulate(range(254), lambda point, _: bn.double(point), initial=_raise(G1_GENERATOR)))
-        powers = []
-        for scalar in _times_powers([1] * count, tau):
-            total = bn.Z1
-            for k, doubling in enumerate(doublings):
-                if scalar >> k & 1:
-                    total = bn.add(total, doubling)
-            powers.append(_lower(total))
-        return ReferencePoints(powers)
+        """[tau^i] times the generator."""
+        unsigned(count, "count")
+        return ReferencePoints(group.generator_multiples(list(_times_powers([1] * count, tau))))
 
     def lagrange_basis(self, powers: ReferencePoints, size: int) -> ReferencePoints:
         """[L_i(x)] = (1/size) sum_j w^(-ij) [x^j]."""
@@ -304,8 +300,8 @@ class ReferenceBackend:
         points = _points(powers)
         if size > len(points):
             raise ValueError(f"expected at least {size} powers, got {len(points)}")
-        transformed = _group_fourier([_raise(point) for point in points[:size]], inverse(root))
-        return ReferencePoints(_lower(bn.multiply(point, inverse(size))) for point in transformed)
+        transformed = group.fourier([group.to_projective(point) for point in points[:size]], inverse(root))
+        return ReferencePoints(group.multiply(point, inverse(size)) for point in transformed)
 
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of pairings is one."""
@@ -328,7 +324,7 @@ def _points(points: ReferencePoints) -> tuple[G1, ...]:
 
 
 def _pairs(left: ReferenceVector, right: ReferenceVector) -> Iterator[tuple[int, int]]:
-    _check_equal(len(_values(left)), len(_values(right)), "vectors")
+    check_equal(len(_values(left)), len(_values(right)), "vectors")
     return zip(left.values, right.values, strict=True)
 
 
@@ -338,29 +334,11 @@ def _chunks(data: bytes, size: int) -> Iterator[bytes]:
     return (data[i : i + size] for i in range(0, len(data), size))
 
 
-def _check_equal(left: int, right: int, what: str) -> None:
-    if left != right:
-        raise ValueError(f"{what}: expected equal lengths, got {left} and {right}")
-
-
-def _check_not_negative(value: int, what: str) -> None:
-    if value < 0:
-        raise ValueError(f"{what}: expected 0 or more, got {value}")
-
-
-def _check_slice(start: int, stop: int, length: int) -> None:
-    if not 0 <= start <= stop <= length:
-        raise ValueError(f"slice: expected 0 <= start <= stop <= {length}, got {start} and {stop}")
-
-
-def _check_bits(bits: int) -> None:
-    if not 1 <= bits <= MAX_DIGIT_BITS:
-        raise ValueError(f"bits: expected 1 to {MAX_DIGIT_BITS}, got {bits}")
-
-
-def _check_shift(shift: int) -> None:
-    if shift % SCALAR_MODULUS == 0:
-        raise ValueError("shift: expected an invertible element, got zero")
+def _matching_tails(tails: Sequence[Sequence[int]], count: int) -> Sequence[Sequence[int]]:
+    if not tails:
+        return [()] * count
+    check_equal(count, len(tails), "vectors and tails")
+    return tails
 
 
 # -- tapes -------------------------------------------------------------------------------------------------------------
@@ -371,7 +349,7 @@ def _check_tape(tape: Tape, columns: Sequence[ReferenceVector], constants: Seque
     lengths = {len(_values(column)) for column in columns}
     if len(lengths) != 1:
         raise ValueError("columns: expected at least one, all of one length")
-    _check_equal(tape.constants, len(constants), "constants")
+    check_equal(tape.constants, len(constants), "constants")
     if any(not 0 <= column < len(columns) for column, _ in tape.inputs):
         raise ValueError("tape: an input names a column that is not there")
     if tape.instructions.ndim != 2 or tape.instructions.shape[1] != 4 or not len(tape.instructions):
@@ -421,48 +399,3 @@ def _fourier(values: Sequence[int], root: int) -> list[int]:
     even, odd = _fourier(values[::2], square), list(_times_powers(_fourier(values[1::2], square), root))
     sums = [a + b for a, b in zip(even, odd, strict=True)]
     return sums + [a - b for a, b in zip(even, odd, strict=True)]
-
-
-# -- the group ---------------------------------------------------------------------------------------------------------
-
-
-def _raise(point: G1) -> _Projective:
-    return bn.Z1 if point == INFINITY else (bn.FQ(point.x), bn.FQ(point.y), bn.FQ.one())
-
-
-def _lower(point: _Projective) -> G1:
-    if bn.is_inf(point):
-        return INFINITY
-    x, y = bn.normalize(point)
-    return G1(int(x), int(y))
-
-
-def _group_fourier(points: Sequence[_Projective], root: int) -> list[_Projective]:
-    if len(points) == 1:
-        return list(points)
-    square = root * root % SCALAR_MODULUS
-    even, odd = _group_fourier(points[::2], square), _group_fourier(points[1::2], square)
-    odd = [bn.multiply(p, twiddle) for p, twiddle in zip(odd, _times_powers([1] * len(odd), root), strict=True)]
-    sums = [bn.add(a, b) for a, b in zip(even, odd, strict=True)]
-    return sums + [bn.add(a, bn.neg(b)) for a, b in zip(even, odd, strict=True)]
-
-
-def _buckets(points: Sequence[_Projective], scalars: Sequence[int]) -> _Projective:
-    """Pippenger: window by window from the top, sum the points of each digit, then the digits' multiples."""
-    signed = [(point, centred(scalar)) for point, scalar in zip(points, scalars, strict=True)]
-    terms = [(bn.neg(point) if value < 0 else point, abs(value)) for point, value in signed if value]
-    width = max(1, len(terms).bit_length() - 3)
-    bits = max((value.bit_length() for _, value in terms), default=0)
-    total = bn.Z1
-    for low in reversed(range(0, bits, width)):
-        for _ in range(width):
-            total = bn.double(total)
-        buckets = [bn.Z1] * (1 << width)
-        for point, value in terms:
-            digit = value >> low & len(buckets) - 1
-            buckets[digit] = bn.add(buckets[digit], point)
-        running = bn.Z1
-        for bucket in reversed(buckets[1:]):
-            running = bn.add(running, bucket)
-            total = bn.add(total, running)
-    return total

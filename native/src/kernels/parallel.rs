@@ -120,6 +120,31 @@ pub fn map_chunks<T: Send>(length: usize, grain: usize, map: impl Fn(Range<usize
     })
 }
 
+/// A new vector in two passes over the same chunks: `summarise` each, then fill it, given the summaries of the chunks
+/// before it and after it.
+pub fn scan<S: Send + Sync>(
+    length: usize,
+    grain: usize,
+    summarise: impl Fn(Range<usize>) -> S + Sync,
+    fill: impl Fn(Range<usize>, &[S], &[S], &mut [Fr]) + Sync,
+) -> Scalars {
+    let mut result = Scalars::zeros(length);
+    if !worthwhile(length, grain) {
+        fill(0..length, &[], &[], &mut result);
+        return result;
+    }
+    let size = chunk(length, grain);
+    let rows = |index: usize| index * size..length.min((index + 1) * size);
+    install(|| {
+        let summaries: Vec<S> =
+            (0..length.div_ceil(size)).into_par_iter().map(|index| summarise(rows(index))).collect();
+        result.par_chunks_mut(size).enumerate().for_each(|(index, part)| {
+            fill(rows(index), &summaries[..index], &summaries[index + 1..], part);
+        });
+    });
+    result
+}
+
 /// The first row that `matches`.
 pub fn first_row(length: usize, grain: usize, matches: impl Fn(usize) -> bool + Sync) -> Option<usize> {
     map_chunks(length, grain, |mut rows| rows.find(|&row| matches(row))).into_iter().flatten().next()

@@ -222,10 +222,13 @@ struct Tree {
 impl Tree {
     fn load(&mut self, points: &[G1Affine], entries: &[Entry]) {
         self.points.clear();
-        self.points.extend(entries.iter().map(|entry| {
-            let point = points[(entry.signed_index >> 1) as usize];
-            if entry.signed_index & 1 == 1 { -point } else { point }
-        }));
+        // Copies alone first: nothing depends on them, so that the processor fetches many lines at once.
+        self.points.extend(entries.iter().map(|entry| points[(entry.signed_index >> 1) as usize]));
+        for (point, entry) in self.points.iter_mut().zip(entries) {
+            if entry.signed_index & 1 == 1 {
+                point.y.neg_in_place();
+            }
+        }
         self.buckets.clear();
         self.buckets.extend(entries.iter().map(|entry| entry.bucket));
     }

@@ -1,11 +1,13 @@
 //! Transforms, evaluation and division of polynomials.
 
+use std::ops::Range;
+
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, FftField, Field};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 
 use crate::kernels::error::{Error, Result, require, require_equal};
-use crate::kernels::parallel::{COSTLY, fill, map_chunks, map_items};
+use crate::kernels::parallel::{COSTLY, map_chunks, map_items, scan};
 use crate::kernels::scalars::Scalars;
 
 pub type Domain = Radix2EvaluationDomain<Fr>;
@@ -26,7 +28,7 @@ fn coset(size: usize, shift: Fr) -> Result<Domain> {
 
 pub fn interpolate(values: &[&Scalars], tails: &[&[Fr]]) -> Result<Vec<Scalars>> {
     if !tails.is_empty() {
-        require_equal(values.len(), tails.len(), "values and tails")?;
+        require_equal(values.len(), tails.len(), "vectors and tails")?;
     }
     let tail_of = |index: usize| tails.get(index).copied().unwrap_or(&[]);
     let mut domains = Vec::with_capacity(values.len());
@@ -84,8 +86,8 @@ pub fn interpolate_on_coset(values: &[&Scalars], shift: Fr) -> Result<Vec<Scalar
 
 pub fn evaluate(coefficients: &[&Scalars], point: Fr) -> Vec<Fr> {
     map_items(coefficients, |_, polynomial| {
-        let parts = map_chunks(polynomial.len(), COSTLY, |rows| (rows.len(), horner(&polynomial[rows], point)));
-        parts.iter().rev().fold(Fr::ZERO, |high, (length, part)| high * point.pow([*length as u64]) + part)
+        let pieces = map_chunks(polynomial.len(), COSTLY, |rows| (rows.len(), horner(&polynomial[rows], point)));
+        join(&pieces, point)
     })
 }
 
@@ -106,22 +108,22 @@ fn horner(coefficients: &[Fr], point: Fr) -> Fr {
 
 pub fn divide_by_linear(coefficients: &[Fr], point: Fr) -> Scalars {
     // Quotient coefficient i is the value at `point` of the coefficients from i + 1 on: a carry that runs downwards.
-    // Each chunk's own value first, then every chunk continues from those above it.
     let Some((_, upper)) = coefficients.split_first() else {
         return Scalars::zeros(0);
     };
-    let parts = map_chunks(upper.len(), COSTLY, |rows| (rows.clone(), horner(&upper[rows], point)));
-    let carry_into = |end: usize| {
-        let above = parts.iter().rev().take_while(|(rows, _)| rows.start >= end);
-        above.fold(Fr::ZERO, |high, (rows, part)| high * point.pow([rows.len() as u64]) + part)
-    };
-    fill(upper.len(), COSTLY, |rows, out| {
-        let mut carry = carry_into(rows.end);
+    let value = |rows: Range<usize>| (rows.len(), horner(&upper[rows], point));
+    scan(upper.len(), COSTLY, value, |rows, _, values_above, out| {
+        let mut carry = join(values_above, point);
         for (entry, coefficient) in out.iter_mut().zip(&upper[rows]).rev() {
             carry = carry * point + coefficient;
             *entry = carry;
         }
     })
+}
+
+/// The value of a polynomial from the lengths and values of its pieces, low to high.
+fn join(pieces: &[(usize, Fr)], point: Fr) -> Fr {
+    pieces.iter().rev().fold(Fr::ZERO, |high, (length, value)| high * point.pow([*length as u64]) + value)
 }
 
 pub fn arkworks(coefficients: &[Fr]) -> Result<Scalars> {

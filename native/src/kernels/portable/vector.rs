@@ -1,10 +1,12 @@
 //! Encodings, elementwise arithmetic and reductions.
 
+use std::ops::Range;
+
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field, PrimeField, Zero};
 
 use crate::kernels::error::{Error, Result, require, require_equal};
-use crate::kernels::parallel::{CHEAP, COSTLY, fill, fill_slice, first_row, map_chunks};
+use crate::kernels::parallel::{CHEAP, COSTLY, fill, fill_slice, first_row, map_chunks, scan};
 use crate::kernels::scalars::{Scalars, from_signed, integer_from_bytes, integer_to_bytes};
 
 const BYTES: usize = 32;
@@ -139,13 +141,9 @@ pub fn batch_inverse(vector: &[Fr]) -> Result<Scalars> {
 }
 
 pub fn prefix_sum(vector: &[Fr]) -> Scalars {
-    // Each chunk's total first, then every chunk continues from the totals before it.
-    let grain = CHEAP;
-    let totals = map_chunks(vector.len(), grain, |rows| (rows.start, vector[rows].iter().sum::<Fr>()));
-    let before =
-        |start: usize| -> Fr { totals.iter().take_while(|&&(first, _)| first < start).map(|(_, total)| total).sum() };
-    fill(vector.len(), grain, |rows, out| {
-        let mut running = before(rows.start);
+    let total = |rows: Range<usize>| vector[rows].iter().sum::<Fr>();
+    scan(vector.len(), CHEAP, total, |rows, totals_before, _, out| {
+        let mut running: Fr = totals_before.iter().sum();
         for (entry, value) in out.iter_mut().zip(&vector[rows]) {
             *entry = running;
             running += value;

@@ -1,0 +1,49 @@
+"""Checks of shapes and small numbers that the back ends share. Each raises ValueError."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkmargin.verifier.field import SCALAR_MODULUS
+
+MAX_DIGIT_BITS: Final = 28
+
+
+def check_equal(left: int, right: int, what: str) -> None:
+    """Two lengths agree."""
+    if left != right:
+        raise ValueError(f"{what}: expected equal lengths, got {left} and {right}")
+
+
+def unsigned(value: int, what: str) -> int:
+    """A size, which it returns."""
+    if value < 0:
+        raise ValueError(f"{what}: expected 0 or more, got {value}")
+    return value
+
+
+def check_slice(start: int, stop: int, length: int) -> None:
+    """Bounds lie inside and in order."""
+    if not 0 <= start <= stop <= length:
+        raise ValueError(f"slice: expected 0 <= start <= stop <= {length}, got {start} and {stop}")
+
+
+def check_bits(bits: int) -> None:
+    """The width of a digit."""
+    if not 1 <= bits <= MAX_DIGIT_BITS:
+        raise ValueError(f"bits: expected 1 to {MAX_DIGIT_BITS}, got {bits}")
+
+
+def check_shift(shift: int) -> None:
+    """The shift of a coset."""
+    if shift % SCALAR_MODULUS == 0:
+        raise ValueError("shift: expected an invertible element, got zero")
+
+
+def check_int64(values: NDArray[np.int64]) -> None:
+    """An array that can be read as consecutive signed 64-bit integers."""
+    if values.dtype != np.int64 or values.ndim != 1 or not values.flags.c_contiguous:
+        raise ValueError("expected a contiguous one-dimensional array of int64")
