@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Generic
 
 from zkmargin.prover.assignment import PublicColumns
+from zkmargin.prover.commitments import commit, commit_from_powers
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.rounds.lookups import HelperTapes
 from zkmargin.prover.rounds.quotient import QuotientTape
 from zkmargin.prover.rounds.running_sum import SumTapes
 from zkmargin.prover.vectors import mask_vector, sparse_vector
 from zkmargin.verifier.circuit import Circuit
-from zkmargin.verifier.curve import G1
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.verify import VerifyingKey
@@ -60,9 +60,12 @@ class ProvingKey(Generic[V, P]):
         return f"ProvingKey({self.circuit.name}, rows={self.circuit.rows}, backend={self.backend.name})"
 
 
-def commit(backend: Backend[V, P], lagrange: P, columns: Sequence[V]) -> tuple[G1, ...]:
-    """Commitments to public columns, not blinded."""
-    return tuple(backend.msm(lagrange, columns)) if columns else ()
+def make_verifying_key(
+    backend: Backend[V, P], circuit: Circuit, setup: SetupKey, monomial: P, fixed: Sequence[V]
+) -> VerifyingKey:
+    """The verifying key alone, from the powers of tau: what an auditor rebuilds without a Lagrange basis."""
+    _check_fixed(circuit, fixed)
+    return VerifyingKey(circuit, setup, commit_from_powers(backend, monomial, fixed))
 
 
 def make_proving_key(
@@ -77,8 +80,7 @@ def make_proving_key(
         raise FormatError(
             f"setup: circuit {circuit.name} needs {circuit.rows} + {spare} powers of tau, got {len(monomial)}"
         )
-    if len(fixed) != len(circuit.fixed) or any(len(column) != circuit.rows for column in fixed):
-        raise FormatError(f"fixed columns: expected {len(circuit.fixed)} of {circuit.rows} rows")
+    _check_fixed(circuit, fixed)
     sparse = [sparse_vector(backend, circuit.rows, column.entries) for column in circuit.sparse]
     masks = [mask_vector(backend, circuit.rows, column) for column in circuit.masks]
     return ProvingKey(
@@ -90,3 +92,8 @@ def make_proving_key(
         sparse=PublicColumns.of(backend, sparse),
         masks=PublicColumns.of(backend, masks),
     )
+
+
+def _check_fixed(circuit: Circuit, fixed: Sequence[V]) -> None:
+    if len(fixed) != len(circuit.fixed) or any(len(column) != circuit.rows for column in fixed):
+        raise FormatError(f"fixed columns: expected {len(circuit.fixed)} of {circuit.rows} rows")

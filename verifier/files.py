@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
@@ -25,14 +26,55 @@ from numpy.typing import NDArray
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256_of_stream
 
-__all__ = ["Fields", "Shape", "read_arrays", "read_document", "replacing", "write_document"]
+__all__ = ["Fields", "Shape", "read_arrays", "read_document", "read_json", "replacing", "write_document"]
 
 VERSION: Final = 1
 MAX_DOCUMENT_BYTES: Final = 1 << 26
 """A document larger than this is refused unread: what is large belongs in the arrays."""
 
+MAX_DEPTH: Final = 32
+"""How deep arrays and objects may be nested in JSON."""
+
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+
 Shape = tuple[str, tuple[int, ...]]
 """An array's dtype, as numpy spells it with its byte order ("<u8"), and its exact shape."""
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def read_json(path: str | Path, *, fraction: Callable[[str], object] | None = None) -> Any:
+    """The one JSON value of a file of anybody's: UTF-8, no field twice, bounded in size and depth.
+
+    `fraction` makes a value of the text of a number with a fraction or exponent, such as `decimal.Decimal`; without
+    it such numbers are refused. Raises FormatError; OSError when the file cannot be read.
+    """
+    with Path(path).open("rb") as stream:
+        data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise FormatError(f"{path}: expected a document of at most {MAX_DOCUMENT_BYTES} bytes, got more")
+    try:
+        _check_depth(data)
+        return json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_float=fraction or _no_fraction,
+            parse_constant=_no_fraction,
+        )
+    except ValueError as error:
+        raise FormatError(f"{path}: expected JSON: {_one_line(error)}") from None
+
+
+def _check_depth(data: bytes) -> None:
+    """Raise ValueError for deep nesting. py_ecc lifts Python's recursion limit so far that the parser would overflow
+    the stack and end the process."""
+    depth = 0
+    for bracket in _STRING.sub(b"", data).translate(None, _NOT_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"nested more than {MAX_DEPTH} deep")
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------
@@ -43,17 +85,7 @@ def read_document(path: str | Path, kind: str) -> dict[str, Any]:
 
     Values are still untrusted: take them through `Fields`. Raises FormatError; OSError when it cannot be read.
     """
-    path = Path(path)
-    with path.open("rb") as stream:
-        data = stream.read(MAX_DOCUMENT_BYTES + 1)
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise FormatError(f"{path}: expected a document of at most {MAX_DOCUMENT_BYTES} bytes, got more")
-    try:
-        document = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float
-        )
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: expected one JSON object: {_one_line(error)}") from None
+    document = read_json(path)
     if not isinstance(document, dict):
         raise FormatError(f"{path}: expected one JSON object, got {_describe(document)}")
     fields = Fields(path, document)
@@ -121,7 +153,7 @@ def read_arrays(path: str | Path, document: Mapping[str, Any], shapes: Mapping[s
         try:
             with zipfile.ZipFile(stream) as archive:
                 return _read_members(beside, archive, shapes)
-        except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError, MemoryError) as error:
             if isinstance(error, FormatError):
                 raise
             raise FormatError(f"{beside}: expected an uncompressed .npz: {_one_line(error)}") from None
@@ -143,7 +175,8 @@ def _read_members(path: Path, archive: zipfile.ZipFile, shapes: Mapping[str, Sha
             found_shape, fortran, found_dtype = npy.read_array_header_1_0(stream)
             if (found_shape, found_dtype, fortran) != (shape, dtype, False):
                 raise FormatError(
-                    f"{path}: array {name!r}: expected shape {shape} of {dtype.str}, got {found_shape} of {found_dtype}"
+                    f"{path}: array {name!r}: expected shape {shape} of {dtype.str}, "
+                    f"got {found_shape} of {found_dtype.str}"
                 )
             size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
             data = stream.read(size)
@@ -250,6 +283,10 @@ class Fields:
             self._refuse(name, "a list", value)
         return value
 
+    def raw(self, name: str) -> Any:
+        """The value as it is, for a model that checks it by itself."""
+        return self._take(name)
+
     def record(self, name: str) -> Fields:
         """A nested object's fields."""
         value = self._take(name)
@@ -300,7 +337,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _no_float(_: str) -> NoReturn:
+def _no_fraction(_: str) -> NoReturn:
     raise ValueError("a number is not an integer; amounts are decimal strings")
 
 

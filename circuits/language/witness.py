@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
@@ -45,6 +45,11 @@ class Inputs(Generic[V]):
     holdings: Mapping[str, Holding] = field(default_factory=dict)
     market: Mapping[str, Values] | PublicColumns[V] = field(default_factory=dict)
     scalars: Mapping[str, int] = field(default_factory=dict)
+    hints: Mapping[str, int] = field(default_factory=dict)
+    """Private integers computed outside the program, for hints that ask by name. Nothing trusts them."""
+
+    def __repr__(self) -> str:
+        return f"Inputs(holdings={len(self.holdings)}, scalars={len(self.scalars)})"
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class WitnessContext(Generic[V, P]):
         self.program = program
         self.columns: dict[Key, V] = {}
         self.private: list[int] = []
+        self._hints = inputs.hints
         self.public = tuple(_named(inputs.scalars, [s.name for s in program.circuit.scalars], "scalars"))
 
     def evaluate(self, vector: Vector) -> V:
@@ -83,12 +89,23 @@ class WitnessContext(Generic[V, P]):
         total += sum(c * self.private[i] for i, c in scalar.private.items())
         return total
 
+    def hint(self, name: str) -> int:
+        """A private integer computed outside the program. Raises FormatError when it was not given."""
+        if name not in self._hints:
+            raise FormatError(f"hints: expected a value for {name}")
+        return self._hints[name]
+
     def sparse(self, entries: Mapping[int, int]) -> V:
         """A vector that is zero but for these rows."""
         return sparse_vector(self.backend, self.program.circuit.rows, entries.items())
 
     def __repr__(self) -> str:
         return f"WitnessContext({self.program.circuit.name})"
+
+
+def hint(name: str) -> Callable[[WitnessContext[Any, Any]], int]:
+    """The scalar hint that takes `name` from the inputs' hints."""
+    return lambda context: context.hint(name)
 
 
 def generate_witness(

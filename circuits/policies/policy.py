@@ -13,6 +13,8 @@ worth nothing long and costs `PUNITIVE_CHARGE_USD_E12` per lot short.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -170,10 +172,13 @@ class Policy(StrictModel):
         columns[SHORT_CHARGE_COLUMN] = short
         if self.charges_longs:
             columns[LONG_CHARGE_COLUMN] = long
-        declared = self.obligations(epoch.universe.shape).columns
-        for column in declared:
-            _check_bounds(epoch.universe, column, columns[column.name])
-        return {column.name: columns[column.name] for column in declared}
+        self.check_columns(epoch.universe, columns)
+        return {column.name: columns[column.name] for column in self.obligations(epoch.universe.shape).columns}
+
+    def check_columns(self, universe: Universe, columns: Mapping[str, NDArray[np.int64]]) -> None:
+        """Raise RangeError, naming the instrument, for a column beyond the bounds that the obligations declare."""
+        for column in self.obligations(universe.shape).columns:
+            _check_bounds(universe, column, columns[column.name])
 
     def _view(self, epoch: MarketEpoch, arrays: MarketArrays) -> RiskView:
         """The epoch's arrays limited to what the policy admits."""
@@ -181,7 +186,7 @@ class Policy(StrictModel):
         admitted = MarketArrays(**{**vars(arrays), "live": live})
         slots = [slot for slot, name in enumerate(epoch.universe.underlyings) if name in self.unshocked_underlyings]
         moves = live & (arrays.underlying >= 0) & ~np.isin(arrays.underlying, slots)
-        return RiskView(admitted, epoch.universe.underlyings, moves, int(-(-self.risk_factor // 1)))
+        return RiskView(admitted, epoch.universe.underlyings, moves, math.ceil(self.risk_factor))
 
 
 def load_policy(name_or_path: str | Path) -> Policy:

@@ -1,0 +1,1 @@
+"""Statements: what is public, what is hidden, and the constraints between, a page each."""

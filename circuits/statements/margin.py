@@ -1,0 +1,156 @@
+"""Margin adequacy of one account under a policy.
+
+Public: the policy's columns of one epoch (values, scenario profits and losses, charges), one commitment each; the
+venues' commitments to the account's holdings. Hidden: the netted quantities, every requirement and every slack.
+
+The constraints are the policy's obligations, term by term as the integer evaluator reads them: a proof exists exactly
+when the evaluator says adequate. The evaluator also supplies the private scalars' values; nothing trusts it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from zkmargin.circuits.language.compiler import CompiledProgram, compile_program
+from zkmargin.circuits.language.program import Program
+from zkmargin.circuits.language.traced import Scalar, Vector
+from zkmargin.circuits.language.witness import hint
+from zkmargin.circuits.markets.universe import Universe, UniverseShape
+from zkmargin.circuits.policies.obligations import (
+    ACCOUNT,
+    LIMB_BITS,
+    Affine,
+    Group,
+    Inequality,
+    Obligations,
+    Part,
+    SquareNorm,
+)
+from zkmargin.circuits.policies.policy import Policy
+
+HOLDING = "net"
+
+
+@dataclass(frozen=True)
+class UniverseLayout:
+    """What of a universe a circuit depends on: its shape, and which risk bucket each segment of rows belongs to."""
+
+    shape: UniverseShape
+    segments: tuple[int, ...]
+
+    @classmethod
+    def of(cls, universe: Universe) -> UniverseLayout:
+        """The layout of a universe, the same for all its life."""
+        return cls(universe.shape, universe.segments)
+
+    def offsets(self, group: Group) -> tuple[int, ...]:
+        """The segments that a group consists of: its rows i are those with i mod len(segments) among them."""
+        buckets = self.shape.expiry_slots + 1
+        return tuple(
+            segment
+            for segment, bucket in enumerate(self.segments)
+            if bucket >= 0 and group.slot == (bucket if group.kind == "bucket" else bucket // buckets)
+        )
+
+
+def compile_margin(policy: Policy, layout: UniverseLayout) -> CompiledProgram:
+    """The program of a policy over a universe's layout; the same for every account and every epoch.
+
+    Raises CompileError or CircuitError naming the label when the policy's rules do not fit the argument.
+    """
+    return _compile(policy.obligations(layout.shape), layout)
+
+
+@lru_cache(maxsize=16)
+def _compile(obligations: Obligations, layout: UniverseLayout) -> CompiledProgram:
+    return compile_program(
+        lambda program: _MarginProgram(program, obligations, layout).define(),
+        name="margin",
+        rows=layout.shape.rows,
+        row_bits=LIMB_BITS,
+        active_rows=layout.shape.instrument_rows,
+    )
+
+
+class _MarginProgram:
+    """Writes obligations into a program."""
+
+    def __init__(self, program: Program, obligations: Obligations, layout: UniverseLayout) -> None:
+        self.program = program
+        self.obligations = obligations
+        self.layout = layout
+        self.columns: dict[str, Vector] = {}
+        self.parts: dict[Part, Vector] = {}
+        self.masks: dict[Group, Vector | None] = {}
+        self.scalars: dict[str, Scalar] = {}
+
+    def define(self) -> None:
+        """Columns and parts of the quantity, then every private scalar, then what binds them."""
+        obligations, program = self.obligations, self.program
+        for column in obligations.columns:
+            self.columns[column.name] = program.market(column.name, column.bits, signed=column.signed)
+        net = program.holding(HOLDING)
+        negative, _ = program.sign_split(net, obligations.quantity_bits, label=HOLDING)
+        # min(q, 0); a column of its own where a mask multiplies it, as mask * public * s * q is of degree four.
+        below = program.product(negative, net, label="short") if self._masks_magnitudes() else negative * net
+        self.parts = {Part.NET: net, Part.GROSS: net - 2 * below, Part.LONG: net - below, Part.SHORT: -below}
+        for group in obligations.groups:
+            if group != ACCOUNT and (offsets := self.layout.offsets(group)):
+                label = f"group.{group.kind}[{group.slot}]"
+                self.masks[group] = program.mask(label, len(self.layout.segments), offsets)
+        for scalar in obligations.all_scalars:
+            self.scalars[scalar.name] = program.private_scalar(scalar.name, scalar.bits, hint(scalar.name))
+        for norm in obligations.norms:
+            self._norm(norm)
+        for inequality in (*obligations.inequalities, obligations.final):
+            self._inequality(inequality)
+
+    def _masks_magnitudes(self) -> bool:
+        affines = [i.value for i in (*self.obligations.inequalities, self.obligations.final)]
+        affines += [component for norm in self.obligations.norms for component in norm.components]
+        return any(t.group != ACCOUNT and t.part not in (Part.NET, Part.UNIT) for a in affines for t in a.terms)
+
+    def _inequality(self, inequality: Inequality) -> None:
+        """value = slack, and the slack is not negative."""
+        self._require(inequality.value, self.scalars[inequality.slack.name], inequality.label)
+
+    def _norm(self, norm: SquareNorm) -> None:
+        """Write a `SquareNorm`: the components' quotients, then the magnitude, placed in a column to be squared."""
+        program = self.program
+        quotients = [self.scalars[f"{norm.label}.quotient[{j}]"] - norm.offset for j in range(len(norm.components))]
+        for index, (component, quotient) in enumerate(zip(norm.components, quotients, strict=True)):
+            remainder = self.scalars[f"{norm.label}.remainder[{index}]"]
+            label = f"{norm.label}.component[{index}]"
+            self._exactly_below(remainder, norm.shift, f"{label}.remainder")
+            self._require(component, quotient * (1 << norm.shift) + remainder, label)
+        placed = program.place([*quotients, self.scalars[norm.magnitude]], label=f"{norm.label}.placed")
+        last = len(quotients)
+        signs = program.sparse({**dict.fromkeys(range(last), -1), last: 1})
+        program.require_sum(signs * placed * placed, self.scalars[f"{norm.label}.slack"], label=norm.label)
+
+    def _exactly_below(self, scalar: Scalar, bits: int, label: str) -> None:
+        """scalar < 2^bits where its rows hold more: 2^bits - 1 - scalar is a private scalar too."""
+        if bits % self.program.row_bits == 0:
+            return
+        top = (1 << bits) - 1
+        gap = self.program.private_scalar(f"{label}.gap", bits, lambda context: top - context.scalar(scalar))
+        zero = self.parts[Part.NET] * 0
+        self.program.require_sum(zero, gap + scalar - top, label=f"{label}.bound")
+
+    def _require(self, left: Affine, right: Scalar, label: str) -> None:
+        """left = right, with private scalars moved to the right side."""
+        total: Vector | None = None
+        for term in left.terms:
+            if term.group != ACCOUNT and term.group not in self.masks:
+                continue  # a group without a segment: no row can ever be in it
+            vector = self.columns[term.column]
+            if term.part is not Part.UNIT:
+                vector = vector * self.parts[term.part]
+            if (mask := self.masks.get(term.group)) is not None:
+                vector = vector * mask
+            total = vector * term.coefficient if total is None else total + vector * term.coefficient
+        for name, coefficient in left.scalars:
+            right = right - self.scalars[name] * coefficient
+        empty = self.parts[Part.NET] * 0
+        self.program.require_sum(empty if total is None else total, right - left.constant, label=label)

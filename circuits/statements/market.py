@@ -1,0 +1,247 @@
+"""The market file M: an epoch's public data under one policy, committed to column by column.
+
+Anyone rebuilds it from the instruments' prices. Reading it checks everything that can be checked: the columns follow
+from the instruments and the policy, the commitments open to the columns, the identifiers are what they name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkmargin.circuits.language.errors import CompileError
+from zkmargin.circuits.markets.epoch import MarketEpoch
+from zkmargin.circuits.markets.instruments import InstrumentSet
+from zkmargin.circuits.markets.models import parse_model
+from zkmargin.circuits.markets.universe import MAX_ROWS, MIN_ROWS, Universe, UniverseError
+from zkmargin.circuits.policies.policy import Policy
+from zkmargin.circuits.statements.margin import UniverseLayout, compile_margin
+from zkmargin.prover.commitments import commit, commitments_match
+from zkmargin.prover.kernels.interface import Backend, P, V
+from zkmargin.prover.setup import Setup
+from zkmargin.verifier.curve import G1, decode_g1, encode_g1
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.files import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.formats.attestation import universe_id
+from zkmargin.verifier.formats.margin_proof import MarketTerms, PolicyTerms
+from zkmargin.verifier.formats.statement import epoch_id
+
+KIND: Final = "market"
+RECOMPUTATION_UNITS: Final = 4
+RECOMPUTATION_SHIFT: Final = 36
+"""Floating point differs by machine: a recomputed column may be off by 4 units and 2^-36 of its largest value."""
+_SEGMENT_SHARES: Final = (4, 3, 2)
+"""Fractions 1/4, 1/3, 1/2 of the rows that are tried for private scalars, in turn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """An epoch, and its public columns under a policy with their commitments under a setup."""
+
+    epoch: MarketEpoch
+    policy: PolicyTerms
+    setup_digest: bytes
+    universe: bytes
+    """The universe's id: its digest under the setup."""
+    columns: Mapping[str, NDArray[np.int64]]
+    commitments: tuple[G1, ...]
+
+    @cached_property
+    def terms(self) -> MarketTerms:
+        """What a verifier needs of it."""
+        return MarketTerms(self.universe, self.epoch_time, self.commitments)
+
+    @property
+    def epoch_time(self) -> int:
+        """The epoch's time, in whole seconds since 1970, rounded down."""
+        return math.floor(self.epoch.as_of.timestamp())
+
+    @cached_property
+    def epoch_id(self) -> bytes:
+        """Names the epoch's data under the policy."""
+        return epoch_id(self.universe, self.policy.digest, self.epoch_time, self.commitments)
+
+
+def policy_terms(policy: Policy) -> PolicyTerms:
+    """What a verifier needs of a policy besides its circuit."""
+    return PolicyTerms(
+        policy.digest,
+        policy.name,
+        policy.venues,
+        policy.max_attestation_age_seconds,
+        policy.validity_seconds,
+    )
+
+
+def build_market(
+    data: InstrumentSet,
+    policy: Policy,
+    setup: Setup,
+    backend: Backend[V, P],
+    *,
+    previous: Universe | None = None,
+) -> Market:
+    """Price, publish and commit. `previous` keeps an earlier epoch's rows.
+
+    Raises FormatError, UniverseError or RangeError naming the instrument, SetupError when the setup is too small.
+    """
+    if previous is None:
+        universe = choose_universe(data, policy, setup.rows)
+        epoch = MarketEpoch.build(data, previous=universe)
+    else:
+        epoch = MarketEpoch.build(data, previous=previous)
+        compile_margin(policy, UniverseLayout.of(epoch.universe))
+    columns = policy.public_columns(epoch)
+    vectors = [backend.vector_from_int64(np.ascontiguousarray(values)) for values in columns.values()]
+    points = commit(backend, setup.lagrange(backend, epoch.universe.rows), vectors)
+    identity = universe_id(epoch.universe.digest, setup.key)
+    return Market(epoch, policy_terms(policy), setup.digest, identity, columns, points)
+
+
+def choose_universe(data: InstrumentSet, policy: Policy, most_rows: int) -> Universe:
+    """The smallest universe that holds the instruments and leaves rows for the policy's private scalars."""
+    rows = MIN_ROWS
+    while rows <= min(most_rows, MAX_ROWS):
+        for share in _SEGMENT_SHARES:
+            try:
+                universe = Universe.create(data.instruments, rows=rows, scalar_rows=_multiple(rows, share))
+                compile_margin(policy, UniverseLayout.of(universe))
+            except (UniverseError, CompileError):
+                continue
+            return universe
+        rows *= 2
+    raise UniverseError(
+        f"universe: {len(data.instruments)} instruments under policy {policy.name} do not fit {most_rows} rows; make "
+        "or import a larger setup"
+    )
+
+
+def _multiple(rows: int, share: int) -> int:
+    """About rows / share, a multiple of rows / 16, so that segments divide what is left."""
+    return rows // 16 * -(-16 // share)
+
+
+def write_market(path: str | Path, market: Market) -> None:
+    """Write M and its columns, whole or not at all."""
+    fields = {
+        "as_of": market.epoch.data.to_json()["as_of"],
+        "policy": {"name": market.policy.name, "digest": "0x" + market.policy.digest.hex()},
+        "setup": "0x" + market.setup_digest.hex(),
+        "universe_id": "0x" + market.universe.hex(),
+        "epoch": "0x" + market.epoch_id.hex(),
+        "universe": _body(market.epoch.universe.to_json()),
+        "instruments": _body(market.epoch.data.to_json())["instruments"],
+        "columns": [
+            {"name": name, "commitment": "0x" + encode_g1(point).hex()}
+            for name, point in zip(market.columns, market.commitments, strict=True)
+        ],
+    }
+    write_document(path, KIND, fields, arrays={"columns": np.stack(list(market.columns.values()))})
+
+
+def read_market(
+    path: str | Path, policy: Policy, setup: Setup, backend: Backend[V, P], *, check_commitments: bool = True
+) -> Market:
+    """M, checked against the policy and the setup. Raises FormatError naming the field.
+
+    check_commitments: whether the points are checked to open to the columns, which costs one large multi-scalar
+    multiplication; only who made M on the same machine may leave it out.
+    """
+    where = str(path)
+    document = read_document(path, KIND)
+    fields = Fields(path, document)
+    epoch = _read_epoch(fields, where)
+    named = fields.record("policy")
+    name, digest = named.text("name"), named.hexadecimal("digest", 32)
+    named.finish()
+    if digest != policy.digest:
+        raise FormatError(
+            f"{where}: field 'policy': expected policy {policy.name} (0x{policy.digest.hex()[:16]}...), got {name} "
+            f"(0x{digest.hex()[:16]}...): build the market under the policy that is to be proven"
+        )
+    if fields.hexadecimal("setup", 32) != setup.digest:
+        raise FormatError(
+            f"{where}: field 'setup': expected the setup 0x{setup.digest.hex()[:16]}..., got another one's"
+        )
+    identity = universe_id(epoch.universe.digest, setup.key)
+    if fields.hexadecimal("universe_id", 32) != identity:
+        raise FormatError(
+            f"{where}: field 'universe_id': expected 0x{identity.hex()}, which the universe has, got another"
+        )
+    columns, commitments = _read_columns(path, document, fields, policy, epoch)
+    market = Market(epoch, policy_terms(policy), setup.digest, identity, columns, commitments)
+    if fields.hexadecimal("epoch", 32) != market.epoch_id:
+        raise FormatError(
+            f"{where}: field 'epoch': expected 0x{market.epoch_id.hex()}, which the data have, got another"
+        )
+    fields.finish("arrays", "arrays_digest")
+    if check_commitments:
+        vectors = [backend.vector_from_int64(np.ascontiguousarray(values)) for values in columns.values()]
+        if epoch.universe.rows > setup.rows or not commitments_match(
+            backend, setup.monomial(backend), vectors, commitments
+        ):
+            raise FormatError(f"{where}: field 'columns': expected commitments to the columns beside it, got others")
+    return market
+
+
+def read_universe_of_market(path: str | Path, setup: Setup) -> tuple[MarketEpoch, bytes]:
+    """The epoch and the universe's id of M: what an attestation needs, whatever the policy. Raises FormatError."""
+    fields = Fields(path, read_document(path, KIND))
+    epoch = _read_epoch(fields, str(path))
+    identity = universe_id(epoch.universe.digest, setup.key)
+    if fields.hexadecimal("universe_id", 32) != identity:
+        raise FormatError(
+            f"{path}: field 'universe_id': expected 0x{identity.hex()} under this setup, got another: another setup"
+        )
+    return epoch, identity
+
+
+def _read_epoch(fields: Fields, where: str) -> MarketEpoch:
+    universe = parse_model(Universe, fields.raw("universe"), f"{where}: field 'universe'")
+    data = {"as_of": fields.text("as_of"), "instruments": fields.array("instruments")}
+    return MarketEpoch(universe, parse_model(InstrumentSet, data, where))
+
+
+def _read_columns(
+    path: str | Path, document: Mapping[str, Any], fields: Fields, policy: Policy, epoch: MarketEpoch
+) -> tuple[dict[str, NDArray[np.int64]], tuple[G1, ...]]:
+    where = f"{path}: field 'columns'"
+    expected = policy.public_columns(epoch)
+    listed = fields.array("columns")
+    names, points = [], []
+    for index, item in enumerate(listed):
+        if not isinstance(item, dict):
+            raise FormatError(f"{where}: expected objects")
+        column = Fields(f"{where}[{index}]", item)
+        names.append(column.text("name"))
+        points.append(decode_g1(column.hexadecimal("commitment", 64), f"{where}[{index}]", allow_infinity=True))
+        column.finish()
+    if names != list(expected):
+        raise FormatError(f"{where}: expected the {len(expected)} columns of policy {policy.name}, got others")
+    rows = epoch.universe.rows
+    values = read_arrays(path, document, {"columns": ("<i8", (len(expected), rows))})["columns"]
+    columns = {}
+    for name, row in zip(names, values, strict=True):
+        tolerance = RECOMPUTATION_UNITS + (int(np.abs(expected[name]).max()) >> RECOMPUTATION_SHIFT)
+        wrong = np.flatnonzero((row > expected[name] + tolerance) | (row < expected[name] - tolerance))
+        if wrong.size:
+            listing = next(
+                (item.id for item in epoch.universe.listings if item.row == int(wrong[0])), f"row {wrong[0]}"
+            )
+            raise FormatError(
+                f"{where}: {name}: expected for {listing} what its prices and the policy give, got another"
+            )
+        columns[name] = np.asarray(row, dtype=np.int64)
+    policy.check_columns(epoch.universe, columns)
+    return columns, tuple(points)
+
+
+def _body(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in ("format", "version")}

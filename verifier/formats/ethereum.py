@@ -1,0 +1,84 @@
+"""Addresses, EIP-712 hashes and signatures: the little of Ethereum that a verifier needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from eth_keys import keys
+from eth_keys.exceptions import BadSignature, ValidationError
+from eth_utils import is_checksum_address, to_checksum_address
+
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.keccak import keccak256
+
+ADDRESS_BYTES: Final = 20
+SIGNATURE_BYTES: Final = 65
+CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Order of secp256k1."""
+NO_ADDRESS: Final = bytes(ADDRESS_BYTES)
+
+
+def parse_address(text: object, where: str) -> bytes:
+    """20 bytes from 0x and 40 hexadecimal digits; mixed case must be a correct EIP-55 checksum. Raises FormatError."""
+    digits = text[2:] if isinstance(text, str) and text.startswith("0x") else ""
+    if len(digits) != 2 * ADDRESS_BYTES or set(digits) - set("0123456789abcdefABCDEF"):
+        raise FormatError(f"{where}: expected an address, 0x and 40 hexadecimal digits")
+    if digits not in (digits.lower(), digits.upper()) and not is_checksum_address(text):
+        raise FormatError(f"{where}: expected an address whose EIP-55 checksum is right; a letter may be mistyped")
+    return bytes.fromhex(digits)
+
+
+def format_address(address: bytes) -> str:
+    """An address with its EIP-55 checksum."""
+    return str(to_checksum_address(address))
+
+
+def word(value: int) -> bytes:
+    """A 256-bit big-endian ABI word."""
+    return value.to_bytes(32, "big")
+
+
+def address_word(address: bytes) -> bytes:
+    """An address as an ABI word."""
+    return address.rjust(32, b"\0")
+
+
+def struct_hash(declaration: str, members: Sequence[bytes]) -> bytes:
+    """EIP-712 hashStruct: keccak256 of the type's hash and the members' words."""
+    return keccak256(keccak256(declaration.encode()) + b"".join(members))
+
+
+def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
+    """The address that signed `digest`. Raises FormatError.
+
+    The signature is r || s || v with v 27 or 28 and s in the lower half of the order: of the two signatures that every
+    signer can derive from one another exactly one is accepted.
+    """
+    if len(signature) != SIGNATURE_BYTES:
+        raise FormatError(f"{where}: expected {SIGNATURE_BYTES} bytes, got {len(signature)}")
+    r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64]
+    if v not in (27, 28):
+        raise FormatError(f"{where}: expected a recovery byte of 27 or 28, got {v}")
+    if not (0 < r < CURVE_ORDER and 0 < s < CURVE_ORDER):
+        raise FormatError(f"{where}: expected r and s between 0 and the curve's order")
+    if s > CURVE_ORDER // 2:
+        raise FormatError(
+            f"{where}: expected s in the lower half of the curve's order, got a malleable (high-s) signature"
+        )
+    try:
+        public = keys.Signature(vrs=(v - 27, r, s)).recover_public_key_from_msg_hash(digest)
+    except (BadSignature, ValidationError):
+        raise FormatError(f"{where}: expected a valid signature") from None
+    return bytes(public.to_canonical_address())
+
+
+def sign_digest(digest: bytes, private_key: bytes) -> bytes:
+    """r || s || v of a deterministic (RFC 6979), low-s signature."""
+    v, r, s = keys.PrivateKey(private_key).sign_msg_hash(digest).vrs
+    return word(r) + word(s) + bytes([27 + v])
+
+
+def address_of_key(private_key: bytes) -> bytes:
+    """The address of a private key."""
+    return bytes(keys.PrivateKey(private_key).public_key.to_canonical_address())
