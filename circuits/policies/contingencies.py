@@ -26,7 +26,8 @@ from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.instruments import Kind
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS
-from zkmargin.circuits.policies.obligations import Affine, Draft, Part
+from zkmargin.circuits.policies.draft import Draft
+from zkmargin.circuits.policies.obligations import Affine, Part
 from zkmargin.circuits.policies.rule import (
     PRICING_ERROR,
     Rate,

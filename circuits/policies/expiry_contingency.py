@@ -22,7 +22,8 @@ from pydantic import Field
 
 from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.obligations import Affine, Draft, Part
+from zkmargin.circuits.policies.draft import Draft
+from zkmargin.circuits.policies.obligations import Affine, Part
 from zkmargin.circuits.policies.rule import (
     PRICING_ERROR,
     RiskView,

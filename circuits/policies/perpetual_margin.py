@@ -25,7 +25,8 @@ from pydantic import Field, model_validator
 from zkmargin.circuits.markets.instruments import Kind
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.obligations import Affine, Draft, Part
+from zkmargin.circuits.policies.draft import Draft
+from zkmargin.circuits.policies.obligations import Affine, Part
 from zkmargin.circuits.policies.rule import ANY, Fraction01, RiskView, Rule, RuleColumns, ceil_units, require_default
 from zkmargin.circuits.policies.tiers import Steps, check_steps, excess_count, oblige_excess, publish_excess
 from zkmargin.verifier.errors import FormatError

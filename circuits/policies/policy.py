@@ -39,8 +39,9 @@ from zkmargin.circuits.markets.units import (
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.collateral import CollateralFactors, TieredHaircuts
 from zkmargin.circuits.policies.contingencies import DeltaCharge, ShortOptionMinimum, UnitContingencies
+from zkmargin.circuits.policies.draft import Draft
 from zkmargin.circuits.policies.expiry_contingency import BasisContingency, SkewContingency
-from zkmargin.circuits.policies.obligations import Affine, Draft, Obligations, Part, PublicColumn
+from zkmargin.circuits.policies.obligations import Affine, Obligations, Part, PublicColumn
 from zkmargin.circuits.policies.perpetual_margin import NotionalTiers, OpenInterestMargin
 from zkmargin.circuits.policies.rule import CHARGE_BITS, RiskView
 from zkmargin.circuits.policies.scenario_grid import ScenarioGrid

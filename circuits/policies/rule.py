@@ -19,7 +19,7 @@ from pydantic import Field, StringConstraints
 from zkmargin.circuits.markets.epoch import MarketArrays
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.obligations import Draft
+from zkmargin.circuits.policies.draft import Draft
 from zkmargin.verifier.errors import FormatError
 
 Floats = NDArray[np.float64]

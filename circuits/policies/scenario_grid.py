@@ -29,7 +29,8 @@ from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.epoch import MarketArrays
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.obligations import ACCOUNT, Affine, Draft, Part
+from zkmargin.circuits.policies.draft import Draft
+from zkmargin.circuits.policies.obligations import ACCOUNT, Affine, Part
 from zkmargin.circuits.policies.rule import (
     PRICING_ERROR,
     Bools,

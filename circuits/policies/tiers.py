@@ -21,7 +21,8 @@ from itertools import pairwise
 import numpy as np
 
 from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS
-from zkmargin.circuits.policies.obligations import Affine, Draft, Group, Part
+from zkmargin.circuits.policies.draft import Draft
+from zkmargin.circuits.policies.obligations import Affine, Group, Part
 from zkmargin.circuits.policies.rule import ANY, Bools, Ints, RiskView, ceil_units
 
 BOUNDARY_BITS = 62

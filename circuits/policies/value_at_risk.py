@@ -27,7 +27,8 @@ from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.instruments import Underlying
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.obligations import Affine, Draft, Part
+from zkmargin.circuits.policies.draft import Draft
+from zkmargin.circuits.policies.obligations import Affine, Part
 from zkmargin.circuits.policies.rule import PRICING_ERROR, Floats, RiskView, Rule, RuleColumns, rounding_charge
 
 SQUARE_SHIFT = 40

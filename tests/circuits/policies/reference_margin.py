@@ -1,0 +1,312 @@
+"""An independent margin calculation in floating point: straight from the formulas of docs/policies.md, row by row.
+
+Nothing is shared with the product but the parsed models: prices, scenarios, greeks and tiers are done again with
+`math`, maxima are taken with `max`, and there are no columns, no lots and no obligations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from zkmargin.circuits.markets.epoch import MarketEpoch
+from zkmargin.circuits.policies.policy import Policy
+
+YEAR = 365 * 86400.0
+
+
+@dataclass
+class Holding:
+    instrument: Any
+    quantity: float
+    years: float
+    index: float
+
+    @property
+    def price(self) -> float:
+        base = float(self.instrument.mark_price_usd)
+        return base * float(getattr(self.instrument, "index", 1) or 1)
+
+    @property
+    def is_option(self) -> bool:
+        return bool(self.instrument.kind == "option")
+
+    def value(self, shift: float = 0.0, vol: float | None = None, years: float | None = None) -> float:
+        """Model value per unit after a relative move of the price."""
+        if not self.is_option:
+            return self.price * (1 + shift)
+        i = self.instrument
+        return black(
+            float(i.forward_usd) * (1 + shift),
+            float(i.strike_usd),
+            float(i.implied_vol) if vol is None else vol,
+            self.years if years is None else years,
+            i.option_type == "call",
+        )
+
+
+@dataclass
+class Reference:
+    nlv: float = 0.0
+    slack: float = 0.0
+    gross: float = 0.0
+    """Sum of |amounts| that were added up: what floating-point error is relative to."""
+    groups: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0]))
+    charges: float = 0.0
+    deductions: float = 0.0
+
+
+def normal(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2))
+
+
+def black(f: float, k: float, vol: float, years: float, call: bool) -> float:
+    v = vol * math.sqrt(max(years, 0.0))
+    if v == 0 or f <= 0:
+        return max(f - k if call else k - f, 0.0)
+    d1 = math.log(f / k) / v + v / 2
+    if call:
+        return f * normal(d1) - k * normal(d1 - v)
+    return k * normal(v - d1) - f * normal(-d1)
+
+
+def greeks(h: Holding) -> tuple[float, float, float]:
+    i = h.instrument
+    if not h.is_option:
+        return 1.0, 0.0, 0.0
+    f, k, call = float(i.forward_usd), float(i.strike_usd), i.option_type == "call"
+    v = float(i.implied_vol) * math.sqrt(h.years)
+    if v == 0:
+        step = 0.5 if f == k else float(f > k)
+        return (step if call else step - 1), 0.0, 0.0
+    d1 = math.log(f / k) / v + v / 2
+    density = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi)
+    return normal(d1) - (0 if call else 1), density / (f * v), f * density * math.sqrt(h.years)
+
+
+def reference_margin(policy: Policy, epoch: MarketEpoch, quantities: dict[str, float]) -> Reference:
+    out = Reference()
+    index: dict[str, float] = {}
+    for kind in ("perpetual", "spot"):
+        index.update({i.underlying: float(i.mark_price_usd) for i in epoch.data.instruments if i.kind == kind})
+    holdings = []
+    for i in epoch.data.instruments:
+        quantity = quantities.get(i.id, 0.0)
+        if not quantity:
+            continue
+        if i.kind not in policy.admitted_kinds:
+            lot = 10.0 ** -epoch.universe.by_id[i.id].lot_exponent
+            punitive = max(-quantity, 0.0) / lot * float(1 << 46) / 1e12
+            out.charges += punitive
+            out.gross += punitive
+            continue
+        seen = i.price_time or epoch.as_of
+        years = (i.expiry - seen).total_seconds() / YEAR if i.kind == "option" else 0.0
+        own = float(i.forward_usd if i.kind == "option" else i.mark_price_usd)
+        holdings.append(Holding(i, quantity, years, index.get(i.underlying, own)))
+    for h in holdings:
+        out.nlv += h.quantity * h.price
+        out.gross += abs(h.quantity) * (h.price + 8 * h.index)
+    moving = [h for h in holdings if h.instrument.kind != "cash"]
+    moving = [h for h in moving if h.instrument.underlying not in policy.unshocked_underlyings]
+    for rule in policy.rules:
+        globals()[f"_{rule.kind}"](rule, out, holdings, moving)
+    cover, factor = float(policy.cover), float(policy.risk_factor)
+    requirement = cover * (factor * sum(max(losses) for losses in out.groups.values()) + out.charges)
+    if policy.measure == "asset_cover":
+        assets = sum(h.quantity * h.price for h in holdings if h.quantity > 0)
+        debts = -sum(h.quantity * h.price for h in holdings if h.quantity < 0)
+        out.slack = assets - out.deductions - cover * debts - requirement
+    else:
+        out.slack = out.nlv - out.deductions - requirement
+    out.gross *= cover * max(factor, 1.0)
+    return out
+
+
+def _table(table: Any, name: str) -> Any:
+    return table[name] if name in table else table["*"]
+
+
+def _moved_vol(move: Any, vol: float, years: float) -> float:
+    if move is None:
+        return vol
+    if move.kind == "relative":
+        return vol * (1 + float(move.change))
+    if move.kind == "absolute":
+        return max(0.0, vol + float(move.points))
+    days = years * 365
+    power = float(move.short_power if days <= 30 else move.long_power)
+    factor = 1 + float(move.change) * (30 / max(days, float(move.floor_days))) ** power
+    return max(vol * max(factor, 0.0), float(move.minimum_vol))
+
+
+def _scenario_grid(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    look_ahead = float(rule.look_ahead_days) / 365
+    largest: dict[str, float] = {}
+    for scenario in rule.scenarios:
+        losses: dict[str, float] = defaultdict(float)
+        weight = float(scenario.weight)
+        for h in moving:
+            name = h.instrument.underlying
+            scan = 1.0 if rule.price_scan_range is None else float(_table(rule.price_scan_range, name))
+            move = rule.vol_moves.get(scenario.vol_move) if scenario.vol_move else None
+            vol = _moved_vol(move, float(h.instrument.implied_vol), h.years) if h.is_option else None
+            value = h.value(float(scenario.price_move) * scan, vol, max(h.years - look_ahead, 0.0))
+            long, short = _penalties(rule, h)
+            profit = value - h.value() - (long - short) / 2 * value
+            losses["" if rule.netting == "account" else name] -= weight * h.quantity * profit
+            largest[h.instrument.id] = max(largest.get(h.instrument.id, 0.0), weight * value)
+        for group, loss in losses.items():
+            out.groups[group].append(loss)
+    for h in moving:
+        long, short = _penalties(rule, h)
+        out.charges += abs(h.quantity) * (long + short) / 2 * largest[h.instrument.id]
+
+
+def _penalties(rule: Any, h: Holding) -> tuple[float, float]:
+    if rule.discounting is None or not h.is_option:
+        return 0.0, 0.0
+    d = rule.discounting
+    long = 1 - min(1.0, float(d.long_base) * math.exp(-float(d.long_rate) * h.years))
+    return long, max(1.0, float(d.short_base) * math.exp(float(d.short_rate) * h.years)) - 1
+
+
+def _basis_contingency(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    totals: dict[tuple[str, Any], list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for h in moving:
+        if h.instrument.kind not in ("option", "future"):
+            continue
+        factor = float(rule.add) + float(rule.multiply) * h.years
+        for side, sign in enumerate((1, -1)):
+            profit = h.value(sign * float(rule.price_move)) - h.value()
+            totals[h.instrument.underlying, h.instrument.expiry][side] -= h.quantity * factor * profit
+    by_underlying: dict[str, float] = defaultdict(float)
+    for (name, _), sides in totals.items():
+        by_underlying[name] += max(0.0, *sides)
+    for name, loss in by_underlying.items():
+        out.groups[name].append(loss)
+
+
+def _skew_contingency(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    for shape in ("linear", "absolute"):
+        profits: dict[tuple[str, Any], float] = defaultdict(float)
+        for h in moving:
+            if not h.is_option:
+                continue
+            root = math.sqrt(h.years)
+            cap = max(0.0, float(rule.base_cap) + float(rule.cap_per_sqrt_year) * root)
+            width = max(float(rule.minimum_width), float(rule.width) * root)
+            k = math.log(float(h.instrument.strike_usd) / float(h.instrument.forward_usd))
+            k = abs(k) if shape == "absolute" else k
+            vol = float(h.instrument.implied_vol) * max(0.0, 1 + min(cap, max(-cap, k * cap / width)))
+            profits[h.instrument.underlying, h.instrument.expiry] += h.quantity * (h.value(0.0, vol) - h.value())
+        by_underlying: dict[str, float] = defaultdict(float)
+        for (name, _), profit in profits.items():
+            by_underlying[name] += abs(profit)
+        for name, loss in by_underlying.items():
+            out.groups[name].append(loss)
+
+
+def _unit_contingencies(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    for charge in rule.charges:
+        for h in holdings:
+            side = "long" if h.quantity > 0 else "short"
+            if h.instrument.kind in charge.kinds and charge.side in (side, "both"):
+                base = h.index if charge.of == "reference" else h.price
+                out.charges += abs(h.quantity) * float(charge.rate) * base
+
+
+def _short_option_minimum(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    totals: dict[str, float] = defaultdict(float)
+    for h in holdings:
+        if h.is_option and h.quantity < 0:
+            totals[h.instrument.underlying] += -h.quantity * float(rule.rate) * h.index
+    for name, loss in totals.items():
+        out.groups[name].append(loss)
+
+
+def _delta_charge(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    net: dict[str, float] = defaultdict(float)
+    gross: dict[str, float] = defaultdict(float)
+    for h in moving:
+        delta = h.quantity * greeks(h)[0] * h.index
+        net[h.instrument.underlying] += delta
+        gross[h.instrument.underlying] += abs(delta)
+    for name, delta in net.items():
+        hedged = (gross[name] - abs(delta)) / 2
+        out.groups[name].append(float(rule.net_rate) * abs(delta) + float(rule.hedged_rate) * hedged)
+
+
+def _open_interest_margin(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    totals: dict[str, float] = defaultdict(float)
+    for h in holdings:
+        if h.instrument.kind not in rule.kinds:
+            continue
+        tier = _table(rule.tiers, h.instrument.underlying)
+        rate = float(tier.initial_fraction)
+        if rule.flavour == "maintenance":
+            rate *= float(tier.maintenance_fraction)
+        elif tier.scales:
+            units = getattr(h.instrument, "open_interest", None)
+            notional = 0.0 if units is None else float(units) * float(h.instrument.mark_price_usd)
+            low, high = float(tier.open_interest_lower_cap_usd), float(tier.open_interest_upper_cap_usd)
+            rate = min(1.0, rate + max(0.0, (notional - low) / (high - low)) * (1 - rate))
+        totals[h.instrument.underlying] += abs(h.quantity) * h.price * rate
+    for name, loss in totals.items():
+        out.groups[name].append(loss)
+
+
+def _tiered(steps: list[tuple[float, float]], amount: float) -> float:
+    """The amount cut at the boundaries, each part at its own rate."""
+    ends = [boundary for boundary, _ in steps[1:]] + [math.inf]
+    return sum(max(0.0, min(amount, end) - start) * rate for (start, rate), end in zip(steps, ends, strict=True))
+
+
+def _notional_tiers(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    totals: dict[str, float] = defaultdict(float)
+    for h in holdings:
+        if h.instrument.kind in rule.kinds:
+            totals[h.instrument.underlying] += abs(h.quantity) * h.price
+    share = 1.0 if rule.flavour == "initial" else 0.5
+    for name, notional in totals.items():
+        steps = [(float(t.from_usd), share / float(t.max_leverage)) for t in _table(rule.tiers, name)]
+        out.groups[name].append(_tiered(steps, notional))
+
+
+def _collateral_factors(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    for h in holdings:
+        if h.quantity > 0:
+            counted = h.instrument.kind in rule.kinds
+            factor = float(_table(rule.factors, h.instrument.underlying)) if counted else 0.0
+            out.deductions += h.quantity * h.price * (1 - factor)
+
+
+def _tiered_haircuts(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    totals: dict[str, float] = defaultdict(float)
+    for h in holdings:
+        if h.quantity > 0:
+            totals[h.instrument.underlying] += h.quantity * h.price
+    for name, value in totals.items():
+        steps = [(float(t.from_usd), float(t.ratio)) for t in _table(rule.tiers, name)]
+        out.deductions += value - _tiered(steps, value)
+
+
+def _value_at_risk(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    exposures = []
+    for factor in rule.factors:
+        total = 0.0
+        for h in moving:
+            if h.instrument.underlying != factor.underlying:
+                continue
+            delta, gamma, vega = greeks(h)
+            f = float(h.instrument.forward_usd) if h.is_option else h.price
+            step = f * float(factor.move)
+            amounts = {"delta": delta * step, "gamma": gamma * step * step / 2, "vega": vega * float(factor.move)}
+            total += h.quantity * amounts[factor.exposure]
+        exposures.append(total)
+    square = sum(
+        a * b * float(rule.correlation[i][j]) for i, a in enumerate(exposures) for j, b in enumerate(exposures)
+    )
+    out.charges += float(rule.z) * math.sqrt(max(square, 0.0))

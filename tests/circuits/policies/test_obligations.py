@@ -1,0 +1,143 @@
+"""The intermediate representation: exact sums, bounds that cannot wrap, independence of what is listed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zkmargin.circuits.markets.epoch import MarketEpoch
+from zkmargin.circuits.markets.instruments import InstrumentSet
+from zkmargin.circuits.policies.assignment import Sums, assign
+from zkmargin.circuits.policies.draft import Draft
+from zkmargin.circuits.policies.market import build_market
+from zkmargin.circuits.policies.obligations import (
+    ACCOUNT,
+    MAX_SCALAR_BITS,
+    Affine,
+    Group,
+    ObligationError,
+    Part,
+    Term,
+    group_mask,
+    mask_offsets,
+)
+from zkmargin.circuits.policies.policy import load_policy, preset_names
+from zkmargin.verifier.field import SCALAR_MODULUS
+
+PARTS = {
+    Part.NET: lambda q: q,
+    Part.GROSS: abs,
+    Part.LONG: lambda q: max(q, 0),
+    Part.SHORT: lambda q: max(-q, 0),
+    Part.UNIT: lambda q: 1,
+}
+
+
+@pytest.fixture(scope="module")
+def market(small_data: InstrumentSet) -> MarketEpoch:
+    return build_market(load_policy("span"), small_data)
+
+
+@given(seed=st.integers(0, 2**32 - 1), bits=st.integers(1, 62), extreme=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_sums_are_exact(market: MarketEpoch, seed: int, bits: int, extreme: bool) -> None:
+    universe, rng = market.universe, np.random.default_rng(seed)
+    count = universe.instrument_rows
+    column, lots = np.zeros(universe.rows, dtype=np.int64), np.zeros(universe.rows, dtype=np.int64)
+    top = (1 << bits) - 1
+    column[:count] = rng.choice([-top, top], count) if extreme else rng.integers(-top, top, count, endpoint=True)
+    most = (1 << 60) - 1
+    lots[:count] = rng.choice([-most, most], count) if extreme else rng.integers(-most, most, count)
+    sums = Sums(universe, {"c": column}, lots)
+    groups = [ACCOUNT, Group("underlying", 1), Group("bucket", 2)]
+    for part, take in PARTS.items():
+        for group in groups:
+            mask = group_mask(universe, group)
+            expected = sum(int(c) * take(int(q)) for c, q, m in zip(column, lots, mask, strict=True) if m)
+            assert sums.term(Term("c", part, group, -3)) == -3 * expected
+
+
+def test_masks_are_cosets(market: MarketEpoch) -> None:
+    universe = market.universe
+    groups = [ACCOUNT, *(Group("underlying", s) for s in range(len(universe.underlyings)))]
+    groups += [Group("bucket", b) for b in sorted(set(universe.segments) - {-1})]
+    for group in groups:
+        stride, offsets = mask_offsets(universe, group)
+        by_coset = np.isin(np.arange(universe.rows) % stride, offsets)
+        instrument_row = np.arange(universe.rows) < universe.instrument_rows
+        assert offsets
+        assert universe.rows % stride == 0
+        assert np.array_equal(by_coset & instrument_row, group_mask(universe, group))
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_obligations_depend_on_policy_and_layout_alone(name: str, small_data: InstrumentSet) -> None:
+    policy = load_policy(name)
+    market = build_market(policy, small_data)
+    fewer = small_data.model_copy(update={"instruments": small_data.instruments[:20]})
+    later = MarketEpoch.build(fewer, previous=market.universe)
+    assert policy.obligations(later.universe.shape) == policy.obligations(market.universe.shape)
+    assert later.universe.segments == market.universe.segments
+    assert set(policy.public_columns(later)) == set(policy.public_columns(market))
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_no_sum_can_wrap_around_the_field(name: str, small_data: InstrumentSet) -> None:
+    obligations = load_policy(name).obligations(build_market(load_policy(name), small_data).universe.shape)
+    assert max(scalar.bits for scalar in obligations.all_scalars) <= MAX_SCALAR_BITS
+    weight = (1 << obligations.quantity_bits) - 1
+    bits = {scalar.name: scalar.bits for scalar in obligations.all_scalars}
+    for inequality in (*obligations.inequalities, obligations.final):
+        total = 1 << inequality.slack_bits
+        for term in inequality.value.terms:
+            size = abs(term.coefficient) << obligations.by_name[term.column].bits
+            total += size * obligations.shape.instrument_rows * (1 if term.part is Part.UNIT else weight)
+        total += sum(abs(c) << bits[scalar] for scalar, c in inequality.value.scalars)
+        assert total < SCALAR_MODULUS // 2
+
+
+def test_a_bound_beyond_the_range_is_refused(market: MarketEpoch) -> None:
+    draft = Draft(market.universe.shape, 60)
+    wide = draft.column("wide", 62, signed=True)
+    draft.at_least("fits", Affine.of(wide, Part.NET))
+    with pytest.raises(ObligationError, match=r"too_wide: expected at most 240 bits"):
+        draft.at_least("too_wide", Affine.of(wide, Part.NET, coefficient=1 << 120))
+    with pytest.raises(ObligationError, match=r"fits: expected a new private scalar"):
+        draft.at_least("fits")
+    with pytest.raises(ObligationError, match=r"missing: no such public column"):
+        draft.at_least("other", Affine.of("missing", Part.NET))
+
+
+@given(values=st.lists(st.integers(-(2**100), 2**100), min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_norm_is_an_upper_bound_within_its_rounding(market: MarketEpoch, values: list[int]) -> None:
+    universe = market.universe
+    draft = Draft(universe.shape, 60)
+    columns = {}
+    row = universe.by_id["BTC"].row
+    lots = np.zeros(universe.rows, dtype=np.int64)
+    lots[row] = 1 << 55
+    for index, value in enumerate(values):
+        name = draft.column(f"x[{index}]", 47, signed=True)
+        columns[name] = np.zeros(universe.rows, dtype=np.int64)
+        columns[name][row] = max(-(2**47) + 1, min(2**47 - 1, value >> 54))
+    norm = draft.norm("norm", [Affine.of(name, Part.NET) for name in columns], 40)
+    obligations = draft.finish(value=Affine(), cover=(1, 1), risk_factor=(1, 1))
+    witness = assign(obligations, universe, columns, lots)
+    exact = sum((int(column[row]) << 55) ** 2 for column in columns.values())
+    bound = (witness.values[norm.magnitude] + math.isqrt(len(values) - 1) + 1) << norm.shift
+    assert bound * bound >= exact
+    assert bound <= math.isqrt(exact) + ((2 * math.isqrt(len(values)) + 6) << norm.shift)
+    assert all(0 <= witness.values[s.name] < 1 << s.bits for s in norm.scalars)
+
+
+def test_affine_arithmetic_merges_terms() -> None:
+    one = Affine.of("a", Part.NET) + Affine.scalar("s") * 2
+    assert one - one == Affine()
+    assert (one + one) == one * 2
+    assert replace(one, constant=5) + Affine(constant=-5) == one
