@@ -1,0 +1,368 @@
+//! Many independent affine additions at once, sharing inversions (Montgomery's trick), eight in the lanes.
+//!
+//! An addition costs 5 multiplications and a squaring: 3 for its share of the inversion, then the slope, its square
+//! and y. The slope is a quotient (y2 - y1) / (x2 - x1), which is wrong when an operand is infinity ([`Care`] says
+//! whether that is possible) and does not exist when x1 = x2, a doubling or a cancellation. In the latter case the
+//! product of the batch's denominators is zero, it has no inverse, and the batch is done again with full care.
+
+use core::arch::x86_64::*;
+
+use crate::constants::{Field, Fq, at_least, subtract_words};
+use crate::element::Element;
+use crate::field_vec::{invert_lanes, wipe};
+use crate::lanes::{Lanes, Loose, transpose};
+
+use super::Affine;
+
+/// A point of a `PointVec`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub struct Packed(pub [u64; 8]);
+
+/// 4 q and 2 q in words.
+const FOUR_Q: [u64; 4] = words_of_limbs(Fq::MULTIPLES[4]);
+const TWO_Q: [u64; 4] = words_of_limbs(Fq::MULTIPLES[2]);
+
+const fn words_of_limbs(l: [u64; 5]) -> [u64; 4] {
+    [l[0] | l[1] << 52, l[1] >> 12 | l[2] << 40, l[2] >> 24 | l[3] << 28, l[3] >> 36 | l[4] << 16]
+}
+
+impl Packed {
+    pub const INFINITY: Self = Self([0; 8]);
+
+    fn words(&self, half: usize) -> [u64; 4] {
+        [self.0[4 * half], self.0[4 * half + 1], self.0[4 * half + 2], self.0[4 * half + 3]]
+    }
+
+    /// -self if asked, stored: y becomes 4 q - y, less 2 q if that is too large.
+    pub fn negate_if(mut self, negate: bool) -> Self {
+        if negate && self != Self::INFINITY {
+            let mut y = subtract_words(&FOUR_Q, &self.words(1));
+            if at_least(&y, &TWO_Q) {
+                y = subtract_words(&y, &TWO_Q);
+            }
+            self.0[4..].copy_from_slice(&y);
+        }
+        self
+    }
+
+    pub fn to_affine(self) -> Affine {
+        let coordinate = |mut words: [u64; 4]| {
+            while at_least(&words, &Fq::MODULUS) {
+                words = subtract_words(&words, &Fq::MODULUS);
+            }
+            Element::from_lane_words(words)
+        };
+        Affine { x: coordinate(self.words(0)), y: coordinate(self.words(1)) }
+    }
+}
+
+/// One addition: destination[out] = source[left] + source[right].
+///
+/// With signs, `left` and `right` are twice the index, plus one for the negative of the point.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair {
+    pub left: u32,
+    pub right: u32,
+    pub out: u32,
+}
+
+/// What the operands may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// Finite points.
+    None,
+    /// Infinity is possible.
+    Infinities,
+}
+
+/// Groups of eight additions that share one inversion: 2048 additions, 0.5 MB of scratch, half the second-level cache.
+const GROUPS: usize = 256;
+
+/// Groups worked on in one go when finishing: enough independent work to hide the multiplications' latency.
+const BLOCK: usize = 8;
+
+/// How many groups ahead points are fetched.
+const AHEAD: usize = 6;
+
+/// What is remembered of eight additions between the two halves of a batch.
+#[derive(Clone, Copy)]
+struct Group {
+    x1: Lanes<Fq>,
+    y1: Lanes<Fq>,
+    /// x1 + x2.
+    sum: Loose<Fq>,
+    numerator: Lanes<Fq>,
+    denominator: Lanes<Fq>,
+    /// The product of the chain's denominators before this one; later 1 / denominator, the slope.
+    slope: Lanes<Fq>,
+    x3: Lanes<Fq>,
+    flags: Flags,
+}
+
+/// Lanes with special operands.
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    left_infinite: u8,
+    right_infinite: u8,
+    cancel: u8,
+}
+
+/// Adds batches of pairs, reusing its scratch memory.
+#[derive(Default)]
+pub struct Adder {
+    groups: Vec<Group>,
+}
+
+impl Drop for Adder {
+    fn drop(&mut self) {
+        wipe(&mut self.groups);
+    }
+}
+
+impl Adder {
+    /// Adds all pairs. Returns whether some sum is infinity.
+    pub fn add<const SIGNED: bool>(
+        &mut self,
+        source: &[Packed],
+        destination: &mut [Packed],
+        pairs: &[Pair],
+        care: Care,
+    ) -> bool {
+        let mut infinite = false;
+        for batch in pairs.chunks(8 * GROUPS) {
+            infinite |= enter!(add_batch::<SIGNED>(self, source, destination, batch, care));
+        }
+        infinite
+    }
+}
+
+/// Reads eight points.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[inline]
+fn load_points(source: &[Packed], index: [u32; 8]) -> (Lanes<Fq>, Lanes<Fq>) {
+    let mut rows = [_mm512_setzero_si512(); 8];
+    for k in 0..8 {
+        rows[k] = crate::lanes::load_words(&source[index[k] as usize].0);
+    }
+    let w = transpose(rows);
+    (Lanes::from_words([w[0], w[1], w[2], w[3]]), Lanes::from_words([w[4], w[5], w[6], w[7]]))
+}
+
+/// Writes eight points, the values below 2^256.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[inline]
+fn store_points(destination: &mut [Packed], index: [u32; 8], x: Lanes<Fq>, y: Lanes<Fq>) {
+    let (x, y) = (x.to_words(), y.to_words());
+    let rows = transpose([x[0], x[1], x[2], x[3], y[0], y[1], y[2], y[3]]);
+    for k in 0..8 {
+        crate::lanes::store_words(&mut destination[index[k] as usize].0, rows[k]);
+    }
+}
+
+/// Eight additions as columns of indices and masks of signs.
+struct Eight {
+    left: [u32; 8],
+    right: [u32; 8],
+    out: [u32; 8],
+    left_sign: u8,
+    right_sign: u8,
+}
+
+/// Group g of the batch. The last one is filled up with copies of the last pair.
+#[inline(always)]
+fn eight<const SIGNED: bool>(batch: &[Pair], g: usize) -> Eight {
+    let mut e = Eight { left: [0; 8], right: [0; 8], out: [0; 8], left_sign: 0, right_sign: 0 };
+    let last = batch.len() - 1;
+    for k in 0..8 {
+        let pair = batch[(8 * g + k).min(last)];
+        e.out[k] = pair.out;
+        if SIGNED {
+            (e.left[k], e.right[k]) = (pair.left >> 1, pair.right >> 1);
+            e.left_sign |= ((pair.left & 1) as u8) << k;
+            e.right_sign |= ((pair.right & 1) as u8) << k;
+        } else {
+            (e.left[k], e.right[k]) = (pair.left, pair.right);
+        }
+    }
+    e
+}
+
+/// The operands of a group, signs applied, with the lanes that hold infinity if that is asked for.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[inline]
+fn operand<const SIGNED: bool>(source: &[Packed], index: [u32; 8], sign: u8, look: bool) -> (Lanes<Fq>, Lanes<Fq>, u8) {
+    let (x, mut y) = load_points(source, index);
+    let infinite = if look { x.all_zero_limbs() & y.all_zero_limbs() } else { 0 };
+    if SIGNED {
+        // Below 4 q: y is not zero. Infinity keeps its zeros.
+        let negated = Lanes::zero().subtract::<4>(y).carry();
+        y = y.select(sign & !infinite, negated);
+    }
+    (x, y, infinite)
+}
+
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+fn add_batch<const SIGNED: bool>(
+    adder: &mut Adder,
+    source: &[Packed],
+    destination: &mut [Packed],
+    batch: &[Pair],
+    care: Care,
+) -> bool {
+    let done = match care {
+        Care::None => try_add::<SIGNED, 0>(adder, source, destination, batch),
+        Care::Infinities => try_add::<SIGNED, 1>(adder, source, destination, batch),
+    };
+    // Equal x somewhere: level 2 has no zero denominators.
+    done.or_else(|| try_add::<SIGNED, 2>(adder, source, destination, batch))
+        .unwrap_or_else(|| unreachable!("a careful batch has no zero denominators"))
+}
+
+/// Adds a batch with care for nothing (0), infinity (1), or infinity and equal x (2).
+///
+/// Returns whether some sum is infinity, or `None`, with nothing written, if a denominator is zero.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+fn try_add<const SIGNED: bool, const CARE: u8>(
+    adder: &mut Adder,
+    source: &[Packed],
+    destination: &mut [Packed],
+    batch: &[Pair],
+) -> Option<bool> {
+    let count = batch.len().div_ceil(8);
+    if adder.groups.len() < count {
+        let zero = Lanes::zero();
+        let empty = Group {
+            x1: zero,
+            y1: zero,
+            sum: zero.loose(),
+            numerator: zero,
+            denominator: zero,
+            slope: zero,
+            x3: zero,
+            flags: Flags::default(),
+        };
+        adder.groups.resize(count, empty);
+    }
+    let groups = &mut adder.groups[..count];
+    let one = Lanes::<Fq>::one();
+    // Two interleaved chains of products.
+    let mut products = [one; 2];
+    for g in 0..count {
+        prefetch::<SIGNED>(source, batch, g + AHEAD);
+        let group = &mut groups[g];
+        begin::<SIGNED, CARE>(source, &eight::<SIGNED>(batch, g), group);
+        group.slope = products[g & 1];
+        products[g & 1] = products[g & 1].multiply(group.denominator);
+    }
+    let inverse = invert_lanes(products[0].multiply(products[1]))?;
+    let mut inverses = [inverse.multiply(products[1]), inverse.multiply(products[0])];
+    let mut infinite = false;
+    let mut end = count;
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK);
+        // Step by step over a block of groups, so that neighbouring multiplications are independent.
+        for g in (start..end).rev() {
+            let group = &mut groups[g];
+            group.slope = inverses[g & 1].multiply(group.slope);
+            inverses[g & 1] = inverses[g & 1].multiply(group.denominator);
+        }
+        for group in &mut groups[start..end] {
+            group.slope = group.slope.multiply(group.numerator);
+        }
+        for group in &mut groups[start..end] {
+            // The square is below 2.1, the sum below 7.4, so 0.6 to 10.1 goes in.
+            let square = group.slope.factor().square().reduce();
+            group.x3 = square.subtract_loose::<8>(group.sum).reduce_8();
+        }
+        for g in start..end {
+            let group = &groups[g];
+            let (mut x, mut y) = (group.x3, finish_y(group));
+            let e = eight::<SIGNED>(batch, g);
+            if CARE > 0 {
+                (x, y) = special::<SIGNED>(source, &e, group, x, y);
+                infinite |= (x.all_zero_limbs() & y.all_zero_limbs()) != 0;
+            }
+            store_points(destination, e.out, x, y);
+        }
+        end = start;
+    }
+    Some(infinite)
+}
+
+/// Loads eight pairs and prepares numerators and denominators.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[inline]
+fn begin<const SIGNED: bool, const CARE: u8>(source: &[Packed], e: &Eight, group: &mut Group) {
+    let (x1, y1, left_infinite) = operand::<SIGNED>(source, e.left, e.left_sign, CARE > 0);
+    let (x2, y2, right_infinite) = operand::<SIGNED>(source, e.right, e.right_sign, CARE > 0);
+    let mut denominator = x2.subtract::<4>(x1).carry();
+    let mut numerator = y2.subtract::<4>(y1).carry();
+    if CARE > 0 {
+        let one = Lanes::one();
+        let mut flags = Flags { left_infinite, right_infinite, cancel: 0 };
+        let either = left_infinite | right_infinite;
+        if CARE > 1 {
+            let same_x = denominator.loose().reduce_8().is_zero() & !either;
+            if same_x != 0 {
+                let same = numerator.loose().reduce_8().is_zero() & same_x;
+                // Doubling: the slope is 3 x^2 / 2 y.
+                let squared = x1.square();
+                numerator = numerator.select(same, squared.add(squared).add(squared).reduce_8());
+                denominator = denominator.select(same, y1.add(y1).reduce_8());
+                flags.cancel = same_x & !same;
+            }
+        }
+        denominator = denominator.select(either | flags.cancel, one);
+        group.flags = flags;
+    }
+    group.x1 = x1;
+    group.y1 = y1;
+    group.sum = x1.add(x2);
+    group.numerator = numerator;
+    group.denominator = denominator;
+}
+
+/// y3 = slope (x1 - x3) - y1: below 2.3 + 4, at least 0.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[inline]
+fn finish_y(group: &Group) -> Lanes<Fq> {
+    let run = group.x1.subtract::<4>(group.x3).factor();
+    group.slope.factor().product(run).reduce().subtract_loose::<5>(group.y1.loose()).reduce_8()
+}
+
+/// Replaces the sums of special pairs.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[inline]
+fn special<const SIGNED: bool>(
+    source: &[Packed],
+    e: &Eight,
+    group: &Group,
+    x: Lanes<Fq>,
+    y: Lanes<Fq>,
+) -> (Lanes<Fq>, Lanes<Fq>) {
+    let Flags { left_infinite, right_infinite, cancel } = group.flags;
+    if left_infinite | right_infinite | cancel == 0 {
+        return (x, y);
+    }
+    let (x2, y2, _) = operand::<SIGNED>(source, e.right, e.right_sign, true);
+    // Reduced, since a negated y is below 4 q only. Zero stays zero.
+    let (y1, y2) = (group.y1.loose().reduce_8(), y2.loose().reduce_8());
+    let x = x.select(right_infinite, group.x1).select(left_infinite, x2).select(cancel, Lanes::zero());
+    let y = y.select(right_infinite, y1).select(left_infinite, y2).select(cancel, Lanes::zero());
+    (x, y)
+}
+
+/// Asks for the points of a group that comes later.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[inline]
+fn prefetch<const SIGNED: bool>(source: &[Packed], batch: &[Pair], g: usize) {
+    let Some(pairs) = batch.get(8 * g..8 * g + 8) else { return };
+    for pair in pairs {
+        for index in [pair.left, pair.right] {
+            let index = if SIGNED { index >> 1 } else { index } as usize;
+            let address = source.as_ptr().wrapping_add(index);
+            _mm_prefetch::<_MM_HINT_T0>(address.cast());
+        }
+    }
+}

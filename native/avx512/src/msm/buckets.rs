@@ -1,0 +1,182 @@
+//! Sorting points by digit and adding up each bucket.
+
+use super::magnitudes::Entries;
+use super::plan::Window;
+use super::{Weighted, planes};
+use crate::curve::{Adder, Care, Packed, Pair};
+use crate::field_vec::wipe;
+
+/// Entries whose buckets are added up together, so that partial sums stay in the nearer caches.
+const RANGE: usize = 1 << 15;
+
+/// A bucket's partial sums: `count` points from `start` on.
+#[derive(Clone, Copy)]
+struct Segment {
+    bucket: u32,
+    start: u32,
+    count: u32,
+}
+
+/// The memory of one task, reused by the next.
+#[derive(Default)]
+pub struct Worker {
+    adder: Adder,
+    digits: Vec<u32>,
+    places: Vec<u32>,
+    /// Signed point indices sorted by bucket, all windows one after the other.
+    sorted: Vec<u32>,
+    /// Where each bucket's entries begin and end in `sorted`.
+    bounds: Vec<(u32, u32)>,
+    /// The buckets, then partial sums. Level 0 writes the even one; each level after reads one and writes the other.
+    even: Vec<Packed>,
+    odd: Vec<Packed>,
+    pairs: Vec<Pair>,
+    segments: Vec<Segment>,
+    next: Vec<Segment>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        for memory in [&mut self.digits, &mut self.places, &mut self.sorted] {
+            wipe(memory);
+        }
+        wipe(&mut self.bounds);
+        wipe(&mut self.even);
+        wipe(&mut self.odd);
+        wipe(&mut self.pairs);
+    }
+}
+
+impl Worker {
+    /// The weighted sums of some windows.
+    pub fn run(&mut self, basis: &[Packed], entries: &Entries, windows: &[Window]) -> Weighted {
+        self.sort(entries, windows);
+        self.make_room();
+        let mut infinite = self.bounds.iter().any(|(start, end)| start == end);
+        let mut bucket = 0;
+        while bucket < self.bounds.len() {
+            // As many buckets as have RANGE entries in all, but at least one.
+            let (first, mut taken) = (bucket, 0);
+            while bucket < self.bounds.len() {
+                let (start, end) = self.bounds[bucket];
+                taken += (end - start) as usize;
+                if taken > RANGE && bucket > first {
+                    break;
+                }
+                bucket += 1;
+            }
+            infinite |= self.add_up(basis, first..bucket);
+        }
+        let care = if infinite { Care::Infinities } else { Care::None };
+        planes::sums(&mut self.adder, &mut self.pairs, &mut self.even, &mut self.odd, windows, care)
+    }
+
+    /// Fills in `sorted` and `bounds` by a counting sort of each window.
+    fn sort(&mut self, entries: &Entries, windows: &[Window]) {
+        let points = entries.points();
+        self.sorted.resize(points.len() * windows.len(), 0);
+        self.bounds.clear();
+        for (w, &window) in windows.iter().enumerate() {
+            entries.digits(window, &mut self.digits);
+            self.places.clear();
+            self.places.resize(window.buckets() + 1, 0);
+            for &digit in &self.digits {
+                self.places[(digit >> 1) as usize] += 1;
+            }
+            // From counts to where the next entry goes. Digits of zero come first and are not used.
+            let mut place = (w * points.len()) as u32;
+            for slot in &mut self.places {
+                place += std::mem::replace(slot, place);
+            }
+            for (&digit, &point) in self.digits.iter().zip(points) {
+                let slot = &mut self.places[(digit >> 1) as usize];
+                self.sorted[*slot as usize] = point ^ (digit & 1);
+                *slot += 1;
+            }
+            // Each place has moved on to the end of its entries.
+            self.bounds.extend(self.places.windows(2).map(|ends| (ends[0], ends[1])));
+        }
+    }
+
+    /// Empties the buckets and makes the memory for partial sums large enough.
+    fn make_room(&mut self) {
+        let buckets = self.bounds.len();
+        let largest = self.bounds.iter().map(|(start, end)| (end - start) as usize).max().unwrap_or(0);
+        let range = RANGE.min(self.sorted.len()).max(largest);
+        // A bucket with three entries or more keeps two thirds of them at most, then two thirds of those. The planes
+        // need three quarters of the buckets.
+        let half = (2 * range).div_ceil(3).max(buckets) + 2;
+        for memory in [&mut self.even, &mut self.odd] {
+            if memory.len() < buckets + half {
+                memory.resize(buckets + half, Packed::INFINITY);
+            }
+        }
+        self.even[..buckets].fill(Packed::INFINITY);
+    }
+
+    /// Adds up some buckets, into `even`. Returns whether infinity turned up.
+    fn add_up(&mut self, basis: &[Packed], buckets: std::ops::Range<usize>) -> bool {
+        let sums = self.bounds.len() as u32;
+        self.pairs.clear();
+        self.segments.clear();
+        let mut free = sums;
+        for bucket in buckets.clone() {
+            let (start, end) = self.bounds[bucket];
+            let sorted = &self.sorted[start as usize..end as usize];
+            if sorted.is_empty() {
+                continue;
+            }
+            let out = reserve(&mut free, &mut self.segments, bucket as u32, end - start);
+            let (couples, odd) = sorted.as_chunks::<2>();
+            for (j, &[left, right]) in couples.iter().enumerate() {
+                self.pairs.push(Pair { left, right, out: out + j as u32 });
+            }
+            if let [single] = odd {
+                let point = basis[(single >> 1) as usize].negate_if(single & 1 == 1);
+                self.even[out as usize + couples.len()] = point;
+            }
+        }
+        // Points at infinity have no entries, so the basis is finite here.
+        let mut infinite = self.adder.add::<true>(basis, &mut self.even, &self.pairs, Care::None);
+        let mut into_odd = true;
+        while !self.segments.is_empty() {
+            let (source, target) = if into_odd { (&self.even, &mut self.odd) } else { (&self.odd, &mut self.even) };
+            self.pairs.clear();
+            self.next.clear();
+            let mut free = sums;
+            for &Segment { bucket, start, count } in &self.segments {
+                let out = reserve(&mut free, &mut self.next, bucket, count);
+                for j in 0..count / 2 {
+                    self.pairs.push(Pair { left: start + 2 * j, right: start + 2 * j + 1, out: out + j });
+                }
+                if count % 2 == 1 {
+                    target[(out + count / 2) as usize] = source[(start + count - 1) as usize];
+                }
+            }
+            let care = if infinite { Care::Infinities } else { Care::None };
+            infinite |= self.adder.add::<false>(source, target, &self.pairs, care);
+            if into_odd {
+                // Buckets that are done belong in `even`.
+                for segment in self.segments.iter().filter(|segment| segment.count == 2) {
+                    self.even[segment.bucket as usize] = self.odd[segment.bucket as usize];
+                }
+            }
+            std::mem::swap(&mut self.segments, &mut self.next);
+            into_odd = !into_odd;
+        }
+        infinite
+    }
+}
+
+/// Where the sums of `count` > 0 points of a bucket, two by two, go: to the bucket if there is one sum, else to free
+/// memory, as a segment of the next level.
+fn reserve(free: &mut u32, next: &mut Vec<Segment>, bucket: u32, count: u32) -> u32 {
+    let count = count.div_ceil(2);
+    if count == 1 {
+        return bucket;
+    }
+    let start = *free;
+    *free += count;
+    next.push(Segment { bucket, start, count });
+    start
+}

@@ -1,0 +1,42 @@
+//! What the integration tests share: the availability gate, random elements, conversions to and from arkworks.
+#![allow(dead_code)] // Each test binary uses its own part.
+
+use ark_bn254::Fr as ArkFr;
+use ark_ff::{BigInt, PrimeField, UniformRand};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use zkmargin_avx512::{FieldVec, Scalar, available, unavailable_reason};
+
+/// Whether the kernels can be tested here; says so if not.
+pub fn can_test() -> bool {
+    if let Some(reason) = unavailable_reason() {
+        println!("NOT TESTED: the AVX-512 kernels cannot run here: {reason}");
+    }
+    available()
+}
+
+pub fn rng(seed: u64) -> StdRng {
+    StdRng::seed_from_u64(seed)
+}
+
+pub fn random(count: usize, seed: u64) -> Vec<ArkFr> {
+    let mut rng = rng(seed);
+    (0..count).map(|_| ArkFr::rand(&mut rng)).collect()
+}
+
+pub fn scalar(x: ArkFr) -> Scalar {
+    Scalar::from_canonical(x.into_bigint().0).unwrap()
+}
+
+pub fn ark(x: Scalar) -> ArkFr {
+    ArkFr::from_bigint(BigInt(x.to_canonical())).unwrap()
+}
+
+pub fn vector(x: &[ArkFr]) -> FieldVec {
+    let words: Vec<[u64; 4]> = x.iter().map(|x| x.into_bigint().0).collect();
+    FieldVec::from_words(&words).unwrap()
+}
+
+pub fn elements(x: &FieldVec) -> Vec<ArkFr> {
+    x.to_words().into_iter().map(|w| ArkFr::from_bigint(BigInt(w)).unwrap()).collect()
+}
