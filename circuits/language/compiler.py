@@ -10,7 +10,7 @@ from zkmargin.circuits.language.bounds import check_no_wrap, node_bounds, sum_bo
 from zkmargin.circuits.language.errors import CompileError
 from zkmargin.circuits.language.graph import Graph
 from zkmargin.circuits.language.lowering import SumLowering
-from zkmargin.circuits.language.program import MAX_SPARSE_ROWS, Program, RangedColumns, Recording
+from zkmargin.circuits.language.program import MAX_SPARSE_ROWS, Interval, PackedSums, Program, RangedColumns, Recording
 from zkmargin.circuits.language.traced import Vector
 from zkmargin.prover.tape import NamedTape, TapeBuilder
 from zkmargin.verifier.circuit import Circuit, Identity, Lookup, SparseColumn, Sum, SumTerm
@@ -107,6 +107,8 @@ def compile_program(
         )
         public = tuple((i, c % SCALAR_MODULUS) for i, c in constraint.right.public.items() if c)
         sums.append(Sum(constraint.label, terms + private, public, constraint.right.constant % SCALAR_MODULUS))
+    for packed in recording.packed_sums:
+        _check_packed(program, packed, bounds[packed.weight])
     for identity in recording.identities:
         bound = bounds[identity.node]
         if bound is not None:
@@ -135,6 +137,22 @@ def _bank(program: Program) -> RangedColumns | None:
     program.ranged("scalars", program.row_bits, lambda context: context.backend.constant(0, program.rows))
     step = program.recording.steps[-1]
     return step if isinstance(step, RangedColumns) else None
+
+
+def _check_packed(program: Program, sums: PackedSums, weight: Interval | None) -> None:
+    """Every part's two sides differ by less than 2^shift; what the parts add up to is checked as any sum is."""
+    if weight is None:
+        raise CompileError(sums.label, "the weight has no bound; call sign_split or require_range on it")
+    products = [a * b * program.rows for a in weight for b in sums.packed.part]
+    for position, right in enumerate(sums.rights):
+        low, high = program.scalar_bounds(right)
+        reach = max(max(products) - low, high - min(products))
+        if reach >= 1 << sums.packed.shift:
+            raise CompileError(
+                sums.label,
+                f"part {position} can differ by 2**{reach.bit_length() - 1} or more, expected less than "
+                f"2**{sums.packed.shift}; declare fewer bits or a column of its own",
+            )
 
 
 def _constrain_active(program: Program, active: int) -> None:

@@ -20,6 +20,8 @@ MAX_SCALAR_ROWS: Final = 4
 MAX_SPARSE_ROWS: Final = 96
 """Up to here the verifier computes a row mask by itself; beyond, it is a fixed column with a commitment."""
 DEFAULT_ROW_BITS: Final = 60
+PACKING_SHIFT: Final = 126
+"""Bits between the parts of a packed column: two parts stay below r, each sum below 2^126."""
 
 VectorHint = Callable[["WitnessContext[Any, Any]"], Any]
 """Computes a column's values (a back end's vector) from columns recorded before it."""
@@ -69,6 +71,30 @@ class SumConstraint:
 Step = RangedColumns | FreeColumn | PrivateScalar
 
 
+@dataclass(frozen=True)
+class PackedColumn:
+    """A public column that holds several: sum_j 2^(shift j) part_j, each part within `part`.
+
+    Only `require_packed_sums` can tell the parts apart, and only because it bounds what each sums to.
+    """
+
+    column: int
+    node: int
+    part: Interval
+    count: int
+    shift: int
+
+
+@dataclass(frozen=True)
+class PackedSums:
+    """For each j: sum over rows of weight * part_j = rights[j]. Checked by the compiler, lowered to one sum."""
+
+    label: str
+    packed: PackedColumn
+    weight: int
+    rights: tuple[Scalar, ...]
+
+
 @dataclass
 class Recording:
     """What a program has said so far; the compiler reads it."""
@@ -89,6 +115,7 @@ class Recording:
     """(label, left, right): left = active * right, the mask being known only once all scalars are."""
     lookups: list[Lookup] = field(default_factory=list)
     sums: list[SumConstraint] = field(default_factory=list)
+    packed_sums: list[PackedSums] = field(default_factory=list)
     booleans: set[int] = field(default_factory=set)
     labels: set[str] = field(default_factory=set)
 
@@ -146,6 +173,19 @@ class Program:
         self.recording.market.append((label, bound))
         self.recording.bounds[column] = bound
         return self._read(column)
+
+    def packed_market(
+        self, label: str, bits: int, *, count: int = 2, shift: int = PACKING_SHIFT, signed: bool = False
+    ) -> PackedColumn:
+        """One public column that holds `count`, |part| < 2^bits: sum_j 2^(shift j) part_j. Cost: one public point."""
+        self._name(label)
+        top = (1 << bits) - 1
+        part = (-top if signed else 0, top)
+        column = Column(ColumnKind.MARKET, len(self.recording.market))
+        scale = sum(1 << (shift * j) for j in range(count))
+        self.recording.market.append((label, (part[0] * scale, part[1] * scale)))
+        self.recording.bounds[column] = (part[0] * scale, part[1] * scale)
+        return PackedColumn(column.index, self.graph.query(Query(column, 0)), part, count, shift)
 
     def holding(self, label: str) -> Vector:
         """The netted holding of an account: the column that its venues' commitments add up to.
@@ -242,6 +282,24 @@ class Program:
         """
         self._name(label)
         self.recording.sums.append(SumConstraint(label, vector.node, Scalar.of(right)))
+
+    def require_packed_sums(
+        self, packed: PackedColumn, weight: Vector, rights: Sequence[Scalar | int], *, label: str
+    ) -> None:
+        """Constrain sum(weight * part_j) = rights[j] for every part, at the price of one sum.
+
+        Sound without randomness because the compiler refuses it unless both sides of every part differ by less than
+        2^shift in all cases: then sum_j 2^(shift j) (left_j - right_j) = 0 forces every term to zero, lowest first.
+        """
+        self._name(label)
+        if len(rights) != packed.count:
+            raise CompileError(label, f"expected {packed.count} right sides, got {len(rights)}")
+        sides = tuple(Scalar.of(right) for right in rights)
+        self.recording.packed_sums.append(PackedSums(label, packed, weight.node, sides))
+        combined = Scalar.of(0)
+        for position, side in enumerate(sides):
+            combined = combined + side * (1 << (packed.shift * position))
+        self.recording.sums.append(SumConstraint(label, self.graph.multiply(packed.node, weight.node), combined))
 
     def require_range(self, vector: Vector, bits: int, *, label: str) -> None:
         """Constrain every row to [0, 2^bits). Cost: ceil(bits / digit_bits) columns and lookups."""

@@ -9,11 +9,17 @@ when the evaluator says adequate. The evaluator also supplies the private scalar
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zkmargin.circuits.language.compiler import CompiledProgram, compile_program
-from zkmargin.circuits.language.program import Program
+from zkmargin.circuits.language.errors import CompileError
+from zkmargin.circuits.language.program import PACKING_SHIFT, PackedColumn, Program
 from zkmargin.circuits.language.traced import Scalar, Vector
 from zkmargin.circuits.language.witness import hint
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
@@ -28,6 +34,8 @@ from zkmargin.circuits.policies.obligations import (
     SquareNorm,
 )
 from zkmargin.circuits.policies.policy import Policy
+from zkmargin.prover.kernels.interface import Backend, P, V
+from zkmargin.verifier.circuit import Circuit
 
 HOLDING = "net"
 
@@ -54,7 +62,33 @@ class UniverseLayout:
         )
 
 
-def compile_margin(policy: Policy, layout: UniverseLayout) -> CompiledProgram:
+@dataclass(frozen=True)
+class MarginProgram:
+    """A compiled policy, and what its market columns are made of.
+
+    published: for each market column of the circuit, in order, the policy's public columns that it holds; more than one
+    are packed, lowest part first.
+    """
+
+    compiled: CompiledProgram
+    published: tuple[tuple[str, ...], ...]
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit."""
+        return self.compiled.circuit
+
+    def market_vectors(self, backend: Backend[V, P], columns: Mapping[str, NDArray[np.int64]]) -> list[V]:
+        """The circuit's market columns, (rows,) each, from the policy's public columns."""
+        vectors = []
+        for names in self.published:
+            parts = [backend.vector_from_int64(np.ascontiguousarray(columns[name])) for name in names]
+            shifts = [1 << (PACKING_SHIFT * position) for position in range(len(parts))]
+            vectors.append(parts[0] if len(parts) == 1 else backend.linear_combination(parts, shifts))
+        return vectors
+
+
+def compile_margin(policy: Policy, layout: UniverseLayout) -> MarginProgram:
     """The program of a policy over a universe's layout; the same for every account and every epoch.
 
     Raises CompileError or CircuitError naming the label when the policy's rules do not fit the argument.
@@ -63,23 +97,54 @@ def compile_margin(policy: Policy, layout: UniverseLayout) -> CompiledProgram:
 
 
 @lru_cache(maxsize=16)
-def _compile(obligations: Obligations, layout: UniverseLayout) -> CompiledProgram:
-    return compile_program(
-        lambda program: _MarginProgram(program, obligations, layout).define(),
+def _compile(obligations: Obligations, layout: UniverseLayout) -> MarginProgram:
+    pairs = _pairs(obligations)
+    compiled = compile_program(
+        lambda program: _Definition(program, obligations, layout, pairs).define(),
         name="margin",
         rows=layout.shape.rows,
         row_bits=LIMB_BITS,
         active_rows=layout.shape.instrument_rows,
     )
+    packed = {name: pair for pair in pairs for name in pair}
+    published = dict.fromkeys(packed.get(column.name, (column.name,)) for column in obligations.columns)
+    return MarginProgram(compiled, tuple(published))
 
 
-class _MarginProgram:
+def _pairs(obligations: Obligations) -> list[tuple[str, str]]:
+    """Columns to pack two by two: those of inequalities "scalars + sum of column * q >= 0" alike but for the column.
+
+    A column qualifies when nothing else reads it, and pairs within one group of rows and one list of scalars.
+    """
+    affines = [i.value for i in (*obligations.inequalities, obligations.final)]
+    affines += [component for norm in obligations.norms for component in norm.components]
+    uses = Counter(term.column for affine in affines for term in affine.terms)
+    alike: dict[object, list[str]] = {}
+    for inequality in obligations.inequalities:
+        if _is_packable(inequality) and uses[inequality.value.terms[0].column] == 1:
+            term = inequality.value.terms[0]
+            column = obligations.by_name[term.column]
+            key = (term.group, term.coefficient, inequality.value.scalars, column.bits, column.signed)
+            alike.setdefault(key, []).append(term.column)
+    return [pair for names in alike.values() for pair in zip(names[::2], names[1::2], strict=False)]
+
+
+def _is_packable(inequality: Inequality) -> bool:
+    terms = inequality.value.terms
+    return len(terms) == 1 and terms[0].part is Part.NET and abs(terms[0].coefficient) == 1
+
+
+class _Definition:
     """Writes obligations into a program."""
 
-    def __init__(self, program: Program, obligations: Obligations, layout: UniverseLayout) -> None:
+    def __init__(
+        self, program: Program, obligations: Obligations, layout: UniverseLayout, pairs: list[tuple[str, str]]
+    ) -> None:
         self.program = program
         self.obligations = obligations
         self.layout = layout
+        self.pair_of = {name: pair for pair in pairs for name in pair}
+        self.packed: dict[tuple[str, str], PackedColumn] = {}
         self.columns: dict[str, Vector] = {}
         self.parts: dict[Part, Vector] = {}
         self.masks: dict[Group, Vector | None] = {}
@@ -89,7 +154,12 @@ class _MarginProgram:
         """Columns and parts of the quantity, then every private scalar, then what binds them."""
         obligations, program = self.obligations, self.program
         for column in obligations.columns:
-            self.columns[column.name] = program.market(column.name, column.bits, signed=column.signed)
+            pair = self.pair_of.get(column.name)
+            if pair is None:
+                self.columns[column.name] = program.market(column.name, column.bits, signed=column.signed)
+            elif pair not in self.packed:
+                label = " & ".join(pair)
+                self.packed[pair] = program.packed_market(label, column.bits, signed=column.signed)
         net = program.holding(HOLDING)
         negative, _ = program.sign_split(net, obligations.quantity_bits, label=HOLDING)
         # min(q, 0); a column of its own where a mask multiplies it, as mask * public * s * q is of degree four.
@@ -103,8 +173,29 @@ class _MarginProgram:
             self.scalars[scalar.name] = program.private_scalar(scalar.name, scalar.bits, hint(scalar.name))
         for norm in obligations.norms:
             self._norm(norm)
+        reading = {i.value.terms[0].column: i for i in obligations.inequalities if _is_packable(i)}
+        for pair, packed in self.packed.items():
+            self._packed_inequalities(packed, [reading[name] for name in pair])
         for inequality in (*obligations.inequalities, obligations.final):
-            self._inequality(inequality)
+            if not (_is_packable(inequality) and inequality.value.terms[0].column in self.pair_of):
+                self._inequality(inequality)
+
+    def _packed_inequalities(self, packed: PackedColumn, inequalities: list[Inequality]) -> None:
+        """Two inequalities over one packed column: sum of column * q = (slack - scalars - constant) / coefficient."""
+        term = inequalities[0].value.terms[0]
+        if term.group != ACCOUNT and term.group not in self.masks:
+            raise CompileError(inequalities[0].label, "a group without a segment cannot be packed")
+        weight = self.parts[Part.NET]
+        if (mask := self.masks.get(term.group)) is not None:
+            weight = weight * mask
+        rights = []
+        for inequality in inequalities:
+            right = self.scalars[inequality.slack.name] - inequality.value.constant
+            for name, coefficient in inequality.value.scalars:
+                right = right - self.scalars[name] * coefficient
+            rights.append(right * term.coefficient)
+        label = " & ".join(inequality.label for inequality in inequalities)
+        self.program.require_packed_sums(packed, weight, rights, label=label)
 
     def _masks_magnitudes(self) -> bool:
         affines = [i.value for i in (*self.obligations.inequalities, self.obligations.final)]

@@ -51,6 +51,8 @@ class Market:
     universe: bytes
     """The universe's id: its digest under the setup."""
     columns: Mapping[str, NDArray[np.int64]]
+    names: tuple[str, ...]
+    """The circuit's market columns: a public column each, or two that are packed, "a & b"."""
     commitments: tuple[G1, ...]
 
     @cached_property
@@ -99,10 +101,11 @@ def build_market(
         epoch = MarketEpoch.build(data, previous=previous)
         compile_margin(policy, UniverseLayout.of(epoch.universe))
     columns = policy.public_columns(epoch)
-    vectors = [backend.vector_from_int64(np.ascontiguousarray(values)) for values in columns.values()]
+    program = compile_margin(policy, UniverseLayout.of(epoch.universe))
+    vectors = program.market_vectors(backend, columns)
     points = commit(backend, setup.lagrange(backend, epoch.universe.rows), vectors)
     identity = universe_id(epoch.universe.digest, setup.key)
-    return Market(epoch, policy_terms(policy), setup.digest, identity, columns, points)
+    return Market(epoch, policy_terms(policy), setup.digest, identity, columns, program.circuit.market, points)
 
 
 def choose_universe(data: InstrumentSet, policy: Policy, most_rows: int) -> Universe:
@@ -140,7 +143,7 @@ def write_market(path: str | Path, market: Market) -> None:
         "instruments": _body(market.epoch.data.to_json())["instruments"],
         "columns": [
             {"name": name, "commitment": "0x" + encode_g1(point).hex()}
-            for name, point in zip(market.columns, market.commitments, strict=True)
+            for name, point in zip(market.names, market.commitments, strict=True)
         ],
     }
     write_document(path, KIND, fields, arrays={"columns": np.stack(list(market.columns.values()))})
@@ -175,15 +178,18 @@ def read_market(
         raise FormatError(
             f"{where}: field 'universe_id': expected 0x{identity.hex()}, which the universe has, got another"
         )
-    columns, commitments = _read_columns(path, document, fields, policy, epoch)
-    market = Market(epoch, policy_terms(policy), setup.digest, identity, columns, commitments)
+    program = compile_margin(policy, UniverseLayout.of(epoch.universe))
+    columns = _read_columns(path, document, policy, epoch)
+    names = program.circuit.market
+    commitments = _read_commitments(fields, names, where)
+    market = Market(epoch, policy_terms(policy), setup.digest, identity, columns, names, commitments)
     if fields.hexadecimal("epoch", 32) != market.epoch_id:
         raise FormatError(
             f"{where}: field 'epoch': expected 0x{market.epoch_id.hex()}, which the data have, got another"
         )
     fields.finish("arrays", "arrays_digest")
     if check_commitments:
-        vectors = [backend.vector_from_int64(np.ascontiguousarray(values)) for values in columns.values()]
+        vectors = program.market_vectors(backend, columns)
         if epoch.universe.rows > setup.rows or not commitments_match(
             backend, setup.monomial(backend), vectors, commitments
         ):
@@ -209,26 +215,30 @@ def _read_epoch(fields: Fields, where: str) -> MarketEpoch:
     return MarketEpoch(universe, parse_model(InstrumentSet, data, where))
 
 
-def _read_columns(
-    path: str | Path, document: Mapping[str, Any], fields: Fields, policy: Policy, epoch: MarketEpoch
-) -> tuple[dict[str, NDArray[np.int64]], tuple[G1, ...]]:
+def _read_commitments(fields: Fields, expected: tuple[str, ...], path: str) -> tuple[G1, ...]:
     where = f"{path}: field 'columns'"
-    expected = policy.public_columns(epoch)
-    listed = fields.array("columns")
     names, points = [], []
-    for index, item in enumerate(listed):
+    for index, item in enumerate(fields.array("columns")):
         if not isinstance(item, dict):
             raise FormatError(f"{where}: expected objects")
         column = Fields(f"{where}[{index}]", item)
         names.append(column.text("name"))
         points.append(decode_g1(column.hexadecimal("commitment", 64), f"{where}[{index}]", allow_infinity=True))
         column.finish()
-    if names != list(expected):
-        raise FormatError(f"{where}: expected the {len(expected)} columns of policy {policy.name}, got others")
+    if tuple(names) != expected:
+        raise FormatError(f"{where}: expected the policy's {len(expected)} columns in their order, got others")
+    return tuple(points)
+
+
+def _read_columns(
+    path: str | Path, document: Mapping[str, Any], policy: Policy, epoch: MarketEpoch
+) -> dict[str, NDArray[np.int64]]:
+    where = f"{path}: field 'columns'"
+    expected = policy.public_columns(epoch)
     rows = epoch.universe.rows
     values = read_arrays(path, document, {"columns": ("<i8", (len(expected), rows))})["columns"]
     columns = {}
-    for name, row in zip(names, values, strict=True):
+    for name, row in zip(expected, values, strict=True):
         tolerance = RECOMPUTATION_UNITS + (int(np.abs(expected[name]).max()) >> RECOMPUTATION_SHIFT)
         wrong = np.flatnonzero((row > expected[name] + tolerance) | (row < expected[name] - tolerance))
         if wrong.size:
@@ -240,7 +250,7 @@ def _read_columns(
             )
         columns[name] = np.asarray(row, dtype=np.int64)
     policy.check_columns(epoch.universe, columns)
-    return columns, tuple(points)
+    return columns
 
 
 def _body(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic
 
-import numpy as np
-
-from zkmargin.circuits.language.compiler import CompiledProgram
 from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness, vector_of
 from zkmargin.circuits.markets.positions import Positions, net
 from zkmargin.circuits.policies.assignment import assign
 from zkmargin.circuits.policies.evaluate import MarginResult, check_quantities, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.attest import Opening, check_openings
-from zkmargin.circuits.statements.margin import HOLDING, UniverseLayout, compile_margin
+from zkmargin.circuits.statements.margin import HOLDING, MarginProgram, UniverseLayout, compile_margin
 from zkmargin.circuits.statements.market import Market
 from zkmargin.prover.assignment import PublicColumns
 from zkmargin.prover.kernels.interface import Backend, P, V
@@ -58,7 +55,7 @@ class MarginProver(Generic[V, P]):
     backend: Backend[V, P]
 
     @cached_property
-    def program(self) -> CompiledProgram:
+    def program(self) -> MarginProgram:
         """The policy's program over the market's universe."""
         return compile_margin(self.policy, UniverseLayout.of(self.market.epoch.universe))
 
@@ -66,7 +63,7 @@ class MarginProver(Generic[V, P]):
     def key(self) -> ProvingKey[V, P]:
         """The proving key."""
         circuit = self.program.circuit
-        fixed = [vector_of(self.backend, values, circuit.rows) for values in self.program.fixed_values]
+        fixed = [vector_of(self.backend, values, circuit.rows) for values in self.program.compiled.fixed_values]
         lagrange = self.setup.lagrange(self.backend, circuit.rows)
         return make_proving_key(
             self.backend, circuit, self.setup.key, lagrange, self.setup.monomial(self.backend), fixed
@@ -75,8 +72,7 @@ class MarginProver(Generic[V, P]):
     @cached_property
     def columns(self) -> PublicColumns[V]:
         """The market's columns, interpolated once."""
-        values = [self.backend.vector_from_int64(np.ascontiguousarray(c)) for c in self.market.columns.values()]
-        return PublicColumns.of(self.backend, values)
+        return PublicColumns.of(self.backend, self.program.market_vectors(self.backend, self.market.columns))
 
     def prove(
         self,
@@ -103,7 +99,7 @@ class MarginProver(Generic[V, P]):
             raise InadequateError(evaluate_margin(self.policy, self.market.epoch, netted, columns=self.market.columns))
         blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS
         inputs = Inputs(holdings={HOLDING: Holding(netted.lots, blinding)}, market=self.columns, hints=values.values)
-        witness = generate_witness(self.program, self.backend, inputs)
+        witness = generate_witness(self.program.compiled, self.backend, inputs)
         public = public_inputs(statement, ordered, self.market.terms)
         data = prove(self.key, public, witness.assignment, options)
         return MarginProof(statement, self.policy.name, ordered, data)
@@ -112,7 +108,7 @@ class MarginProver(Generic[V, P]):
 def margin_verifying_key(policy: Policy, market: Market, setup: Setup, backend: Backend[V, P]) -> VerifyingKey:
     """The verifying key of a policy over a market's universe, rebuilt from the program and the setup."""
     program = compile_margin(policy, UniverseLayout.of(market.epoch.universe))
-    fixed = [vector_of(backend, values, program.circuit.rows) for values in program.fixed_values]
+    fixed = [vector_of(backend, values, program.circuit.rows) for values in program.compiled.fixed_values]
     return make_verifying_key(backend, program.circuit, setup.key, setup.monomial(backend), fixed)
 
 
