@@ -5,7 +5,7 @@ and verifying need; see docs/protocol.md for what is enforced and `examples/` fo
 """
 
 from zkmargin.circuits.language.compiler import CompiledProgram, compile_program
-from zkmargin.circuits.language.errors import CompileError, TraceError, WitnessRangeError
+from zkmargin.circuits.language.errors import CompileError, RowsError, TraceError, WitnessRangeError
 from zkmargin.circuits.language.program import Program
 from zkmargin.circuits.language.traced import Scalar, Vector
 from zkmargin.circuits.language.witness import Holding, Inputs, WitnessContext, check_constraints
@@ -16,6 +16,7 @@ __all__ = [
     "Holding",
     "Inputs",
     "Program",
+    "RowsError",
     "Scalar",
     "TraceError",
     "Vector",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from zkmargin.circuits.language.bounds import check_no_wrap, node_bounds, sum_bounds
-from zkmargin.circuits.language.errors import CompileError
+from zkmargin.circuits.language.errors import CompileError, RowsError
 from zkmargin.circuits.language.graph import Graph
 from zkmargin.circuits.language.lowering import SumLowering
 from zkmargin.circuits.language.program import MAX_SPARSE_ROWS, Interval, PackedSums, Program, RangedColumns, Recording
@@ -82,7 +82,7 @@ def compile_program(
     limit = rows - sum(needed)
     active = limit if active_rows is None else active_rows
     if not 0 < active <= limit:
-        raise CompileError(name, f"active_rows: expected 1 to {limit} beside {sum(needed)} scalar rows, got {active}")
+        raise RowsError(name, f"active_rows: expected 1 to {limit} beside {sum(needed)} scalar rows, got {active}")
 
     _constrain_active(program, active)
     table = [*range(1 << program.digit_bits), *[0] * (rows - (1 << program.digit_bits))]

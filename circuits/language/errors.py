@@ -17,6 +17,10 @@ class CompileError(ZkmarginError, ValueError):
         self.label = label
 
 
+class RowsError(CompileError):
+    """A program needs more rows than it has; one with more rows, or fewer active ones, may fit."""
+
+
 class WitnessRangeError(ZkmarginError, ValueError):
     """A private value does not fit its range, so no proof exists. The value itself is not kept.
 

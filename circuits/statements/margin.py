@@ -114,16 +114,23 @@ def _compile(obligations: Obligations, layout: UniverseLayout) -> MarginProgram:
 def _pairs(obligations: Obligations) -> list[tuple[str, str]]:
     """Columns to pack two by two: those of inequalities "scalars + sum of column * q >= 0" alike but for the column.
 
-    A column qualifies when nothing else reads it, and pairs within one group of rows and one list of scalars.
+    A column qualifies when nothing else reads it and its sums stay well below the packing shift, and pairs within one
+    group of rows and one list of scalars.
     """
     affines = [i.value for i in (*obligations.inequalities, obligations.final)]
     affines += [component for norm in obligations.norms for component in norm.components]
     uses = Counter(term.column for affine in affines for term in affine.terms)
+    bits = {scalar.name: scalar.limbs * LIMB_BITS for scalar in obligations.all_scalars}
     alike: dict[object, list[str]] = {}
     for inequality in obligations.inequalities:
-        if _is_packable(inequality) and uses[inequality.value.terms[0].column] == 1:
-            term = inequality.value.terms[0]
-            column = obligations.by_name[term.column]
+        if not _is_packable(inequality) or uses[inequality.value.terms[0].column] != 1:
+            continue
+        term = inequality.value.terms[0]
+        column = obligations.by_name[term.column]
+        reach = obligations.shape.rows << (column.bits + obligations.quantity_bits)
+        reach += abs(inequality.value.constant) + (1 << bits[inequality.slack.name])
+        reach += sum(abs(coefficient) << bits[name] for name, coefficient in inequality.value.scalars)
+        if reach < 1 << PACKING_SHIFT:
             key = (term.group, term.coefficient, inequality.value.scalars, column.bits, column.signed)
             alike.setdefault(key, []).append(term.column)
     return [pair for names in alike.values() for pair in zip(names[::2], names[1::2], strict=False)]

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from zkmargin.circuits.language.errors import CompileError
+from zkmargin.circuits.language.errors import RowsError
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.models import parse_model
@@ -116,7 +116,7 @@ def choose_universe(data: InstrumentSet, policy: Policy, most_rows: int) -> Univ
             try:
                 universe = Universe.create(data.instruments, rows=rows, scalar_rows=_multiple(rows, share))
                 compile_margin(policy, UniverseLayout.of(universe))
-            except (UniverseError, CompileError):
+            except (UniverseError, RowsError):
                 continue
             return universe
         rows *= 2
