@@ -1,7 +1,7 @@
 """Drafting obligations: what rules call, and the bounds that make every sum safe.
 
-The bound of a slack or scalar follows from the declared bounds of columns and quantities, over the whole range of books:
-so no sum can wrap around the field, and no book within range lacks a witness because a scalar is too narrow.
+The bound of a slack or scalar follows from the declared bounds of columns and quantities, over the whole range of
+books: so no sum can wrap around the field, and no book within range lacks a witness because a scalar is too narrow.
 """
 
 from __future__ import annotations
