@@ -10,6 +10,7 @@ the final name only when it is complete and on disk; of a document with arrays, 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import secrets
@@ -37,6 +38,8 @@ MAX_DEPTH: Final = 32
 
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+_NPY_MAGIC: Final = b"\x93NUMPY\x01\x00"
 
 Shape = tuple[str, tuple[int, ...]]
 """An array's dtype, as numpy spells it with its byte order ("<u8"), and its exact shape."""
@@ -121,7 +124,7 @@ def write_document(
         if beside == path:
             raise FormatError(f"{path}: expected a name that does not end in .npz, which its arrays take; use .json")
         with replacing(beside, secret=secret) as array_stream:
-            np.savez(array_stream, allow_pickle=False, **arrays)
+            _write_members(array_stream, arrays)
             array_stream.seek(0)
             digest = keccak256_of_stream(array_stream)
             # Complete on disk before the arrays take their name, so that little can go wrong between the two renames.
@@ -153,37 +156,46 @@ def read_arrays(path: str | Path, document: Mapping[str, Any], shapes: Mapping[s
         try:
             with zipfile.ZipFile(stream) as archive:
                 return _read_members(beside, archive, shapes)
-        except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError, MemoryError) as error:
+        except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
             if isinstance(error, FormatError):
                 raise
             raise FormatError(f"{beside}: expected an uncompressed .npz: {_one_line(error)}") from None
 
 
 def _read_members(path: Path, archive: zipfile.ZipFile, shapes: Mapping[str, Shape]) -> dict[str, NDArray[Any]]:
-    members = archive.infolist()
-    if sorted(member.filename for member in members) != sorted(f"{name}.npy" for name in shapes):
+    if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in shapes):
         raise FormatError(f"{path}: expected exactly the arrays {', '.join(sorted(shapes))}")
-    arrays: dict[str, NDArray[Any]] = {}
-    for member in members:
-        name = member.filename.removesuffix(".npy")
-        dtype, shape = np.dtype(shapes[name][0]), shapes[name][1]
-        if member.compress_type != zipfile.ZIP_STORED:
-            raise FormatError(f"{path}: array {name!r}: expected it uncompressed")
-        with archive.open(member) as stream:
-            if npy.read_magic(stream) != (1, 0):
-                raise FormatError(f"{path}: array {name!r}: expected version 1.0 of the .npy format")
-            found_shape, fortran, found_dtype = npy.read_array_header_1_0(stream)
-            if (found_shape, found_dtype, fortran) != (shape, dtype, False):
-                raise FormatError(
-                    f"{path}: array {name!r}: expected shape {shape} of {dtype.str}, "
-                    f"got {found_shape} of {found_dtype.str}"
-                )
-            size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-            data = stream.read(size)
-            if len(data) != size or stream.read(1):
-                raise FormatError(f"{path}: array {name!r}: expected exactly {size} bytes")
-        arrays[name] = np.frombuffer(data, dtype).reshape(shape)
-    return arrays
+    return {
+        name: _read_member(f"{path}: array {name!r}", archive, archive.getinfo(f"{name}.npy"), *shape)
+        for name, shape in shapes.items()
+    }
+
+
+def _read_member(
+    where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, dtype: str, shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """One array. Its header is compared with the right one, never parsed: numpy gives it to Python's own parser."""
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise FormatError(f"{where}: expected it uncompressed")
+    expected = _NPY_MAGIC, f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    size = np.dtype(dtype).itemsize * math.prod(shape)
+    with archive.open(member) as stream:
+        magic, length = stream.read(len(_NPY_MAGIC)), stream.read(2)
+        header = stream.read(int.from_bytes(length, "little")).rstrip()
+        if (magic, header) != expected:
+            raise FormatError(f"{where}: expected shape {shape} of {dtype}, .npy format 1.0, got {header[:99]!r}")
+        data = stream.read(size)
+        if len(data) != size or stream.read(1):
+            raise FormatError(f"{where}: expected exactly {size} bytes after its header")
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _write_members(stream: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """As numpy.savez does, without its reserved names and its pickles. The same arrays give the same bytes."""
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                npy.write_array(member, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
 
 
 # -- atomic writing ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import TypeVar
+from itertools import accumulate, repeat
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,13 @@ from py_ecc.optimized_bn128.optimized_curve import multiply, normalize
 
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.prover.setup.srs import LIMBS, Setup, Source, check_rows
+from zkmargin.prover.setup.srs import Setup, check_rows, setup_of
 from zkmargin.verifier.circuit import SPARE_POWERS
-from zkmargin.verifier.curve import G2
-from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.srs import SetupKey
+from zkmargin.verifier.curve import G2, POINT_BYTES
+from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
+
+TABLE_PAYS: Final = 256
+"""Rows from which on multiples of the generator by table are cheaper than a Fourier transform in the group."""
 
 V = TypeVar("V", bound=FieldVector)
 P = TypeVar("P", bound=PointVector)
@@ -32,17 +35,16 @@ def development_setup(rows: int, backend: Backend[V, P], report: Report = silent
     report("powers of x", 0, 0)
     x = _fresh_x(rows)
     powers = backend.fixed_base_powers(x, rows + SPARE_POWERS)
-    return assemble(backend, powers, _times_g2(x), None, report)
-
-
-def assemble(backend: Backend[V, P], powers: P, g2_x: G2, source: Source | None, report: Report = silent) -> Setup:
-    """The setup with these rows + 16 powers, its Lagrange points computed. Checks nothing of the points."""
     report("Lagrange points", 0, 0)
-    lagrange = backend.lagrange_basis(powers, len(powers) - SPARE_POWERS)
-    return Setup(SetupKey(g2_x), _limbs(backend, powers), _limbs(backend, lagrange), source)
+    if rows < TABLE_PAYS:
+        lagrange = backend.lagrange_basis(powers, rows)
+    else:
+        lagrange = _multiples(backend, _lagrange_values(backend, x, rows))
+    return setup_of(backend, powers, lagrange, _times_g2(x), None)
 
 
 def _fresh_x(rows: int) -> int:
+    """A uniform x other than 0, 1 and the roots of unity of the domain."""
     while True:
         x = 2 + secrets.randbelow(SCALAR_MODULUS - 2)
         if pow(x, rows, SCALAR_MODULUS) != 1:
@@ -54,5 +56,30 @@ def _times_g2(x: int) -> G2:
     return G2(*((int(c.coeffs[0]), int(c.coeffs[1])) for c in point))
 
 
-def _limbs(backend: Backend[V, P], points: P) -> NDArray[np.uint64]:
-    return np.frombuffer(backend.points_to_bytes(points), dtype="<u8").reshape(len(points), *LIMBS)
+def _lagrange_values(backend: Backend[V, P], x: int, rows: int) -> V:
+    """L_i(x) = w^i (x^n - 1) / (n (x - w^i)) for each row i, n = rows."""
+    w = root_of_unity(rows)
+    domain = list(accumulate(repeat(w, rows - 1), lambda power, factor: power * factor % SCALAR_MODULUS, initial=1))
+    shares = backend.multiply(backend.vector(domain), backend.batch_inverse(backend.vector(x - h for h in domain)))
+    return backend.scale(shares, (pow(x, rows, SCALAR_MODULUS) - 1) * inverse(rows))
+
+
+def _multiples(backend: Backend[V, P], scalars: V) -> P:
+    """Each scalar times the generator of G1: one table look-up and one addition a byte of the scalar."""
+    digits = np.frombuffer(backend.to_bytes(scalars), np.uint8).reshape(len(scalars), -1)
+    total = backend.points(bytes(POINT_BYTES * len(scalars)))
+    for window, negatives in enumerate(_negative_multiples(backend)):
+        total = backend.subtract_points(total, backend.points(negatives[digits[:, window]].tobytes()))
+    return total
+
+
+def _negative_multiples(backend: Backend[V, P]) -> NDArray[np.uint8]:
+    """-(d 256^k) times the generator at [k, d], encoded: shape (32, 256, 64). Sums of doublings, bit by bit of d."""
+    doublings = np.frombuffer(backend.points_to_bytes(backend.fixed_base_powers(2, 256)), np.uint8)
+    doublings = doublings.reshape(32, 8, 1, POINT_BYTES)
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8)[None, :], axis=0, bitorder="little")
+    negatives = backend.points(bytes(POINT_BYTES * 32 * 256))
+    for bit in range(8):
+        chosen = doublings[:, bit] * bits[bit][:, None]
+        negatives = backend.subtract_points(negatives, backend.points(chosen.tobytes()))
+    return np.frombuffer(backend.points_to_bytes(negatives), np.uint8).reshape(32, 256, POINT_BYTES)

@@ -7,12 +7,11 @@ from typing import TypeVar
 
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup.ceremonies import published_power
-from zkmargin.prover.setup.checks import powers_fault
-from zkmargin.prover.setup.development import assemble
+from zkmargin.prover.setup.checks import lagrange_fault, powers_fault
 from zkmargin.prover.setup.errors import SetupError
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.setup.ptau import PtauHeader, read_header, read_points
-from zkmargin.prover.setup.srs import Setup, Source, check_rows, decode
+from zkmargin.prover.setup.srs import Setup, Source, check_rows, decode, setup_of
 from zkmargin.verifier.circuit import SPARE_POWERS
 from zkmargin.verifier.errors import FormatError
 
@@ -39,19 +38,26 @@ def import_ptau(
     with path.open("rb") as stream:
         header = read_header(stream, str(path))
         _check_large_enough(header, rows, path)
-        points = read_points(stream, str(path), header, rows + SPARE_POWERS, report)
+        points = read_points(stream, str(path), header, rows, report)
     if require_ceremony and published_power(points.blake2b) is None:
         raise SetupError(
             f"{path}: expected a published file of the known ceremony, but BLAKE2b-512 {points.blake2b} is none of "
             "theirs; fetch the file again, or leave --require-ceremony away to use another ceremony's"
         )
     report("on the curve", 0, 0)
-    powers = decode(backend, points.g1, f"{path}: tauG1")
+    powers = decode(backend, points.powers, f"{path}: tauG1")
     report("pairing check", 0, 0)
     if fault := powers_fault(backend, powers, points.g2_x, rows):
         raise SetupError(f"{path}: tauG1: {fault}")
+    report("Lagrange points", 0, 0)
+    if points.lagrange is None:
+        lagrange = backend.lagrange_basis(powers, rows)
+    else:
+        lagrange = decode(backend, points.lagrange, f"{path}: Lagrange tauG1")
+        if fault := lagrange_fault(backend, powers, lagrange, rows):
+            raise SetupError(f"{path}: Lagrange tauG1: {fault}")
     source = Source(path.name, header.power, header.ceremony_power, points.blake2b)
-    return assemble(backend, powers, points.g2_x, source, report)
+    return setup_of(backend, powers, lagrange, points.g2_x, source)
 
 
 def _check_large_enough(header: PtauHeader, rows: int, path: Path) -> None:

@@ -14,7 +14,10 @@ of power p:
 | 7 | contributions | any |
 | 12-15 | Lagrange points of 2-5, in files prepared for phase 2 | 64 or 128 each |
 
-Only tauG1, as far as it is wanted, and the first two points of tauG2 are used. The rest is covered by the digest alone.
+Section 12 holds, for every k <= p + 1 in turn, the 2^k points [L_i(x)]_1 of the domain of 2^k rows.
+
+Only tauG1 and section 12, as far as they are wanted, and the first two points of tauG2 are used. The rest is covered by
+the digest alone.
 """
 
 from __future__ import annotations
@@ -27,13 +30,14 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from zkmargin.prover.setup.progress import Report, silent
+from zkmargin.verifier.circuit import SPARE_POWERS
 from zkmargin.verifier.curve import G2, G2_BYTES, G2_GENERATOR, POINT_BYTES, decode_g2, encode_g2
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import BASE_MODULUS, TWO_ADICITY
 
 MAGIC: Final = b"ptau"
 VERSION: Final = 1
-HEADER, TAU_G1, TAU_G2, CONTRIBUTIONS = 1, 2, 3, 7
+HEADER, TAU_G1, TAU_G2, LAGRANGE_G1 = 1, 2, 3, 12
 REQUIRED: Final = range(1, 8)
 NAMES: Final = {
     1: "header",
@@ -78,10 +82,15 @@ class PtauHeader:
 
 @dataclass(frozen=True)
 class PtauPoints:
-    """What is used of a file. g1: the wanted [x^i]_1, 64 bytes each, x then y, little-endian, canonical, not yet
-    known to be on the curve. g2_x: [x]_2, on the curve and of order r. blake2b: of the whole file, hexadecimal."""
+    """What is used of a file.
 
-    g1: bytes
+    powers: the wanted [x^i]_1, 64 bytes each, x then y, little-endian, canonical, not yet known to be on the curve.
+    lagrange: the wanted domain's [L_i(x)]_1 in the same form, or None of a file not prepared for phase 2.
+    g2_x: [x]_2, on the curve and of order r. blake2b: BLAKE2b-512 of the whole file, hexadecimal.
+    """
+
+    powers: bytes
+    lagrange: bytes | None
     g2_x: G2
     blake2b: str
 
@@ -105,20 +114,29 @@ def read_header(stream: BinaryIO, name: str) -> PtauHeader:
     return PtauHeader(power, ceremony_power, sections)
 
 
-def read_points(stream: BinaryIO, name: str, header: PtauHeader, count: int, report: Report = silent) -> PtauPoints:
-    """Read the file once from end to end: its BLAKE2b-512, the first `count` powers in G1, and [x]_2.
+def read_points(stream: BinaryIO, name: str, header: PtauHeader, rows: int, report: Report = silent) -> PtauPoints:
+    """Read the file once from end to end: its BLAKE2b-512, and what a setup for `rows` rows takes of it.
 
-    What is returned and what was digested are the same bytes. Memory: 128 bytes a point. Raises FormatError.
+    What is returned and what was digested are the same bytes. `rows`, a power of two, with rows + 16 <= header.powers.
+    Memory: about 400 bytes a row. Raises FormatError.
     """
-    tau_g1, tau_g2 = header.sections[TAU_G1], header.sections[TAU_G2]
-    wanted = [(tau_g1.offset, count * POINT_BYTES), (tau_g2.offset, 2 * G2_BYTES)]
-    blake2b, (g1, g2) = _digest_and_capture(stream, name, wanted, report)
-    report("points", 0, count)
+    wanted = [
+        (header.sections[TAU_G1].offset, (rows + SPARE_POWERS) * POINT_BYTES),
+        (header.sections[TAU_G2].offset, 2 * G2_BYTES),
+    ]
+    if LAGRANGE_G1 in header.sections:
+        # The smaller domains before it have 1 + 2 + 4 + ... = rows - 1 points.
+        wanted.append((header.sections[LAGRANGE_G1].offset + (rows - 1) * POINT_BYTES, rows * POINT_BYTES))
+    blake2b, (g1, g2, *lagrange) = _digest_and_capture(stream, name, wanted, report)
+    report("points", 0, 0)
     if _big_endian_g2(g2[:G2_BYTES], f"{name}: tauG2[0]") != encode_g2(G2_GENERATOR):
         raise FormatError(f"{name}: tauG2[0]: expected the generator of G2, got something else")
     where = f"{name}: tauG2[1]"
     g2_x = decode_g2(_big_endian_g2(g2[G2_BYTES:], where), where)
-    return PtauPoints(_canonical(g1, name), g2_x, blake2b)
+    powers = _canonical(g1, f"{name}: tauG1")
+    return PtauPoints(
+        powers, _canonical(lagrange[0], f"{name}: {NAMES[LAGRANGE_G1]}") if lagrange else None, g2_x, blake2b
+    )
 
 
 # -- the frame ---------------------------------------------------------------------------------------------------------
@@ -218,9 +236,9 @@ def _digest_and_capture(
     return hasher.hexdigest(), [bytes(part) for part in captured]
 
 
-def _canonical(data: bytes, name: str) -> bytes:
-    """Coordinates of tauG1 out of Montgomery form, into the back ends' encoding."""
-    return b"".join(value.to_bytes(COORDINATE_BYTES, "little") for value in _coordinates(data, f"{name}: tauG1", 2))
+def _canonical(data: bytes, where: str) -> bytes:
+    """Points of G1 out of Montgomery form, into the back ends' encoding."""
+    return b"".join(value.to_bytes(COORDINATE_BYTES, "little") for value in _coordinates(data, where, 2))
 
 
 def _big_endian_g2(data: bytes, where: str) -> bytes:

@@ -147,6 +147,15 @@ def decode(backend: Backend[V, P], data: bytes, where: str) -> P:
         raise FormatError(f"{where}: {error}") from None
 
 
+def setup_of(backend: Backend[V, P], powers: P, lagrange: P, g2_x: G2, source: Source | None) -> Setup:
+    """The setup with these rows + 16 powers and rows Lagrange points. Checks nothing of the points."""
+    return Setup(SetupKey(g2_x), _limbs(backend, powers), _limbs(backend, lagrange), source)
+
+
+def _limbs(backend: Backend[V, P], points: P) -> NDArray[np.uint64]:
+    return np.frombuffer(backend.points_to_bytes(points), dtype="<u8").reshape(len(points), *LIMBS)
+
+
 def with_blinding(backend: Backend[V, P], powers: P, lagrange: P) -> P:
     """Append [x^(n+j)] - [x^j] for j < 8 to the n Lagrange points."""
     n = len(lagrange)

@@ -12,10 +12,6 @@ from zkmargin.prover.setup import Setup, import_ptau
 VECTORS = Path(__file__).parents[2] / "vectors" / "ptau"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: minutes, or other programs; run with -m slow")
-
-
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZKMARGIN_CACHE", str(tmp_path_factory.mktemp("cache")))

@@ -15,10 +15,11 @@ from zkmargin.prover.setup import Setup, SetupError, ceremonies, import_ptau, pr
 from zkmargin.prover.setup.ceremonies import BLAKE2B, G2_X, NAME, ceremony_of, looks_like_ceremony, published_power
 from zkmargin.verifier.curve import G1, G1_GENERATOR, decode_g2, encode_g2, is_on_curve
 from zkmargin.verifier.errors import FormatError, ZkmarginError
-from zkmargin.verifier.field import BASE_MODULUS
 
 TAU_G1 = 80
 """Where the points of section 2 begin in every file of snarkjs."""
+LAGRANGE_G1 = 27890
+"""Where those of section 12 begin in the prepared file."""
 WriteFile = Callable[..., Path]
 
 
@@ -42,16 +43,30 @@ def test_import_on_every_back_end(vectors: Path, backend: Backend[Any, Any]) -> 
     verify_setup(setup, backend)
 
 
-def test_the_lagrange_points_are_those_of_snarkjs(prepared: bytes, imported: Setup) -> None:
-    """Section 12 of a prepared file holds the Lagrange points of every power of two, made by other code."""
-    offset = 27890 + (1 + 2 + 4 + 8) * 64
-    undo = pow(1 << 256, -1, BASE_MODULUS)
-    expected = [
-        int.from_bytes(prepared[at : at + 32], "little") * undo % BASE_MODULUS
-        for at in range(offset, offset + 16 * 64, 32)
-    ]
-    data = imported.lagrange_points.tobytes()
-    assert [int.from_bytes(data[at : at + 32], "little") for at in range(0, len(data), 32)] == expected
+def test_lagrange_points_of_snarkjs_and_ours_agree(vectors: Path, backend: Backend[Any, Any], imported: Setup) -> None:
+    """A prepared file brings its Lagrange points; for one that is not, the back end computes them."""
+    computed = import_ptau(vectors / "bn254-6-unprepared.ptau", 16, backend)
+    assert computed.lagrange_points.tobytes() == imported.lagrange_points.tobytes()
+
+
+def test_every_flipped_bit_of_the_used_lagrange_points_is_an_error(
+    prepared: bytes, file_of: WriteFile, backend: Backend[Any, Any]
+) -> None:
+    for bit in range(0, 8 * 64 * 8, 401):
+        changed = bytearray(prepared)
+        changed[LAGRANGE_G1 + 7 * 64 + bit // 8] ^= 1 << bit % 8
+        with pytest.raises(ZkmarginError, match="Lagrange tauG1"):
+            import_ptau(file_of(changed), 8, backend)
+
+
+def test_lagrange_points_in_another_order_are_an_error(
+    prepared: bytes, file_of: WriteFile, backend: Backend[Any, Any]
+) -> None:
+    changed = bytearray(prepared)
+    start = LAGRANGE_G1 + 7 * 64
+    changed[start : start + 128] = prepared[start + 64 : start + 128] + prepared[start : start + 64]
+    with pytest.raises(SetupError, match="Lagrange tauG1"):
+        import_ptau(file_of(changed), 8, backend)
 
 
 @pytest.mark.parametrize("name", ["bn254-6-unprepared.ptau", "bn254-6-truncated-to-5.ptau"])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from zkmargin.prover.kernels import describe_backends, load_backend
 from zkmargin.prover.kernels.interface import Backend
 from zkmargin.prover.kernels.reference import ReferenceBackend
 from zkmargin.prover.setup import (
@@ -67,6 +68,20 @@ def test_powers_and_bases_are_what_the_formulas_say(known: Setup, backend: Backe
     for n in (1, 2, 8, 16):
         assert points(backend, known.lagrange(backend, n)) == times_g1(lagrange_scalars(n))
     verify_setup(known, backend)
+
+
+def test_multiples_by_table_are_those_of_the_fourier_transform(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large development setup takes the table, a small one the transform: one size both ways."""
+    status = next(status for status in describe_backends() if status.name == "portable")
+    if not status.available:
+        pytest.skip(status.reason)
+    backend = load_backend("portable")
+    monkeypatch.setattr(development, "_fresh_x", lambda rows: X)
+    by_table = development_setup(256, backend)
+    monkeypatch.setattr(development, "TABLE_PAYS", 512)
+    by_transform = development_setup(256, backend)
+    assert by_table.lagrange_points.tobytes() == by_transform.lagrange_points.tobytes()
+    verify_setup(by_table, backend)
 
 
 def test_a_development_setup_is_loudly_unsafe(reference: ReferenceBackend) -> None:
