@@ -9,7 +9,7 @@ use super::error::{Error, Result, require, require_equal};
 use super::parallel::install;
 use super::portable::{coordinate, msm};
 
-/// Bytes of a G2 point: x real, x imaginary, y real, y imaginary, 32 bytes little-endian each; all zero is infinity.
+/// Bytes of a G2 point: x real, x imaginary, y real, y imaginary, 32 bytes little-endian each.
 pub const G2_BYTES: usize = 128;
 
 /// sum_i scalars[i] * points[i].
@@ -21,15 +21,16 @@ pub fn combine(points: &[G1Affine], scalars: &[Fr]) -> Result<G1Affine> {
 /// Decode a point of the twist. That it lies in the subgroup is the caller's duty.
 pub fn decode_g2(bytes: &[u8]) -> Result<G2Affine> {
     require(bytes.len() == G2_BYTES, || format!("a G2 point: expected {G2_BYTES} bytes, got {}", bytes.len()))?;
-    if bytes.iter().all(|&byte| byte == 0) {
-        return Ok(G2Affine::identity());
-    }
     let coordinates: Option<Vec<_>> = bytes.chunks_exact(32).map(coordinate).collect();
     let Some([x_re, x_im, y_re, y_im]) = coordinates.as_deref() else {
         return Err(Error::Invalid("a G2 point: expected coordinates below q".into()));
     };
     let point = G2Affine::new_unchecked(Fq2::new(*x_re, *x_im), Fq2::new(*y_re, *y_im));
-    require(point.is_on_curve(), || "a G2 point: expected a point on the twist".into())?;
+    // arkworks counts (0, 0) as infinity, which no verifier has a use for.
+    let infinity = bytes.iter().all(|&byte| byte == 0);
+    require(!infinity && point.is_on_curve(), || {
+        "a G2 point: expected a point on the twist other than infinity".into()
+    })?;
     Ok(point)
 }
 

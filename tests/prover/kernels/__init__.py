@@ -1,0 +1,1 @@
+"""Tests of the kernels, every back end against the reference."""
