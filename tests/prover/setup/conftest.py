@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from zkmargin.prover.kernels import describe_backends, load_backend
+from zkmargin.prover.kernels.choice import PREFERENCE
 from zkmargin.prover.kernels.interface import Backend
 from zkmargin.prover.kernels.reference import ReferenceBackend
 from zkmargin.prover.setup import Setup, import_ptau
@@ -33,7 +34,7 @@ def reference() -> ReferenceBackend:
     return ReferenceBackend()
 
 
-@pytest.fixture(scope="session", params=["reference", "portable"])
+@pytest.fixture(scope="session", params=PREFERENCE)
 def backend(request: pytest.FixtureRequest) -> Backend[Any, Any]:
     """Each back end that this installation has."""
     status = next(status for status in describe_backends() if status.name == request.param)
