@@ -18,6 +18,10 @@ from zkmargin.verifier.field import SCALAR_MODULUS, TWO_ADICITY
 from zkmargin.verifier.keccak import keccak256
 
 CIRCUIT_DOMAIN: Final = b"zkmargin/circuit/v1"
+MIN_ROWS: Final = 1 << 5
+"""Below, the quotient's few coefficients beyond 2 n would not be those of products of three columns alone."""
+MAX_ROWS: Final = 1 << (TWO_ADICITY - 1)
+"""Beyond, there is no second coset of n points on which the prover could compute the quotient."""
 MAX_DEGREE: Final = 3
 """Degree of a constraint in columns: what a quotient of two chunks can carry."""
 FRACTIONS_PER_HELPER: Final = 2
@@ -333,8 +337,8 @@ class _Shapes:
 
 def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat list of rules
     n = circuit.rows
-    if n < 2 or n & (n - 1) or n > 1 << TWO_ADICITY:
-        raise CircuitError(f"rows: expected a power of two from 2 to 2^{TWO_ADICITY}, got {n}")
+    if not MIN_ROWS <= n <= MAX_ROWS or n & (n - 1):
+        raise CircuitError(f"rows: expected a power of two from {MIN_ROWS} to {MAX_ROWS}, got {n}")
     if circuit.lookups and not (circuit.table_bits >= 1 and 1 << circuit.table_bits <= n):
         raise CircuitError(f"table_bits: expected 1 to {n.bit_length() - 1}, got {circuit.table_bits}")
     if circuit.lookups and not circuit.fixed:
@@ -384,6 +388,13 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
             raise CircuitError(f"{total.label}: there is no such public scalar")
     if any(not 0 <= node < len(circuit.nodes) for node in references):
         raise CircuitError("a constraint refers to a node that does not exist")
+    read = set(references)
+    for position in range(len(circuit.nodes) - 1, -1, -1):
+        node = circuit.nodes[position]
+        if position not in read:
+            raise CircuitError(f"nodes[{position}]: no constraint reads this node")
+        if isinstance(node, Binary):
+            read |= {node.left, node.right}
     for kind, names in ((ColumnKind.HOLDING, circuit.holdings), (ColumnKind.WITNESS, circuit.witness)):
         for index, name in enumerate(names):
             if not any(q.column == Column(kind, index) for q in circuit.queries):
@@ -394,17 +405,19 @@ def _check_degrees(circuit: Circuit) -> None:
     shapes = evaluate(circuit.nodes, _Shapes())
     for identity in circuit.identities:
         shape = shapes[identity.node]
-        if shape.degree > MAX_DEGREE:
-            raise CircuitError(f"{identity.label}: degree {shape.degree}, expected at most {MAX_DEGREE}")
+        if not 1 <= shape.degree <= MAX_DEGREE:
+            raise CircuitError(f"{identity.label}: degree {shape.degree} in columns, expected 1 to {MAX_DEGREE}")
         if shape.market > 1:
             raise CircuitError(f"{identity.label}: a product of two market columns; publish the product as one column")
     for lookup in circuit.lookups:
         shape = shapes[lookup.node]
-        if shape.degree > 1 or shape.market:
+        if shape.degree != 1 or shape.market:
             raise CircuitError(f"{lookup.label}: a looked-up expression is of degree one and free of market columns")
     for total in circuit.sums:
         for term in total.terms:
             shape = shapes[term.weight] if term.weight is not None else _Shape(0, 0)
+            if term.weight is not None and not shape.degree:
+                raise CircuitError(f"{total.label}: a constant weight; make it the term's coefficient")
             if shape.degree + (term.public is not None) > MAX_DEGREE:
                 raise CircuitError(f"{total.label}: a term of degree over {MAX_DEGREE}")
             if shape.market:

@@ -96,6 +96,8 @@ def compile_program(
     lowering = SumLowering(program.graph)
     lowered = [lowering.lower(constraint.vector) for constraint in recording.sums]
     bounds = node_bounds(program.graph.nodes, recording.bounds)
+    for packed in recording.packed_sums:
+        _check_packed(program, packed, bounds[packed.weight])
     sums = []
     for constraint, terms in zip(recording.sums, lowered, strict=True):
         left = sum_bounds(constraint.label, terms, rows, bounds, recording.bounds, sparse)
@@ -107,8 +109,6 @@ def compile_program(
         )
         public = tuple((i, c % SCALAR_MODULUS) for i, c in constraint.right.public.items() if c)
         sums.append(Sum(constraint.label, terms + private, public, constraint.right.constant % SCALAR_MODULUS))
-    for packed in recording.packed_sums:
-        _check_packed(program, packed, bounds[packed.weight])
     for identity in recording.identities:
         bound = bounds[identity.node]
         if bound is not None:
@@ -128,11 +128,15 @@ def compile_program(
 
 
 def _bank(program: Program) -> RangedColumns | None:
-    """The columns that hold private scalars: those of the first holding wide enough, else columns of their own."""
+    """The columns that hold private scalars: those of the first holding as wide as a row, else columns of their own.
+
+    Exactly as wide: in wider columns a scalar's row could exceed 2^row_bits, and every bound that keeps sums from
+    wrapping around r would be wrong.
+    """
     if not program.recording.private:
         return None
     for step in program.recording.steps:
-        if isinstance(step, RangedColumns) and step.signed_holding is not None and step.bits >= program.row_bits:
+        if isinstance(step, RangedColumns) and step.signed_holding is not None and step.bits == program.row_bits:
             return step
     program.ranged("scalars", program.row_bits, lambda context: context.backend.constant(0, program.rows))
     step = program.recording.steps[-1]

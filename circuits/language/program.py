@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zkmargin.circuits.language.errors import CompileError, TraceError
 from zkmargin.circuits.language.graph import Graph
 from zkmargin.circuits.language.traced import Scalar, Vector
-from zkmargin.verifier.circuit import Identity, Lookup, MaskColumn, PublicScalar
+from zkmargin.verifier.circuit import MAX_ROWS, MIN_ROWS, Identity, Lookup, MaskColumn, PublicScalar
 from zkmargin.verifier.expression import Column, ColumnKind, Query
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ MAX_SCALAR_ROWS: Final = 4
 MAX_SPARSE_ROWS: Final = 96
 """Up to here the verifier computes a row mask by itself; beyond, it is a fixed column with a commitment."""
 DEFAULT_ROW_BITS: Final = 60
+MAX_RANGE_BITS: Final = 252
+"""Widest range: 2^252 < r / 2, so that a value and its sign are unique modulo r."""
 PACKING_SHIFT: Final = 126
 """Bits between the parts of a packed column: two parts stay below r, each sum below 2^126."""
 
@@ -136,8 +138,10 @@ class Program:
         row_bits: int = DEFAULT_ROW_BITS,
         active_rows: int | None = None,
     ) -> None:
-        if rows < 1 << 5 or rows & (rows - 1):
-            raise CompileError(name, f"rows: expected a power of two from 2^5, got {rows}")
+        if not MIN_ROWS <= rows <= MAX_ROWS or rows & (rows - 1):
+            raise CompileError(name, f"rows: expected a power of two from {MIN_ROWS} to {MAX_ROWS}, got {rows}")
+        if not 1 <= row_bits <= MAX_RANGE_BITS:
+            raise CompileError(name, f"row_bits: expected 1 to {MAX_RANGE_BITS}, got {row_bits}")
         most = rows.bit_length() - 1
         self.name = name
         self.rows = rows
@@ -313,7 +317,8 @@ class Program:
         """Constrain |holding| < 2^bits on active rows, zero elsewhere. Returns (negative, absolute), both (rows,).
 
         q = S (1 - 2 s) a with S selecting active rows. What is returned is |q| = (1 - 2 s) q: the magnitude column a
-        also holds private scalars in its last rows, and must not be charged.
+        also holds private scalars in its last rows, and must not be charged. Where the holding is zero, `negative` is
+        the prover's choice: only its product with the holding means anything.
         """
         node = self.graph.nodes[holding.node]
         if not isinstance(node, Query) or node.column.kind is not ColumnKind.HOLDING:
@@ -365,7 +370,10 @@ class Program:
         return column
 
     def require_sum_at_least(self, vector: Vector, right: Scalar | int, *, bits: int, label: str) -> None:
-        """Constrain sum(vector) >= right, the difference below 2^bits: a slack that no one sees."""
+        """Constrain sum(vector) >= right over the integers, by a slack in [0, 2^bits) that no one sees.
+
+        bits, rounded up to whole rows, must hold the greatest difference: a larger one has no proof.
+        """
         right = Scalar.of(right)
         slack = self.private_scalar(f"{label}.slack", bits, lambda context: context.sum(vector) - context.scalar(right))
         self.require_sum(vector, right + slack, label=label)
@@ -415,9 +423,9 @@ class Program:
         return low, high
 
     def _ranged(self, label: str, bits: int, hint: VectorHint, signed_holding: int | None) -> Vector:
+        if not 1 <= bits <= MAX_RANGE_BITS:
+            raise CompileError(label, f"expected 1 to {MAX_RANGE_BITS} bits, got {bits}")
         count = -(-bits // self.digit_bits)
-        if bits < 1:
-            raise CompileError(label, f"expected at least one bit, got {bits}")
         total: Vector | None = None
         indices = []
         for digit in range(count):

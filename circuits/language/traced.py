@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from zkmargin.circuits.language.errors import TraceError
+from zkmargin.verifier.field import SCALAR_MODULUS
 
 if TYPE_CHECKING:
     from zkmargin.circuits.language.program import Program
@@ -68,6 +69,8 @@ class Vector(_Traced):
                 raise TraceError("two vectors of different programs meet; trace them in one function")
             return other.node
         if isinstance(other, int) and not isinstance(other, bool):
+            if abs(other) > SCALAR_MODULUS // 2:
+                raise TraceError("a constant stands for an integer; expected a magnitude below r / 2, about 2**252.6")
             return self.program.graph.constant(other)
         if isinstance(other, Scalar):
             raise TraceError("a scalar meets a vector; scalars belong on the right side of require_sum")

@@ -48,6 +48,8 @@ class SumTapes:
         for position, total in enumerate(circuit.sums):
             for term in total.terms:
                 gathered[term.weight].append((position, term))
+        if not gathered and not circuit.lookups:
+            gathered[None] = []  # Nothing sums: phi grows by a column of zeros.
         weights = tuple(gathered)
         builder = TapeBuilder()
         step = running_sum_step(circuit, weights, builder, evaluate(circuit.nodes, builder))
