@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
@@ -99,8 +100,10 @@ def _make(name: str) -> AnyBackend:
 @cache
 def _native() -> tuple[ModuleType | None, str]:
     """The wrapper of the native module, or None and the reason: an installation without a compiler lacks the module."""
+    if find_spec("zkmargin._native") is None:
+        return None, "the native module was not built; reinstall zkmargin where cargo (rustup.rs) is on the PATH"
     try:
         from zkmargin.prover.kernels import native  # noqa: PLC0415 - an optional part, imported on demand
     except ImportError as error:
-        return None, f"the native module is not there ({error}); reinstall zkmargin where cargo is on the PATH"
+        return None, f"the native module does not load: {error}"
     return native, ""

@@ -79,7 +79,7 @@ def test_a_missing_module_is_an_import_error_only() -> None:
     )
     environment = {**os.environ, "ZKMARGIN_BACKEND": ""}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)  # noqa: S603
-    assert done.stdout.startswith("reference the native module is not there")
+    assert done.stdout.startswith("reference the native module was not built")
 
 
 def test_thread_counts() -> None:
