@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from zkmargin.prover.assignment import Assignment
 from zkmargin.prover.check import failing_constraints
-from zkmargin.prover.errors import UnsatisfiedError
+from zkmargin.prover.errors import Failure, UnsatisfiedError
 from zkmargin.prover.kernels.interface import P, V
 from zkmargin.prover.key import ProvingKey
 from zkmargin.prover.randomness import Blinding
@@ -111,7 +111,8 @@ def prove(
     remainder = openings.linearised(backend, coefficients, chunks, linear, zeta_n)
     if options.check and (backend.evaluate([remainder], zeta)[0] + linear.constant) % SCALAR_MODULUS:
         columns_on_domain = _domain_columns(key, assignment)
-        raise UnsatisfiedError(failing_constraints(backend, circuit, columns_on_domain, public.scalars))
+        failures = failing_constraints(backend, circuit, columns_on_domain, public.scalars)
+        raise UnsatisfiedError(failures or [Failure(MULTIPLICITIES.name, None)])
     batch = openings.combine_claims(backend, circuit, coefficients, masks, remainder, zeta_n, v)
     opening, opening_point = openings.open_batch(backend, key.monomial, circuit.rows, batch, zeta)
     transcript.absorb(encode_points([opening_point]))
