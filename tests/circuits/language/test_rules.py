@@ -1,0 +1,145 @@
+"""The rules on which soundness rests are checked at compile time, and the offending label is named."""
+
+from collections.abc import Callable
+
+import pytest
+from support.programs import CASES, define_margin
+
+from zkmargin.circuits.language import CompileError, Program, RowsError, compile_program
+from zkmargin.circuits.language.compiler import CompiledProgram
+from zkmargin.circuits.language.program import PACKING_SHIFT
+from zkmargin.verifier.circuit import CircuitError
+from zkmargin.verifier.expression import Column, ColumnKind
+
+
+def _compile(define: Callable[[Program], object], **options: int) -> CompiledProgram:
+    return compile_program(define, **{"name": "p", "rows": 32, "row_bits": 15, **options})  # type: ignore[arg-type]
+
+
+def test_a_sum_that_could_wrap_around_is_refused() -> None:
+    def define(p: Program) -> None:
+        net = p.holding("net")
+        p.sign_split(net, 120, label="net")
+        p.require_sum(net * p.market("price", 130, signed=True), 0, label="too.wide")
+
+    with pytest.raises(CompileError, match=r"^too\.wide: .*wrap"):
+        _compile(define)
+
+
+def test_a_sum_just_below_the_modulus_is_accepted_and_one_bit_more_is_not() -> None:
+    def define(p: Program, bits: int) -> None:
+        net = p.holding("net")
+        p.sign_split(net, 100, label="net")
+        p.require_sum(net * p.market("price", bits), 0, label="edge")
+
+    # 2^5 rows, 100-bit quantities: 148-bit prices sum below 2^253 < r, 149-bit prices may pass r.
+    _compile(lambda p: define(p, 148))
+    with pytest.raises(CompileError, match=r"^edge: "):
+        _compile(lambda p: define(p, 149))
+
+
+def test_a_holding_without_a_range_has_no_bound() -> None:
+    def define(p: Program) -> None:
+        p.require_sum(p.holding("net") * p.market("price", 10), 0, label="unbounded")
+
+    with pytest.raises(CompileError, match=r"^unbounded: .*no bound"):
+        _compile(define)
+
+
+@pytest.mark.parametrize("bits", [0, 61, 255])
+def test_a_private_scalar_has_one_to_four_rows(bits: int) -> None:
+    with pytest.raises(CompileError, match=r"^slack: .*at most 4 rows"):
+        _compile(lambda p: p.private_scalar("slack", bits, lambda _context: 0))
+
+
+def test_scalar_rows_are_disjoint_from_each_other_and_from_active_rows() -> None:
+    for case in CASES:
+        program = case().program
+        rows = [row for held in program.scalar_rows for row in held]
+        assert len(rows) == len(set(rows))
+        assert all(program.active_rows <= row < program.circuit.rows for row in rows)
+
+
+def test_active_rows_leave_room_for_scalars() -> None:
+    with pytest.raises(RowsError, match=r"^p: active_rows: expected 1 to 28 beside 4 scalar rows, got 29"):
+        _compile(define_margin, active_rows=29)
+
+
+def test_a_magnitude_is_read_as_a_product_with_the_sign_never_as_the_column_that_holds_scalars() -> None:
+    """`absolute` is (1 - 2 s) q: zero in scalar rows, whatever scalars the digits hold there."""
+    circuit = _compile(define_margin).circuit
+    digits = {Column(ColumnKind.WITNESS, i) for i, name in enumerate(circuit.witness) if "digit" in name}
+    for total in circuit.sums:
+        for term in total.terms:
+            if term.weight is None or (term.public is not None and term.public.kind is ColumnKind.SPARSE):
+                continue
+            read = _columns_below(circuit.nodes, term.weight)
+            assert not read & digits, f"{total.label} charges the digits of a magnitude"
+
+
+def _columns_below(nodes: tuple[object, ...], root: int) -> set[Column]:
+    node = nodes[root]
+    if hasattr(node, "column"):
+        return {node.column}
+    if hasattr(node, "left"):
+        return _columns_below(nodes, node.left) | _columns_below(nodes, node.right)
+    return set()
+
+
+def test_degree_four_is_refused_with_its_label() -> None:
+    def define(p: Program) -> None:
+        flag = p.boolean("flag", lambda context: context.sparse({}))
+        p.require_zero(flag * flag * flag * flag, label="quartic")
+
+    with pytest.raises(CircuitError, match=r"^quartic: degree 4"):
+        _compile(define)
+
+
+def test_two_market_columns_are_not_multiplied() -> None:
+    def define(p: Program) -> None:
+        flag = p.boolean("flag", lambda context: context.sparse({}))
+        p.require_sum(flag * p.market("a", 5) * p.market("b", 5), 0, label="both")
+
+    with pytest.raises(CircuitError, match=r"^both: a product of two market columns"):
+        _compile(define)
+
+
+def test_a_column_that_no_constraint_reads_is_refused() -> None:
+    with pytest.raises(CircuitError, match="idle: no constraint reads"):
+        _compile(lambda p: p.witness("idle", lambda context: context.sparse({})))
+
+
+def test_a_holding_that_no_constraint_reads_is_refused() -> None:
+    def define(p: Program) -> None:
+        p.holding("forgotten")
+        p.boolean("flag", lambda context: context.sparse({}))
+
+    with pytest.raises(CircuitError, match="forgotten: no constraint reads"):
+        _compile(define)
+
+
+# -- packing ----------------------------------------------------------------------------------------------------------
+
+
+def _packed(p: Program, bits: int) -> None:
+    net = p.holding("net")
+    p.sign_split(net, 15, label="net")
+    packed = p.packed_market("pnl", 10, signed=True)
+    slacks = [p.private_scalar(f"slack[{j}]", bits, lambda _context: 0) for j in range(2)]
+    p.require_packed_sums(packed, net, slacks, label="scenarios")
+
+
+def test_parts_that_could_overflow_into_each_other_are_refused() -> None:
+    _compile(lambda p: _packed(p, 60))
+    with pytest.raises(CompileError, match=rf"^scenarios: part 0 .*2\*\*{PACKING_SHIFT}"):
+        _compile(lambda p: _packed(p, 128), row_bits=32)
+
+
+def test_packing_needs_one_right_side_a_part() -> None:
+    def define(p: Program) -> None:
+        net = p.holding("net")
+        p.sign_split(net, 15, label="net")
+        p.require_packed_sums(p.packed_market("pnl", 10), net, [0], label="scenarios")
+
+    with pytest.raises(CompileError, match=r"^scenarios: expected 2 right sides"):
+        _compile(define)
