@@ -20,7 +20,7 @@ from zkmargin.circuits.language.errors import RowsError
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.models import parse_model
-from zkmargin.circuits.markets.universe import MAX_ROWS, MIN_ROWS, Universe, UniverseError
+from zkmargin.circuits.markets.universe import MAX_ROWS, MIN_ROWS, Universe, UniverseError, read_universe
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin import UniverseLayout, compile_margin
 from zkmargin.prover.commitments import commit, commitments_match
@@ -28,7 +28,7 @@ from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.files import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.files import Fields, read_arrays, read_document, read_json, write_document
 from zkmargin.verifier.formats.attestation import universe_id
 from zkmargin.verifier.formats.margin_proof import MarketTerms, PolicyTerms
 from zkmargin.verifier.formats.statement import epoch_id
@@ -207,6 +207,28 @@ def read_universe_of_market(path: str | Path, setup: Setup) -> tuple[MarketEpoch
             f"{path}: field 'universe_id': expected 0x{identity.hex()} under this setup, got another: another setup"
         )
     return epoch, identity
+
+
+def read_epoch(path: str | Path, policy: Policy) -> tuple[MarketEpoch, dict[str, NDArray[np.int64]]]:
+    """The epoch of M and its public columns under `policy`: what an evaluation in clear needs. Raises FormatError.
+
+    The columns are M's own, checked against the instruments, when M was built under `policy`, else computed anew. Needs
+    no setup, and so checks no commitment.
+    """
+    document = read_document(path, KIND)
+    fields = Fields(path, document)
+    epoch = _read_epoch(fields, str(path))
+    if fields.record("policy").hexadecimal("digest", 32) != policy.digest:
+        return epoch, policy.public_columns(epoch)
+    return epoch, _read_columns(path, document, policy, epoch)
+
+
+def read_universe_of(path: str | Path) -> Universe:
+    """The universe of a market file or of a universe document. Raises FormatError."""
+    document = read_json(path)
+    if not isinstance(document, dict) or document.get("format") != f"zkmargin/{KIND}":
+        return read_universe(path)
+    return parse_model(Universe, Fields(path, read_document(path, KIND)).raw("universe"), f"{path}: field 'universe'")
 
 
 def _read_epoch(fields: Fields, where: str) -> MarketEpoch:

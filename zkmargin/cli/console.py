@@ -9,13 +9,12 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from zkmargin.prover.setup.progress import Report
+if TYPE_CHECKING:
+    from zkmargin.prover.setup.progress import Report
 
 
 def note(message: str) -> None:
@@ -38,9 +37,16 @@ def print_table(rows: Mapping[str, str]) -> None:
 @contextmanager
 def progress() -> Iterator[Report]:
     """A bar on standard error, only when that is a terminal, gone when the block ends; the block gets its `Report`."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done, total: None
+        return
+    # Loaded here: a terminal's owner waits less for it than every script would.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def report(stage: str, done: int, total: int) -> None:

@@ -23,6 +23,10 @@ FEATURES: Final = ("adx", "bmi2", "avx2", "avx512f", "avx512dq", "avx512vl", "av
 _PROCESSORS: Final = Path("/proc/cpuinfo")
 
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command("doctor")
 def doctor(
     setup: Annotated[Path | None, typer.Option("--setup", metavar="S", help="The setup in use.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -9,13 +9,14 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
+import typer.core
 
 import zkmargin
-from zkmargin.cli import doctor, setup
 from zkmargin.cli.console import note
 from zkmargin.prover.errors import UnsatisfiedError
 from zkmargin.verifier.errors import ProofRejected, ZkmarginError
@@ -27,14 +28,59 @@ INTERRUPTED: Final = 130
 # UsageError, under which both the click inside new releases of typer and the separate one of old releases report.
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
+COMMANDS: Final[Mapping[str, str]] = {
+    "doctor": "Tell what this installation is and uses.",
+    "setup": "Make, import and verify powers-of-tau setups.",
+    "keygen": "Make key files: a venue's, or an account owner's.",
+    "market": "Build the public data of one epoch.",
+    "attest": "Commit to an account's positions at a venue, and sign.",
+    "evaluate": "Show an account's owner its margin in clear.",
+    "prove": "Prove a statement without showing a holding.",
+    "verify": "Judge a proof as of a time.",
+}
+"""Every command: the module of `zkmargin.cli` that has it as `app`, and its line in `zkmargin --help`."""
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name. A command's module is loaded when the command is asked for, and no other one."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        command = typer.main.get_command(import_module(f"zkmargin.cli.{name.replace('-', '_')}").app)
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(typer.core.TyperGroup):
+    """The group of all commands: listing them loads none of them."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        commands: Any = _Commands()
+        self.commands = commands
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
 app = typer.Typer(
     name="zkmargin",
+    cls=_Group,
     help="Zero-knowledge proofs that a private, cross-venue portfolio meets its margin requirement.",
     add_completion=False,
     rich_markup_mode=None,
 )
-app.add_typer(setup.app, name="setup")
-app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
@@ -65,7 +111,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         case ProofRejected() | UnsatisfiedError():
             return FALSE_STATEMENT, str(error)
         case ZkmarginError():
-            return BAD_INPUT, str(error)
+            return FALSE_STATEMENT if _has_no_proof(error) else BAD_INPUT, str(error)
         case KeyboardInterrupt() | typer.Abort():
             return INTERRUPTED, "interrupted"
         case OSError():
@@ -74,6 +120,14 @@ def _verdict(error: BaseException) -> tuple[int, str]:
             return BAD_INPUT, f"{error.format_message().rstrip('.')}; see zkmargin --help"
         case _:
             return BAD_INPUT, _defect(error)
+
+
+def _has_no_proof(error: ZkmarginError) -> bool:
+    """Whether the statement is false. Asked of a failure only: the classes come with half of the program."""
+    from zkmargin.circuits.language.errors import WitnessRangeError  # noqa: PLC0415
+    from zkmargin.circuits.statements.prove_margin import InadequateError  # noqa: PLC0415
+
+    return isinstance(error, InadequateError | WitnessRangeError)
 
 
 def _defect(error: BaseException) -> str:
