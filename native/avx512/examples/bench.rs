@@ -13,6 +13,11 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use zkmargin_avx512::{Affine, Element, FieldVec, PointVec, Scalar, Tape, msm, ntt, unavailable_reason};
 
+/// Keeps a result from being optimised away.
+fn consume<T>(result: T) {
+    let _ = black_box(result);
+}
+
 struct Bench {
     filter: String,
     repetitions: usize,
@@ -79,48 +84,48 @@ fn field(bench: &Bench) {
         let (x, y) = (vector(&a), vector(&b));
         let scalar = x.get(1);
         let name = |kernel: &str| format!("{kernel} 2^{}", n.ilog2());
-        let mut run = || drop(black_box(a.iter().zip(&b).map(|(a, b)| a * b).collect::<Vec<_>>()));
-        bench.line(&name("multiply"), n, || drop(black_box(x.multiply(&y))), Some(&mut run));
-        let mut run = || drop(black_box(a.iter().zip(&b).map(|(a, b)| a + b).collect::<Vec<_>>()));
-        bench.line(&name("add"), n, || drop(black_box(x.add(&y))), Some(&mut run));
-        let mut run = || drop(black_box(a.iter().zip(&b).map(|(a, b)| *a * b).sum::<Fr>()));
-        bench.line(&name("inner product"), n, || drop(black_box(x.inner_product(&y))), Some(&mut run));
-        let mut run = || drop(black_box(a.iter().sum::<Fr>()));
-        bench.line(&name("sum"), n, || drop(black_box(x.sum())), Some(&mut run));
-        bench.line(&name("prefix sum"), n, || drop(black_box(x.prefix_sum())), None);
+        let mut run = || consume(a.iter().zip(&b).map(|(a, b)| a * b).collect::<Vec<_>>());
+        bench.line(&name("multiply"), n, || consume(x.multiply(&y)), Some(&mut run));
+        let mut run = || consume(a.iter().zip(&b).map(|(a, b)| a + b).collect::<Vec<_>>());
+        bench.line(&name("add"), n, || consume(x.add(&y)), Some(&mut run));
+        let mut run = || consume(a.iter().zip(&b).map(|(a, b)| *a * b).sum::<Fr>());
+        bench.line(&name("inner product"), n, || consume(x.inner_product(&y)), Some(&mut run));
+        let mut run = || consume(a.iter().sum::<Fr>());
+        bench.line(&name("sum"), n, || consume(x.sum()), Some(&mut run));
+        bench.line(&name("prefix sum"), n, || consume(x.prefix_sum()), None);
         let (vectors, coefficients) = ([&x, &y, &x, &y, &x, &y, &x, &y], [scalar; 8]);
         bench.line(
             &name("linear combination of 8"),
             8 * n,
-            || drop(black_box(FieldVec::linear_combination(&vectors, &coefficients))),
+            || consume(FieldVec::linear_combination(&vectors, &coefficients)),
             None,
         );
         let mut run = || ark_ff::batch_inversion(black_box(&mut a.clone()));
-        bench.line(&name("batch inverse"), n, || drop(black_box(x.batch_inverse())), Some(&mut run));
-        let mut run = || drop(black_box(a.iter().rev().fold(b[0], |s, c| s * b[1] + c)));
-        bench.line(&name("evaluate"), n, || drop(black_box(FieldVec::evaluate(&[&x], scalar))), Some(&mut run));
-        bench.line(&name("divide by linear"), n, || drop(black_box(x.divide_by_linear(scalar))), None);
+        bench.line(&name("batch inverse"), n, || consume(x.batch_inverse()), Some(&mut run));
+        let mut run = || consume(a.iter().rev().fold(b[0], |s, c| s * b[1] + c));
+        bench.line(&name("evaluate"), n, || consume(FieldVec::evaluate(&[&x], scalar)), Some(&mut run));
+        bench.line(&name("divide by linear"), n, || consume(x.divide_by_linear(scalar)), None);
         let tape = Tape::new(&[(0, 0), (1, 1)], 1, 2, &[[2, 0, 0, 1], [0, 1, 3, 2], [2, 0, 4, 3], [1, 0, 3, 0]]);
         let tape = tape.expect("a valid tape");
-        bench.line(&name("tape of 4"), 4 * n, || drop(black_box(tape.evaluate(&[&x, &y], &[scalar]))), None);
+        bench.line(&name("tape of 4"), 4 * n, || consume(tape.evaluate(&[&x, &y], &[scalar])), None);
         let small = FieldVec::from_i64(&(0..n as i64).collect::<Vec<_>>());
-        bench.line(&name("from i64"), n, || drop(black_box(FieldVec::from_i64(&vec![-5; n]))), None);
-        bench.line(&name("to bytes"), n, || drop(black_box(x.to_bytes())), None);
+        bench.line(&name("from i64"), n, || consume(FieldVec::from_i64(&vec![-5; n])), None);
+        bench.line(&name("to bytes"), n, || consume(x.to_bytes()), None);
         let bytes = x.to_bytes();
-        bench.line(&name("from bytes"), n, || drop(black_box(FieldVec::from_bytes(&bytes))), None);
-        bench.line(&name("decompose 5 x 12"), 5 * n, || drop(black_box(small.decompose(12, 5))), None);
+        bench.line(&name("from bytes"), n, || consume(FieldVec::from_bytes(&bytes)), None);
+        bench.line(&name("decompose 5 x 12"), 5 * n, || consume(small.decompose(12, 5)), None);
         bench.line(
             &name("multiplicities 16 bits"),
             n,
-            || drop(black_box(FieldVec::multiplicities(&[&small], 16, 1 << 16))),
+            || consume(FieldVec::multiplicities(&[&small], 16, 1 << 16)),
             None,
         );
-        bench.line(&name("split sign"), n, || drop(black_box(x.split_sign())), None);
+        bench.line(&name("split sign"), n, || consume(x.split_sign()), None);
     }
     let x = Fr::from(3u64).inverse().expect("not zero");
     let y = Scalar::from_canonical(x.into_bigint().0).expect("canonical");
-    let mut run = || drop(black_box(black_box(x).inverse()));
-    bench.line("one inversion", 1, || drop(black_box(black_box(y).inverse())), Some(&mut run));
+    let mut run = || consume(black_box(x).inverse());
+    bench.line("one inversion", 1, || consume(black_box(y).inverse()), Some(&mut run));
 }
 
 fn transforms(bench: &Bench) {
@@ -130,16 +135,16 @@ fn transforms(bench: &Bench) {
         let (x, domain) = (vector(&a), Radix2EvaluationDomain::<Fr>::new(n).expect("a power of two"));
         let seven = Fr::from(7u64);
         let (coset, shift) = (domain.get_coset(seven).expect("not zero"), Scalar::from_u64(7));
-        let mut run = || drop(black_box(domain.fft(&a)));
-        bench.line(&format!("ntt 2^{log}"), n, || drop(black_box(ntt::evaluate(&[&x], n))), Some(&mut run));
-        let mut run = || drop(black_box(domain.ifft(&a)));
-        bench.line(&format!("inverse ntt 2^{log}"), n, || drop(black_box(ntt::interpolate(&[&x]))), Some(&mut run));
+        let mut run = || consume(domain.fft(&a));
+        bench.line(&format!("ntt 2^{log}"), n, || consume(ntt::evaluate(&[&x], n)), Some(&mut run));
+        let mut run = || consume(domain.ifft(&a));
+        bench.line(&format!("inverse ntt 2^{log}"), n, || consume(ntt::interpolate(&[&x])), Some(&mut run));
         if log < 20 {
-            let mut run = || drop(black_box(coset.fft(&a)));
-            let native = || drop(black_box(ntt::evaluate_on_coset(&[&x], n, shift)));
+            let mut run = || consume(coset.fft(&a));
+            let native = || consume(ntt::evaluate_on_coset(&[&x], n, shift));
             bench.line(&format!("coset ntt 2^{log}"), n, native, Some(&mut run));
-            let mut run = || drop(black_box(coset.ifft(&a)));
-            let native = || drop(black_box(ntt::interpolate_on_coset(&[&x], shift)));
+            let mut run = || consume(coset.ifft(&a));
+            let native = || consume(ntt::interpolate_on_coset(&[&x], shift));
             bench.line(&format!("inverse coset ntt 2^{log}"), n, native, Some(&mut run));
         }
     }
@@ -172,25 +177,15 @@ fn multi_scalar(bench: &Bench) {
             let scalars = scalars(n, bits, signed);
             let x = vector(&scalars);
             let name = format!("msm 2^{log} {bits} bits{}", if signed { " signed" } else { "" });
-            let mut run = || drop(black_box(G1Projective::msm(&basis, &scalars)));
-            bench.line(&name, n, || drop(black_box(msm(&points, &[&x], &[]))), Some(&mut run));
+            let mut run = || consume(G1Projective::msm(&basis, &scalars));
+            bench.line(&name, n, || consume(msm(&points, &[&x], &[])), Some(&mut run));
         }
         let x = vector(&scalars(n - 4, 16, false));
         let tail = [1, 2, 3, 4].map(|i| vector(&random(5)).get(i));
-        bench.line(
-            &format!("msm 2^{log} 16 bits, tail of 4"),
-            n,
-            || drop(black_box(msm(&points, &[&x], &[&tail]))),
-            None,
-        );
+        bench.line(&format!("msm 2^{log} 16 bits, tail of 4"), n, || consume(msm(&points, &[&x], &[&tail])), None);
         let columns: Vec<FieldVec> = (0..8).map(|_| vector(&scalars(n, 12, false))).collect();
         let columns: Vec<&FieldVec> = columns.iter().collect();
-        bench.line(
-            &format!("msm 2^{log} 12 bits, 8 vectors"),
-            8 * n,
-            || drop(black_box(msm(&points, &columns, &[]))),
-            None,
-        );
+        bench.line(&format!("msm 2^{log} 12 bits, 8 vectors"), 8 * n, || consume(msm(&points, &columns, &[])), None);
     }
 }
 

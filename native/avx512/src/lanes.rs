@@ -291,7 +291,7 @@ impl<F: Field> Lanes<F> {
     /// The Montgomery forms of integers below 2^256.
     #[target_feature(enable = "avx512ifma,avx512vbmi2")]
     #[inline]
-    pub fn from_integers(self) -> Self {
+    pub fn integers_to_montgomery(self) -> Self {
         self.multiply(Self::splat(&F::R260_SQUARED))
     }
 
@@ -632,3 +632,7 @@ pub fn transpose_lanes<F: Field>(rows: &mut [Lanes<F>; 8]) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "lanes_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@
 //! `available()` is true; elsewhere it panics. Kernels use the rayon pool they are called in: the caller installs one
 //! with as many threads as it wants used.
 
-pub mod constants;
+mod constants;
 mod detect;
 mod element;
 mod error;
@@ -29,7 +29,7 @@ mod curve;
 #[cfg(target_arch = "x86_64")]
 mod field_vec;
 #[cfg(target_arch = "x86_64")]
-pub mod lanes;
+mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod msm;
 #[cfg(target_arch = "x86_64")]

@@ -80,7 +80,7 @@ impl PointVec {
     }
 
     fn from_packed(points: Vec<Packed>) -> Self {
-        let infinities = points.iter().any(|p| *p == Packed::INFINITY);
+        let infinities = points.contains(&Packed::INFINITY);
         Self { points, infinities }
     }
 
@@ -184,7 +184,7 @@ fn decode_points(words: &[u64; 32]) -> ([Packed; 4], [bool; 4], [bool; 4]) {
     let integers = Lanes::<Fq>::from_packed(words);
     let large = !integers.less_than(&Fq::LIMBS);
     let infinite = integers.all_zero_limbs();
-    let coordinates = integers.from_integers();
+    let coordinates = integers.integers_to_montgomery();
     let mut out = [0; 32];
     coordinates.to_packed(&mut out);
     // x^3 + 3 in even lanes, y^2 in odd ones; then the difference of neighbours.

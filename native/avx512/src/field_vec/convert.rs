@@ -144,7 +144,7 @@ fn lanes_from_i64(values: &[i64; 8], out: &mut Block) {
     // SAFETY: the array covers the 64 bytes read; the load needs no alignment.
     let x = unsafe { _mm512_loadu_si512(values.as_ptr().cast()) };
     let zero = _mm512_setzero_si512();
-    let magnitude = Lanes::<Fr>::from_words([_mm512_abs_epi64(x), zero, zero, zero]).from_integers();
+    let magnitude = Lanes::<Fr>::from_words([_mm512_abs_epi64(x), zero, zero, zero]).integers_to_montgomery();
     let negated = Lanes::zero().subtract::<4>(magnitude).reduce_8();
     magnitude.select(_mm512_cmplt_epi64_mask(x, zero), negated).store(out);
 }

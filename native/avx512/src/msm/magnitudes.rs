@@ -156,10 +156,9 @@ fn magnitudes(block: &Block, index: u32) -> Eight {
 /// Writes the lanes in the mask at entry `start` on (and rubbish behind them), the bias added.
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
 fn append(entries: &mut Entries, start: usize, group: &Eight, mask: u8, bias: &[u64; 4]) {
-    let mut at = start;
-    for lane in (0..8).filter(|lane| mask >> lane & 1 == 1) {
-        entries.points[at] = (group.index + lane) << 1 | u32::from(group.negative >> lane & 1);
-        at += 1;
+    let lanes = (0..8).filter(|lane| mask >> lane & 1 == 1);
+    for (point, lane) in entries.points[start..].iter_mut().zip(lanes) {
+        *point = (group.index + lane) << 1 | u32::from(group.negative >> lane & 1);
     }
     let mut carry = 0u8;
     for (k, words) in entries.words.iter_mut().enumerate() {
