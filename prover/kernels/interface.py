@@ -11,7 +11,7 @@ Conventions, the same for every back end:
 * H is the domain <w>, w = `root_of_unity(n)`, in natural order: entry i of a vector of values belongs to w^i.
 * Coefficient vectors run from low to high.
 * Points are affine pairs of Python integers; the point at infinity is (0, 0).
-* Every method releases the GIL while it computes and uses at most `threads` cores.
+* Every method releases the GIL while it computes and uses every core, or as many as `kernels.set_threads` allows.
 * Errors: ValueError for a shape or value that the docstring excludes; TypeError for a handle of another back end.
   No error message quotes a vector's content, which may be secret.
 """
