@@ -137,10 +137,17 @@ class PythonEngine:
     """Group operations over py_ecc: nothing compiled, nothing clever."""
 
     def combine(self, points: Sequence[G1], scalars: Sequence[int]) -> G1:
-        """sum_i scalars[i] * points[i], scalars taken modulo r. Equal lengths, else ValueError."""
+        """sum_i scalars[i] * points[i], scalars taken modulo r. Equal lengths, else ValueError.
+
+        One chain of doublings for all points, highest bit first.
+        """
+        terms = [(_to_py_ecc(p), scalar % SCALAR_MODULUS) for p, scalar in zip(points, scalars, strict=True)]
         total = bn.Z1
-        for point, scalar in zip(points, scalars, strict=True):
-            total = bn.add(total, bn.multiply(_to_py_ecc(point), scalar % SCALAR_MODULUS))
+        for bit in range(SCALAR_MODULUS.bit_length() - 1, -1, -1):
+            total = bn.double(total)
+            for point, scalar in terms:
+                if scalar >> bit & 1:
+                    total = bn.add(total, point)
         return _from_py_ecc(total)
 
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:

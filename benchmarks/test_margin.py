@@ -1,0 +1,101 @@
+"""Margin proofs at full size, warm: witness, proof, bytes out; and their verification.
+
+`extra_info` holds the back end, the proof's size, the peak memory of a process of its own that builds the case and
+proves once, and, for the scaling, the ratio between sizes measured in turns.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from full_size import Case
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from zkmargin.circuits.statements.prove_margin import margin_verifying_key
+from zkmargin.prover.kernels import native_engine
+from zkmargin.verifier.curve import GroupEngine, PythonEngine
+from zkmargin.verifier.formats.margin_proof import verify_margin_proof
+
+
+@cache
+def case(rows: int, scenarios: int) -> Case:
+    return Case(rows, scenarios)
+
+
+def peak_memory_mb(rows: int, scenarios: int) -> float:
+    script = Path(__file__).with_name("full_size.py")
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, str(script), str(rows), str(scenarios)], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("rows", "scenarios"),
+    [
+        pytest.param(4096, 16, id="4096x16"),
+        pytest.param(4096, 33, id="4096x33"),
+        pytest.param(65536, 16, id="65536x16", marks=pytest.mark.slow),
+    ],
+)
+def test_margin_proof(benchmark: BenchmarkFixture, rows: int, scenarios: int) -> None:
+    full = case(rows, scenarios)
+    proof = benchmark.pedantic(full.prove, rounds=10 if rows == 4096 else 3, warmup_rounds=2)  # type: ignore[no-untyped-call]
+    benchmark.extra_info["backend"] = full.backend.name
+    benchmark.extra_info["proof_bytes"] = len(proof.proof)
+    benchmark.extra_info["market_columns"] = len(full.market.names)
+    benchmark.extra_info["peak_memory_mb"] = peak_memory_mb(rows, scenarios)
+    _verify(full, proof, native_engine())
+
+
+def test_margin_proof_doubling(benchmark: BenchmarkFixture) -> None:
+    """2^13 rows against 2^12, in turns: the ratio of the best times is in `extra_info`."""
+    small, large = case(4096, 16), case(8192, 16)
+    small.prove(), large.prove()
+    best = {4096: float("inf"), 8192: float("inf")}
+
+    def both() -> None:
+        for full, rows in ((small, 4096), (large, 8192)):
+            start = perf_counter()
+            full.prove()
+            best[rows] = min(best[rows], perf_counter() - start)
+
+    benchmark.pedantic(both, rounds=10)  # type: ignore[no-untyped-call]
+    benchmark.extra_info["backend"] = small.backend.name
+    benchmark.extra_info["ratio"] = best[8192] / best[4096]
+
+
+def test_margin_verify_python(benchmark: BenchmarkFixture) -> None:
+    full = case(4096, 16)
+    proof = full.prove()
+    benchmark.pedantic(lambda: _verify(full, proof, PythonEngine()), rounds=5)  # type: ignore[no-untyped-call]
+    benchmark.extra_info["backend"] = "python"
+
+
+def test_margin_verify_native(benchmark: BenchmarkFixture) -> None:
+    full = case(4096, 16)
+    proof = full.prove()
+    engine = native_engine()
+    benchmark.pedantic(lambda: _verify(full, proof, engine), rounds=20)  # type: ignore[no-untyped-call]
+    benchmark.extra_info["backend"] = "native"
+
+
+@cache
+def _key(full: Case):  # type: ignore[no-untyped-def]
+    return margin_verifying_key(full.policy, full.market, full.setup, full.backend)
+
+
+def _verify(full: Case, proof, engine: GroupEngine) -> None:  # type: ignore[no-untyped-def]
+    verify_margin_proof(
+        proof,
+        key=_key(full),
+        policy=full.market.policy,
+        market=full.market.terms,
+        at=full.market.epoch_time,
+        engine=engine,
+    )
