@@ -30,3 +30,14 @@ def check_destinations(*destinations: tuple[str, str | Path | None], arrays: boo
         if resolved in seen:
             raise FormatError(f"{option}: {path}: expected another file than {seen[resolved]}'s")
         seen[resolved] = option
+
+
+def check_folder(option: str, path: Path) -> None:
+    """Raise FormatError unless `path` is a folder that can be written to, or can be made in one."""
+    if path.exists() and not path.is_dir():
+        raise FormatError(f"{option}: {path}: expected a folder, got a file")
+    parent = path if path.is_dir() else path.parent
+    if not parent.is_dir():
+        raise FormatError(f"{option}: {path}: expected its folder to exist; create {parent} first")
+    if not os.access(parent, os.W_OK):
+        raise FormatError(f"{option}: {path}: expected a folder that can be written to")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from zkmargin import api
+from zkmargin.circuits.markets.units import USD_E12
 from zkmargin.circuits.policies.evaluate import MarginResult, ScenarioResult, evaluate_margin
 from zkmargin.circuits.statements.market import read_epoch
 from zkmargin.cli.console import print_json, progress
@@ -19,7 +20,7 @@ from zkmargin.cli.options import Json, Market, Policy, Positions
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 SHOWN: Final = 20
-"""Scenarios that the table shows, worst first, unless all are asked for."""
+"""Losses that the table shows, worst first, unless every scenario is asked for."""
 WIDTH: Final = 120
 """Columns of a table that goes to a file or another program."""
 _USD_E12_A_CENT: Final = 10**10
@@ -30,7 +31,7 @@ def evaluate(
     market: Market,
     positions: Positions,
     policy: Policy,
-    show_all: Annotated[bool, typer.Option("--all", help=f"Show every scenario, not the worst {SHOWN}.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help=f"Show every scenario, not the {SHOWN} worst losses.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show an account's owner its margin in clear.
@@ -65,10 +66,11 @@ def print_margin(result: MarginResult, *, everything: bool) -> None:
     summary.add_row("slack", f"{usd(result.slack_usd_e12)} USD")
     console.print(summary)
     ordered = sorted(result.scenarios, key=lambda scenario: (scenario.slack_usd_e12, scenario.pnl_usd_e12))
-    shown = ordered if everything else ordered[:SHOWN]
+    losses = [scenario for scenario in ordered if scenario.pnl_usd_e12 < 0 or scenario.name == result.worst_scenario]
+    shown = ordered if everything else losses[:SHOWN]
     console.print(scenario_table(shown, result.worst_scenario))
     if len(shown) < len(ordered):
-        console.print(f"{len(ordered) - len(shown)} more scenarios leave more slack; --all shows them.")
+        console.print(f"{len(ordered) - len(shown)} more scenarios bind less; --all shows them.")
 
 
 def scenario_table(scenarios: list[ScenarioResult], worst: str) -> Table:
@@ -92,3 +94,8 @@ def usd(amount_usd_e12: int, *, up: bool = False) -> str:
     cents = -(-amount_usd_e12 // _USD_E12_A_CENT) if up else amount_usd_e12 // _USD_E12_A_CENT
     whole, fraction = divmod(abs(cents), 100)
     return f"{'-' if cents < 0 else ''}{whole:,}.{fraction:02d}"
+
+
+def dollars(amount_usd_e12: int, *, up: bool = False) -> str:
+    """`usd` without the cents."""
+    return f"{-(-amount_usd_e12 // USD_E12) if up else amount_usd_e12 // USD_E12:,}"

@@ -29,6 +29,7 @@ INTERRUPTED: Final = 130
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "demo": "Tell the whole story on the shipped sample.",
     "doctor": "Tell what this installation is and uses.",
     "setup": "Make, import and verify powers-of-tau setups.",
     "keygen": "Make key files: a venue's, or an account owner's.",
