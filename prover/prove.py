@@ -15,7 +15,7 @@ from zkmargin.prover.rounds import opening as openings
 from zkmargin.prover.rounds.columns import BlindedColumn, blinded_coefficients, commit_columns, commit_masks
 from zkmargin.prover.rounds.lookups import MULTIPLICITIES, helper_columns
 from zkmargin.prover.rounds.quotient import commit_quotient, quotient
-from zkmargin.prover.rounds.running_sum import OFFSET, RUNNING_SUM, offset, public_factors, running_sum
+from zkmargin.prover.rounds.running_sum import RUNNING_SUM, numbers, public_factors, running_sum
 from zkmargin.prover.tape import Key
 from zkmargin.verifier.circuit import Circuit
 from zkmargin.verifier.errors import FormatError
@@ -75,12 +75,12 @@ def prove(
 
     # Round 2: helpers and running sum -> y.
     report("lookups and sums", 0.2)
-    on_domain = _domain_columns(key, assignment)
-    offset_value = offset(circuit, public.scalars, gamma)
+    on_domain = domain_columns(key, assignment)
+    sum_values = numbers(circuit, key.sum_tapes, public.scalars, gamma)
     helpers = helper_columns(backend, key.helper_tapes, on_domain, alpha)
     on_domain |= {Symbol("helper", index): helper for index, helper in enumerate(helpers)}
     factors = public_factors(backend, circuit, key.sum_tapes, on_domain, gamma)
-    phi = running_sum(backend, key.sum_tapes, on_domain | factors, offset_value)
+    phi = running_sum(backend, key.sum_tapes, on_domain | factors, sum_values)
     second = [BlindedColumn(helper, tuple(blinding.draw(Circuit.HELPER_BLINDING))) for helper in helpers]
     second.append(BlindedColumn(phi, tuple(blinding.draw(Circuit.RUNNING_SUM_BLINDING))))
     *helper_points, running_sum_point = commit_columns(backend, key.lagrange, second)
@@ -89,11 +89,9 @@ def prove(
 
     # Round 3: quotient -> zeta.
     report("quotient", 0.4)
-    coefficients = _coefficients(key, assignment, columns, masks, second)
+    coefficients = blinded_polynomials(key, assignment, columns, masks, second)
     coefficients |= dict(zip(factors, backend.interpolate(list(factors.values())), strict=True)) if factors else {}
-    low, high = quotient(
-        backend, circuit, key.quotient_tape, coefficients, {"alpha": alpha, "y": y, OFFSET: offset_value}
-    )
+    low, high = quotient(backend, circuit, key.quotient_tape, coefficients, {"alpha": alpha, "y": y, **sum_values})
     chunks, chunk_points = commit_quotient(backend, key.monomial, low, high, blinding.draw(1)[0])
     transcript.absorb(encode_points(chunk_points))
     zeta = transcript.challenge()
@@ -110,7 +108,7 @@ def prove(
     linear = linearise(circuit, public.scalars, alpha=alpha, gamma=gamma, y=y, zeta=zeta, values=values)
     remainder = openings.linearised(backend, coefficients, chunks, linear, zeta_n)
     if options.check and (backend.evaluate([remainder], zeta)[0] + linear.constant) % SCALAR_MODULUS:
-        columns_on_domain = _domain_columns(key, assignment)
+        columns_on_domain = domain_columns(key, assignment)
         failures = failing_constraints(backend, circuit, columns_on_domain, public.scalars)
         raise UnsatisfiedError(failures or [Failure(MULTIPLICITIES.name, None)])
     batch = openings.combine_claims(backend, circuit, coefficients, masks, remainder, zeta_n, v)
@@ -147,7 +145,7 @@ def _check_shapes(circuit: Circuit, assignment: Assignment[V]) -> None:
         raise FormatError(f"assignment: expected the columns of circuit {circuit.name}, {circuit.rows} rows each")
 
 
-def _domain_columns(key: ProvingKey[V, P], assignment: Assignment[V]) -> dict[Key, V]:
+def domain_columns(key: ProvingKey[V, P], assignment: Assignment[V]) -> dict[Key, V]:
     """Every column of the circuit on H, by name."""
     named: dict[Key, V] = {}
     for kind, values in (
@@ -164,7 +162,7 @@ def _domain_columns(key: ProvingKey[V, P], assignment: Assignment[V]) -> dict[Ke
     return named
 
 
-def _coefficients(
+def blinded_polynomials(
     key: ProvingKey[V, P],
     assignment: Assignment[V],
     first: list[BlindedColumn[V]],
@@ -194,4 +192,4 @@ def _coefficients(
     return named
 
 
-__all__ = ["Options", "Progress", "Transcript", "prove"]
+__all__ = ["Options", "Progress", "Transcript", "blinded_polynomials", "domain_columns", "prove"]

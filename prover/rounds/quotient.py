@@ -39,7 +39,7 @@ class QuotientTape:
             helper = builder.column(Symbol("helper", index))
             identities.append(builder.subtract(builder.multiply(helper, fraction.product), fraction.numerator))
         growth = builder.subtract(builder.column(RUNNING_SUM, 1), builder.column(RUNNING_SUM))
-        identities.append(builder.subtract(growth, running_sum_step(circuit, sums.weights, builder, nodes)))
+        identities.append(builder.subtract(growth, running_sum_step(circuit, sums.gathered, builder, nodes)))
         return cls(builder.build(sum_of_powers(builder, identities, "y")))
 
 
@@ -52,7 +52,7 @@ def quotient(
 ) -> tuple[V, V]:
     """The coefficients of t in two parts: t = low + X^n high, low of length n.
 
-    coefficients: every column that the tape reads, by name; values: alpha, y and the offset.
+    coefficients: every column that the tape reads, by name; values: alpha, y and the running sum's numbers.
     For columns that break a constraint the result is some polynomial that no verifier accepts.
     """
     n = circuit.rows
@@ -102,7 +102,8 @@ def _leading_coefficients(
 ) -> list[int]:
     """Coefficients of X^(2n), X^(2n+1), ... of t, which are those of X^(3n), X^(3n+1), ... of the numerator.
 
-    Runs the tape on the columns' leading coefficients, keeping products of different numbers of columns apart. With
+    Runs the tape on the columns' leading coefficients, keeping products of different numbers of columns apart; no
+    product has more than three, since a public factor of the running sum beside three is a number. With
     columns of degree at most n - 1 + b, a product of three reaches X^(3n + e) only through coefficients whose index is
     at least n - 2 (b - 1), and a product of fewer never does.
     """

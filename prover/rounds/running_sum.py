@@ -4,6 +4,7 @@ phi(w X) - phi(X) = sum of helpers + sum_j gamma^(j+1) (sum j's terms - its righ
 exactly when the right side sums to zero over the domain.
 
 Terms that share a weight are gathered first: sum_k weight_k(X) U_k(X), U_k being a gamma-combination of public columns.
+Where none of a weight's terms has a public column, U_k is a number: the weight may then be a product of three columns.
 """
 
 from __future__ import annotations
@@ -25,46 +26,61 @@ OFFSET = "offset"
 """Name of the constant sum_j gamma^(j+1) (right side of sum j) / n."""
 
 
+_Term = tuple[int, SumTerm]
+"""The position of a sum, and one of its terms."""
+
+
 def public_factor(index: int) -> Symbol:
-    """The name of U_index."""
+    """The name of U_index where it is a column."""
     return Symbol("public_factor", index)
+
+
+def number_factor(index: int) -> str:
+    """The name of U_index where it is a number."""
+    return f"factor[{index}]"
 
 
 @dataclass(frozen=True)
 class SumTapes:
-    """The right side of phi's identity.
+    """The right side of phi's identity: the distinct weights, None for one, each with its terms; and the tape."""
 
-    weights: the distinct weights, None for one; terms[k]: (position of a sum, its term) for every term of weight k.
-    """
-
-    weights: tuple[int | None, ...]
-    terms: tuple[tuple[tuple[int, SumTerm], ...], ...]
+    gathered: tuple[tuple[int | None, tuple[_Term, ...]], ...]
     step: NamedTape
 
     @classmethod
     def compile(cls, circuit: Circuit) -> SumTapes:
         """Gather a circuit's sums by weight and write the tape."""
-        gathered: dict[int | None, list[tuple[int, SumTerm]]] = defaultdict(list)
+        by_weight: dict[int | None, list[_Term]] = defaultdict(list)
         for position, total in enumerate(circuit.sums):
             for term in total.terms:
-                gathered[term.weight].append((position, term))
-        if not gathered and not circuit.lookups:
-            gathered[None] = []  # Nothing sums: phi grows by a column of zeros.
-        weights = tuple(gathered)
+                by_weight[term.weight].append((position, term))
+        if not by_weight and not circuit.lookups:
+            by_weight[None] = []  # Nothing sums: phi grows by a column of zeros.
+        gathered = tuple((weight, tuple(terms)) for weight, terms in by_weight.items())
         builder = TapeBuilder()
-        step = running_sum_step(circuit, weights, builder, evaluate(circuit.nodes, builder))
-        return cls(weights, tuple(tuple(gathered[weight]) for weight in weights), builder.build(step))
+        step = running_sum_step(circuit, gathered, builder, evaluate(circuit.nodes, builder))
+        return cls(gathered, builder.build(step))
+
+
+def _is_number(weight: int | None, terms: Sequence[_Term]) -> bool:
+    return weight is not None and all(term.public is None for _, term in terms)
 
 
 def running_sum_step(
-    circuit: Circuit, weights: Sequence[int | None], builder: TapeBuilder, nodes: Sequence[Value]
+    circuit: Circuit,
+    gathered: Sequence[tuple[int | None, Sequence[_Term]]],
+    builder: TapeBuilder,
+    nodes: Sequence[Value],
 ) -> Value:
     """sum of helpers + sum_k weight_k U_k - offset: what phi grows by in a row."""
     total = builder.subtract(builder.constant(0), builder.constant(OFFSET))
     for index in range(circuit.helpers):
         total = builder.add(total, builder.column(Symbol("helper", index)))
-    for index, weight in enumerate(weights):
-        factor = builder.column(public_factor(index))
+    for index, (weight, terms) in enumerate(gathered):
+        if _is_number(weight, terms):
+            factor = builder.constant(number_factor(index))
+        else:
+            factor = builder.column(public_factor(index))
         total = builder.add(total, factor if weight is None else builder.multiply(nodes[weight], factor))
     return total
 
@@ -72,10 +88,12 @@ def running_sum_step(
 def public_factors(
     backend: Backend[V, P], circuit: Circuit, tapes: SumTapes, columns: Mapping[Key, V], gamma: int
 ) -> dict[Key, V]:
-    """The values of every U_k on H."""
+    """The values on H of every U_k that is a column."""
     powers = gamma_powers(gamma, len(circuit.sums))
     factors: dict[Key, V] = {}
-    for index, terms in enumerate(tapes.terms):
+    for index, (weight, terms) in enumerate(tapes.gathered):
+        if _is_number(weight, terms):
+            continue
         constant = 0
         dense: dict[Key, int] = defaultdict(int)
         entries: dict[int, int] = defaultdict(int)
@@ -101,6 +119,17 @@ def public_factors(
     return factors
 
 
+def numbers(circuit: Circuit, tapes: SumTapes, scalars: Sequence[int], gamma: int) -> dict[str, int]:
+    """The numbers that the running sum's tape names: the offset, and every U_k that is not a column."""
+    powers = gamma_powers(gamma, len(circuit.sums))
+    named = {OFFSET: offset(circuit, scalars, gamma)}
+    for index, (weight, terms) in enumerate(tapes.gathered):
+        if _is_number(weight, terms):
+            total = sum(term.coefficient * powers[position] for position, term in terms)
+            named[number_factor(index)] = total % SCALAR_MODULUS
+    return named
+
+
 def gamma_powers(gamma: int, count: int) -> list[int]:
     """gamma, gamma^2, ..., gamma^count."""
     powers, power = [], 1
@@ -122,10 +151,10 @@ def offset(circuit: Circuit, scalars: Sequence[int], gamma: int) -> int:
     return total % SCALAR_MODULUS * inverse(circuit.rows) % SCALAR_MODULUS
 
 
-def running_sum(backend: Backend[V, P], tapes: SumTapes, columns: Mapping[Key, V], offset_value: int) -> V:
-    """phi on H, starting from zero. `columns` holds the circuit's columns, the helpers and the U_k.
+def running_sum(backend: Backend[V, P], tapes: SumTapes, columns: Mapping[Key, V], values: Mapping[str, int]) -> V:
+    """phi on H, starting from zero. `columns` holds the circuit's columns, the helpers and the U_k; `values` `numbers`.
 
     Nothing is checked here: when the steps do not sum to zero the constraint polynomial is not divisible, and the
     prover's own check or the verifier says so.
     """
-    return backend.prefix_sum(tapes.step.run(backend, columns, {OFFSET: offset_value}))
+    return backend.prefix_sum(tapes.step.run(backend, columns, values))
