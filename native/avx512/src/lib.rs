@@ -31,6 +31,8 @@ mod field_vec;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
 #[cfg(target_arch = "x86_64")]
+mod memory;
+#[cfg(target_arch = "x86_64")]
 mod msm;
 #[cfg(target_arch = "x86_64")]
 pub mod ntt;
@@ -47,6 +49,8 @@ pub use element::Element;
 pub use error::Error;
 #[cfg(target_arch = "x86_64")]
 pub use field_vec::{FieldVec, Scalar};
+#[cfg(target_arch = "x86_64")]
+pub use memory::release_memory;
 #[cfg(target_arch = "x86_64")]
 pub use msm::msm;
 #[cfg(target_arch = "x86_64")]

@@ -6,6 +6,7 @@ use crate::constants::Fr;
 use crate::error::Error;
 use crate::field_vec::{FieldVec, Scalar, load_rotated};
 use crate::lanes::{Block, Lanes};
+use crate::memory::Buffer;
 
 /// Blocks of scratch that one run of the tape may use: 32 kB of registers at most, less than the second-level cache.
 const SCRATCH: usize = 100;
@@ -144,7 +145,7 @@ fn run(tape: &Tape, rows: &Rows, out: &mut [MaybeUninit<Block>]) {
     let rotated: Vec<usize> = (0..rows.inputs.len()).filter(|&i| rows.inputs[i].rotation != 0).collect();
     let copies = tape.registers + rotated.len();
     let width = (SCRATCH / copies).clamp(1, WIDTH);
-    let mut scratch = vec![Block::ZERO; copies * width];
+    let mut scratch = Buffer::filled(Block::ZERO, copies * width);
     let result = tape.instructions[tape.instructions.len() - 1].destination;
     // Where an input lies: in its column from the current block on, or in scratch.
     let places: Vec<Option<usize>> =
@@ -182,5 +183,4 @@ fn run(tape: &Tape, rows: &Rows, out: &mut [MaybeUninit<Block>]) {
             out.write(scratch[result * width + w]);
         }
     }
-    crate::field_vec::wipe(&mut scratch);
 }

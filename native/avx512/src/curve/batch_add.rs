@@ -9,8 +9,9 @@ use core::arch::x86_64::*;
 
 use crate::constants::{Field, Fq, at_least, subtract_words};
 use crate::element::Element;
-use crate::field_vec::{invert_lanes, wipe};
+use crate::field_vec::invert_lanes;
 use crate::lanes::{Lanes, Loose, transpose};
+use crate::memory::Buffer;
 
 use super::Affine;
 
@@ -111,13 +112,7 @@ struct Flags {
 /// Adds batches of pairs, reusing its scratch memory.
 #[derive(Default)]
 pub struct Adder {
-    groups: Vec<Group>,
-}
-
-impl Drop for Adder {
-    fn drop(&mut self) {
-        wipe(&mut self.groups);
-    }
+    groups: Buffer<Group>,
 }
 
 impl Adder {
@@ -242,7 +237,7 @@ fn try_add<const SIGNED: bool, const CARE: u8>(
             x3: zero,
             flags: Flags::default(),
         };
-        adder.groups.resize(count, empty);
+        adder.groups.grow(empty, count);
     }
     let groups = &mut adder.groups[..count];
     let one = Lanes::<Fq>::one();

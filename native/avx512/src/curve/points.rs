@@ -9,6 +9,7 @@ use crate::constants::{Field, Fq};
 use crate::element::Element;
 use crate::error::Error;
 use crate::lanes::Lanes;
+use crate::memory::Buffer;
 
 /// Points that one task of an elementwise operation handles.
 const GRAIN: usize = 4096;
@@ -49,7 +50,7 @@ impl Affine {
 /// A finite point never looks like that: its y is not zero modulo q, since the group's order is odd.
 #[derive(Clone)]
 pub struct PointVec {
-    points: Vec<Packed>,
+    points: Buffer<Packed>,
     infinities: bool,
 }
 
@@ -79,7 +80,7 @@ impl PointVec {
         self.infinities
     }
 
-    fn from_packed(points: Vec<Packed>) -> Self {
+    fn from_packed(points: Buffer<Packed>) -> Self {
         let infinities = points.contains(&Packed::INFINITY);
         Self { points, infinities }
     }
@@ -90,7 +91,9 @@ impl PointVec {
             let (x, y) = (p.x.to_lane_words(), p.y.to_lane_words());
             Packed([x[0], x[1], x[2], x[3], y[0], y[1], y[2], y[3]])
         };
-        Self::from_packed(points.par_iter().with_min_len(GRAIN).map(pack).collect())
+        let mut packed = Buffer::filled(Packed::INFINITY, points.len());
+        packed.par_iter_mut().zip(points).with_min_len(GRAIN).for_each(|(out, point)| *out = pack(point));
+        Self::from_packed(packed)
     }
 
     /// Decodes 64-byte points, x then y, 32 bytes little-endian each; all zero is infinity.
@@ -100,7 +103,7 @@ impl PointVec {
         if !data.len().is_multiple_of(64) {
             return Err(Error::Length { expected: data.len().next_multiple_of(64), got: data.len() });
         }
-        let mut points = vec![Packed::INFINITY; data.len() / 64];
+        let mut points = Buffer::filled(Packed::INFINITY, data.len() / 64);
         let decode = |(k, (out, data)): (usize, (&mut [Packed], &[u8]))| {
             for (j, (out, data)) in out.chunks_mut(4).zip(data.chunks(256)).enumerate() {
                 let mut words = [0; 32];
@@ -147,13 +150,14 @@ impl PointVec {
     /// Points start..stop.
     pub fn slice(&self, start: usize, stop: usize) -> Result<Self, Error> {
         let points = self.points.get(start..stop);
-        Ok(Self::from_packed(points.ok_or(Error::Parameter { expected: "0 <= start <= stop <= len" })?.to_vec()))
+        let points = points.ok_or(Error::Parameter { expected: "0 <= start <= stop <= len" })?;
+        Ok(Self::from_packed(joined(&[points])))
     }
 
     /// The parts one after the other.
     pub fn concatenate(parts: &[&Self]) -> Self {
         Self {
-            points: parts.iter().flat_map(|part| part.points.iter().copied()).collect(),
+            points: joined(&parts.iter().map(|part| &part.points[..]).collect::<Vec<_>>()),
             infinities: parts.iter().any(|part| part.infinities),
         }
     }
@@ -163,18 +167,29 @@ impl PointVec {
         if self.len() != other.len() {
             return Err(Error::Length { expected: self.len(), got: other.len() });
         }
-        let mut points = vec![Packed::INFINITY; self.len()];
+        let mut points = Buffer::filled(Packed::INFINITY, self.len());
         let care = if self.infinities || other.infinities { Care::Infinities } else { Care::None };
         let chunks = self.points.par_chunks(GRAIN).zip(other.points.par_chunks(GRAIN));
         chunks.zip(points.par_chunks_mut(GRAIN)).for_each(|((left, right), out)| {
             // Signed operands: point i as 2 i, its negative as 2 i + 1.
-            let both: Vec<Packed> = left.iter().chain(right).copied().collect();
+            let both = joined(&[left, right]);
             let n = left.len() as u32;
             let pairs: Vec<Pair> = (0..n).map(|i| Pair { left: 2 * i, right: 2 * (n + i) + 1, out: i }).collect();
             Adder::default().add::<true>(&both, out, &pairs, care);
         });
         Ok(Self::from_packed(points))
     }
+}
+
+fn joined(parts: &[&[Packed]]) -> Buffer<Packed> {
+    let mut all = Buffer::filled(Packed::INFINITY, parts.iter().map(|part| part.len()).sum());
+    let mut rest = &mut all[..];
+    for part in parts {
+        let (start, end) = rest.split_at_mut(part.len());
+        start.copy_from_slice(part);
+        rest = end;
+    }
+    all
 }
 
 /// Converts four points; says which have a coordinate that is not below q, and which are off the curve.

@@ -58,7 +58,7 @@ impl FieldVec {
     /// The canonical integers, 32 bytes little-endian each.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32 * self.len.next_multiple_of(8));
-        for block in &self.blocks {
+        for block in self.blocks.iter() {
             for word in enter!(packed_integers(block)) {
                 out.extend_from_slice(&word.to_le_bytes());
             }
@@ -93,7 +93,7 @@ impl FieldVec {
 
     fn unpacked(&self, eight: impl Fn(&Block) -> [u64; 32]) -> Vec<[u64; 4]> {
         let mut out = Vec::with_capacity(self.len.next_multiple_of(8));
-        for block in &self.blocks {
+        for block in self.blocks.iter() {
             out.extend(eight(block).chunks_exact(4).map(|w| <[u64; 4]>::try_from(w).unwrap()));
         }
         out.truncate(self.len);

@@ -9,6 +9,7 @@ use crate::constants::{Field, Fr, limbs_of_words};
 use crate::element::Element;
 use crate::error::Error;
 use crate::lanes::{Block, Lanes};
+use crate::memory::Buffer;
 
 /// Independent chains of products, so that the latency of one hides behind the others.
 const CHAINS: usize = 4;
@@ -18,8 +19,8 @@ impl FieldVec {
     pub fn batch_inverse(&self) -> Result<Self, Error> {
         let last = self.blocks.len().saturating_sub(1);
         let spare: u8 = if self.len.is_multiple_of(8) { 0 } else { 0xff << (self.len % 8) };
-        let mut blocks = Vec::with_capacity(self.blocks.len());
-        let out = &mut blocks.spare_capacity_mut()[..self.blocks.len()];
+        let mut blocks = Buffer::with_capacity(self.blocks.len());
+        let out = blocks.room();
         let ok = out.par_chunks_mut(GRAIN).zip(self.blocks.par_chunks(GRAIN)).enumerate().all(|(k, (out, chunk))| {
             let padding = if k * GRAIN + chunk.len() == last + 1 { spare } else { 0 };
             enter!(invert(out, chunk, padding))

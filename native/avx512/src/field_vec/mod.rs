@@ -21,6 +21,7 @@ use crate::constants::Fr;
 use crate::element::Element;
 use crate::error::Error;
 use crate::lanes::Block;
+use crate::memory::Buffer;
 
 /// An element of Fr.
 pub type Scalar = Element<Fr>;
@@ -33,7 +34,7 @@ pub(crate) const GRAIN: usize = 1024;
 /// Every element is stored reduced below 3.7 p. Lanes past the length hold zero. The memory is wiped on drop.
 #[derive(Clone)]
 pub struct FieldVec {
-    blocks: Vec<Block>,
+    blocks: Buffer<Block>,
     len: usize,
 }
 
@@ -41,22 +42,6 @@ impl std::fmt::Debug for FieldVec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "FieldVec(len {})", self.len)
     }
-}
-
-impl Drop for FieldVec {
-    fn drop(&mut self) {
-        wipe(&mut self.blocks);
-    }
-}
-
-/// Overwrites memory with zeros in a way that the compiler keeps.
-pub(crate) fn wipe<T>(memory: &mut Vec<T>) {
-    memory.clear();
-    let spare = memory.spare_capacity_mut();
-    // SAFETY: spare capacity may hold any bytes, and is exclusively ours.
-    unsafe { std::ptr::write_bytes(spare.as_mut_ptr(), 0, spare.len()) };
-    // SAFETY: the empty assembly does nothing, but may have read the zeros for all the compiler knows.
-    unsafe { std::arch::asm!("/* {0} */", in(reg) spare.as_ptr(), options(nostack, preserves_flags)) };
 }
 
 impl FieldVec {
@@ -76,7 +61,7 @@ impl FieldVec {
     }
 
     /// Makes a vector from blocks in stored form.
-    pub(crate) fn from_blocks(blocks: Vec<Block>, len: usize) -> Self {
+    pub(crate) fn from_blocks(blocks: Buffer<Block>, len: usize) -> Self {
         debug_assert_eq!(blocks.len(), len.div_ceil(8));
         let mut vector = Self { blocks, len };
         vector.clear_padding();
@@ -89,8 +74,8 @@ impl FieldVec {
     /// `fill` must initialise every block it is given.
     pub(crate) unsafe fn build(len: usize, fill: impl Fn(usize, &mut [MaybeUninit<Block>]) + Sync) -> Self {
         let count = len.div_ceil(8);
-        let mut blocks = Vec::with_capacity(count);
-        let spare = &mut blocks.spare_capacity_mut()[..count];
+        let mut blocks = Buffer::with_capacity(count);
+        let spare = blocks.room();
         if count <= GRAIN || rayon::current_num_threads() == 1 {
             fill(0, spare);
         } else {

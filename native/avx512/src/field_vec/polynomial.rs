@@ -7,6 +7,7 @@ use super::{FieldVec, Scalar};
 use crate::constants::{Fr, limbs_of_words};
 use crate::element::Element;
 use crate::lanes::{Block, Lanes, transpose_lanes};
+use crate::memory::Buffer;
 
 /// Blocks of powers of the point kept at hand: 20 kB, two thirds of the first-level cache.
 const POWERS: usize = 64;
@@ -43,7 +44,7 @@ impl FieldVec {
         for s in (0..7).rev() {
             carries[s] = values[s] + across * carries[s + 1];
         }
-        let mut blocks = vec![Block::ZERO; 8 * tiles];
+        let mut blocks = Buffer::filled(Block::ZERO, 8 * tiles);
         enter!(divide(&mut blocks, &self.blocks, tiles, &carries, point));
         blocks.truncate((self.len - 1).div_ceil(8));
         Self::from_blocks(blocks, self.len - 1)
@@ -74,11 +75,11 @@ pub(crate) fn eight_powers(point: Scalar, start: Scalar) -> Lanes<Fr> {
 
 /// start z^i for i < 8 count.
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
-pub(crate) fn power_blocks(point: Scalar, start: Scalar, count: usize) -> Vec<Block> {
+pub(crate) fn power_blocks(point: Scalar, start: Scalar, count: usize) -> Buffer<Block> {
     let mut power = eight_powers(point, start);
     let step = Lanes::splat(&point.power(8).to_lane_limbs());
-    let mut out = vec![Block::ZERO; count];
-    for block in &mut out {
+    let mut out = Buffer::filled(Block::ZERO, count);
+    for block in out.iter_mut() {
         power.store(block);
         power = power.multiply(step);
     }

@@ -6,17 +6,18 @@ use super::{FieldVec, Scalar};
 use crate::constants::Fr;
 use crate::error::Error;
 use crate::lanes::{Block, Lanes};
+use crate::memory::Buffer;
 
 impl FieldVec {
     /// A vector of zeros.
     pub fn zeros(len: usize) -> Self {
-        Self { blocks: vec![Block::ZERO; len.div_ceil(8)], len }
+        Self { blocks: Buffer::filled(Block::ZERO, len.div_ceil(8)), len }
     }
 
     /// A vector of equal entries.
     pub fn constant(value: Scalar, len: usize) -> Self {
         let limbs = value.to_lane_limbs();
-        Self::from_blocks(vec![Block(limbs.map(|limb| [limb; 8])); len.div_ceil(8)], len)
+        Self::from_blocks(Buffer::filled(Block(limbs.map(|limb| [limb; 8])), len.div_ceil(8)), len)
     }
 
     /// Entries start..stop.
@@ -43,9 +44,8 @@ impl FieldVec {
     /// Zeros appended, or entries cut, to reach a length.
     pub fn resized(&self, len: usize) -> Self {
         let kept = len.div_ceil(8).min(self.blocks.len());
-        let mut blocks = Vec::with_capacity(len.div_ceil(8));
-        blocks.extend_from_slice(&self.blocks[..kept]);
-        blocks.resize(len.div_ceil(8), Block::ZERO);
+        let mut blocks = Buffer::filled(Block::ZERO, len.div_ceil(8));
+        blocks[..kept].copy_from_slice(&self.blocks[..kept]);
         Self::from_blocks(blocks, len)
     }
 

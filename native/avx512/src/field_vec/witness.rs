@@ -10,6 +10,7 @@ use super::{FieldVec, GRAIN};
 use crate::constants::Fr;
 use crate::error::Error;
 use crate::lanes::{Block, Lanes, store_words};
+use crate::memory::wipe;
 
 impl FieldVec {
     /// (s, a) with s = 1 where the centred representative is negative, else 0, and self = (1 - 2 s) a.
@@ -77,7 +78,7 @@ impl FieldVec {
             }
             enter!(block_from_small(&eight, block));
         }
-        super::wipe(&mut counts);
+        wipe(&mut counts);
         Ok(out)
     }
 

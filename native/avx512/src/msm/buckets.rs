@@ -4,7 +4,7 @@ use super::magnitudes::Entries;
 use super::plan::Window;
 use super::{Weighted, planes};
 use crate::curve::{Adder, Care, Packed, Pair};
-use crate::field_vec::wipe;
+use crate::memory::{Buffer, wipe};
 
 /// Entries whose buckets are added up together, so that partial sums stay in the nearer caches.
 const RANGE: usize = 1 << 15;
@@ -28,8 +28,8 @@ pub struct Worker {
     /// Where each bucket's entries begin and end in `sorted`.
     bounds: Vec<(u32, u32)>,
     /// The buckets, then partial sums. Level 0 writes the even one; each level after reads one and writes the other.
-    even: Vec<Packed>,
-    odd: Vec<Packed>,
+    even: Buffer<Packed>,
+    odd: Buffer<Packed>,
     pairs: Vec<Pair>,
     segments: Vec<Segment>,
     next: Vec<Segment>,
@@ -41,8 +41,6 @@ impl Drop for Worker {
             wipe(memory);
         }
         wipe(&mut self.bounds);
-        wipe(&mut self.even);
-        wipe(&mut self.odd);
         wipe(&mut self.pairs);
     }
 }
@@ -107,9 +105,7 @@ impl Worker {
         // need three quarters of the buckets.
         let half = (2 * range).div_ceil(3).max(buckets) + 2;
         for memory in [&mut self.even, &mut self.odd] {
-            if memory.len() < buckets + half {
-                memory.resize(buckets + half, Packed::INFINITY);
-            }
+            memory.grow(Packed::INFINITY, buckets + half);
         }
         self.even[..buckets].fill(Packed::INFINITY);
     }
@@ -140,7 +136,8 @@ impl Worker {
         let mut infinite = self.adder.add::<true>(basis, &mut self.even, &self.pairs, Care::None);
         let mut into_odd = true;
         while !self.segments.is_empty() {
-            let (source, target) = if into_odd { (&self.even, &mut self.odd) } else { (&self.odd, &mut self.even) };
+            let (source, target) =
+                if into_odd { (&self.even[..], &mut self.odd[..]) } else { (&self.odd[..], &mut self.even[..]) };
             self.pairs.clear();
             self.next.clear();
             let mut free = sums;

@@ -5,8 +5,9 @@ use core::arch::x86_64::*;
 use super::plan::{self, Window};
 use crate::constants::Fr;
 use crate::curve::{Packed, PointVec};
-use crate::field_vec::{FieldVec, NEGATIVE_FROM, Scalar, wipe};
+use crate::field_vec::{FieldVec, NEGATIVE_FROM, Scalar};
 use crate::lanes::{Block, Lanes, load_words, store_words};
+use crate::memory::wipe;
 
 /// Eight magnitudes, their signs and their bit lengths.
 #[derive(Clone, Copy)]

@@ -11,6 +11,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::field_vec::{Scalar, eight_powers, power_blocks};
 use crate::lanes::{Block, Lanes};
+use crate::memory::Buffer;
 
 /// The greatest power of two that divides r - 1.
 const TWO_ADICITY: u32 = 28;
@@ -47,9 +48,9 @@ pub struct Domain {
     /// w^bitreverse(k) for the longer of the two.
     pub roots: Vec<[u64; 5]>,
     root: Scalar,
-    forward: OnceLock<Vec<Block>>,
-    inverse: OnceLock<Vec<Block>>,
-    cosets: RwLock<HashMap<CosetKey, Arc<Vec<Block>>>>,
+    forward: OnceLock<Buffer<Block>>,
+    inverse: OnceLock<Buffer<Block>>,
+    cosets: RwLock<HashMap<CosetKey, Arc<Buffer<Block>>>>,
 }
 
 /// A shift, and whether the table holds its inverse's powers.
@@ -110,8 +111,8 @@ impl Domain {
         }
     }
 
-    fn twiddle_table(&self, start: Scalar) -> Vec<Block> {
-        let mut table = vec![Block::ZERO; self.size() / 8];
+    fn twiddle_table(&self, start: Scalar) -> Buffer<Block> {
+        let mut table = Buffer::filled(Block::ZERO, self.size() / 8);
         table.par_chunks_mut(self.rows).enumerate().for_each(|(j, table)| {
             enter!(twiddle_column(table, self.root, self.root.power(8 * j as u64), start));
         });
@@ -119,7 +120,7 @@ impl Domain {
     }
 
     /// shift^i, or shift^-i, in blocks.
-    pub fn coset(&self, shift: Scalar, inverse: bool) -> Result<Arc<Vec<Block>>, Error> {
+    pub fn coset(&self, shift: Scalar, inverse: bool) -> Result<Arc<Buffer<Block>>, Error> {
         let key = (shift.to_montgomery(), inverse);
         if let Some(table) = read(&self.cosets).get(&key) {
             return Ok(table.clone());

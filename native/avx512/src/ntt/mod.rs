@@ -22,8 +22,9 @@ use rayon::prelude::*;
 
 use crate::constants::Fr;
 use crate::error::Error;
-use crate::field_vec::{FieldVec, Scalar, wipe};
+use crate::field_vec::{FieldVec, Scalar};
 use crate::lanes::{Block, Lanes, Loose, transpose_lanes};
+use crate::memory::Buffer;
 use crate::shared::Shared;
 pub use domain::root_of_unity;
 use domain::{Domain, bit_reverse};
@@ -105,17 +106,17 @@ fn inverse(values: &FieldVec, shift: Option<Scalar>) -> Result<FieldVec, Error> 
 }
 
 /// Both passes. `scale` multiplies the input of a forward transform, the output of an inverse one.
-fn run(domain: &Domain, input: &FieldVec, inverse: bool, scale: Option<Arc<Vec<Block>>>) -> FieldVec {
+fn run(domain: &Domain, input: &FieldVec, inverse: bool, scale: Option<Arc<Buffer<Block>>>) -> FieldVec {
     let (rows, columns, count) = (domain.rows, domain.columns, domain.size() / 8);
-    let scale = scale.as_ref().map(|table| table.as_slice());
+    let scale = scale.as_ref().map(|table| &table[..]);
     let plan = Plan { domain, inverse, before: scale.filter(|_| !inverse), after: scale.filter(|_| inverse) };
     let twiddles = domain.twiddles(inverse);
     let spread = domain.size() >= SPREAD && rayon::current_num_threads() > 1;
-    let mut between: Vec<Block> = Vec::with_capacity(count);
-    let mut out: Vec<Block> = Vec::with_capacity(count);
+    let mut between: Buffer<Block> = Buffer::with_capacity(count);
+    let mut out: Buffer<Block> = Buffer::with_capacity(count);
     {
-        let tiles = Shared::new(&mut between.spare_capacity_mut()[..count]);
-        let column = |buffer: &mut Vec<Block>, j: usize| {
+        let tiles = Shared::new(between.room());
+        let column = |buffer: &mut [Block], j: usize| {
             let twiddles = &twiddles[j * rows..(j + 1) * rows];
             enter!(pass_1(&plan, input.blocks(), buffer, twiddles, j, &tiles));
         };
@@ -124,36 +125,29 @@ fn run(domain: &Domain, input: &FieldVec, inverse: bool, scale: Option<Arc<Vec<B
     // SAFETY: pass 1 has written every tile: group g < rows / 8, tile j < columns / 8, eight blocks each.
     unsafe { between.set_len(count) };
     {
-        let target = Shared::new(&mut out.spare_capacity_mut()[..count]);
+        let target = Shared::new(out.room());
         let groups = Shared::new(&mut between);
-        let row = |_: &mut Vec<Block>, g: usize| {
+        let row = |_: &mut [Block], g: usize| {
             // SAFETY: each group is visited once, and groups do not overlap.
             let buffer = unsafe { groups.range(g * columns, columns) };
             enter!(pass_2(&plan, buffer, g, &target));
         };
         for_each(spread, rows / 8, 0, row);
     }
-    wipe(&mut between);
     // SAFETY: pass 2 has written block k2 * rows / 8 + g for all k2 < columns, g < rows / 8: all of them.
     unsafe { out.set_len(count) };
     FieldVec::from_blocks(out, domain.size())
 }
 
 /// Runs the tasks, each with a scratch buffer of `scratch` blocks, on several cores or one.
-fn for_each(spread: bool, tasks: usize, scratch: usize, task: impl Fn(&mut Vec<Block>, usize) + Sync) {
-    struct Scratch(Vec<Block>);
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            wipe(&mut self.0);
-        }
-    }
-    let new = || Scratch(vec![Block::ZERO; scratch]);
+fn for_each(spread: bool, tasks: usize, scratch: usize, task: impl Fn(&mut [Block], usize) + Sync) {
+    let new = || Buffer::filled(Block::ZERO, scratch);
     if spread {
         let least = tasks.div_ceil(4 * rayon::current_num_threads());
-        (0..tasks).into_par_iter().with_min_len(least).for_each_init(new, |buffer, k| task(&mut buffer.0, k));
+        (0..tasks).into_par_iter().with_min_len(least).for_each_init(new, |buffer, k| task(buffer, k));
     } else {
         let mut buffer = new();
-        (0..tasks).for_each(|k| task(&mut buffer.0, k));
+        (0..tasks).for_each(|k| task(&mut buffer, k));
     }
 }
 
