@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.backends import fastest_backend, fastest_engine
-from support.programs import ballot, catalogue, margin
+from support.programs import ballot, catalogue, margin, packed
 from support.statements import Statement, make_statement
 
 from zkmargin.prover.kernels.choice import AnyBackend
@@ -40,6 +40,12 @@ def engine() -> GroupEngine:
 def margin_statement() -> Statement:
     """A solvent account."""
     return make_statement(margin())
+
+
+@pytest.fixture(scope="session")
+def packed_statement() -> Statement:
+    """Two scenarios in one market column."""
+    return make_statement(packed())
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
-from zkmargin.circuits.language import CompiledProgram, Program, compile_program
+from zkmargin.circuits.language import CompiledProgram, Program, Vector, WitnessContext, compile_program
+from zkmargin.circuits.language.program import PACKING_SHIFT
 
 ROWS: Final = 32
 ROW_BITS: Final = 15
@@ -86,6 +87,53 @@ def slacks(case: Case) -> list[int]:
     ]
 
 
+def insolvent_case(case: Case) -> Case:
+    """A margin case that misses its threshold in every scenario."""
+    case = case.with_scalars(threshold=(1 << 30) - 1)
+    if max(slacks(case)) >= 0:
+        raise ValueError("the account is too rich to be made insolvent by its threshold")
+    return case
+
+
+# -- packed ------------------------------------------------------------------------------------------------------------
+
+
+def define_packed(p: Program, shift: int = PACKING_SHIFT) -> None:
+    """The value of a holding is at least a threshold in two scenarios that share one market column."""
+    net = p.holding("net")
+    scenarios = p.packed_market("value[0] & value[1]", 10, shift=shift, signed=True)
+    p.sign_split(net, ROW_BITS, label="net")
+    threshold = p.public_scalar("threshold", 12)
+
+    def part(index: int) -> Callable[[WitnessContext[Any, Any]], int]:
+        def hint(context: WitnessContext[Any, Any]) -> int:
+            total = context.sum(net * Vector(p, scenarios.node))
+            low = (total + (1 << shift >> 1)) % (1 << shift) - (1 << shift >> 1)
+            value = low if index == 0 else (total - low) >> shift
+            return value - context.scalar(threshold)
+
+        return hint
+
+    slack = [p.private_scalar(f"slack[{j}]", 30, part(j)) for j in range(2)]
+    p.require_packed_sums(scenarios, net, [threshold + slack[0], threshold + slack[1]], label="packed")
+
+
+@cache
+def packed() -> Case:
+    """A solvent account; the parts of a row's market value are its values in either scenario."""
+    return packed_case(compile_program(define_packed, name="packed", rows=ROWS, row_bits=ROW_BITS), PACKING_SHIFT)
+
+
+def packed_case(program: CompiledProgram, shift: int, low: int = 10, high: int = 900) -> Case:
+    """Honest data for any compilation of `define_packed`: values of the first scenario from `low` to `high`."""
+    draw = random.Random(3)
+    active = program.active_rows
+    parts = [(draw.randrange(low, high), draw.randrange(10, 900)) for _ in range(active)]
+    books = [[draw.randrange(0, 1500) for _ in range(active)] for _ in range(2)]
+    values = [first + (second << shift) for first, second in parts]
+    return Case(program, {"net": books}, {"value[0] & value[1]": values}, {"threshold": 1000})
+
+
 # -- catalogue ---------------------------------------------------------------------------------------------------------
 
 
@@ -158,5 +206,5 @@ def ballot() -> Case:
     return Case(compile_program(define_ballot, name="ballot", rows=ROWS), {}, {}, {"tally": 3})
 
 
-CASES: Final = (margin, catalogue, ballot)
+CASES: Final = (margin, packed, catalogue, ballot)
 """Every program, for tests that hold for all."""
