@@ -182,9 +182,13 @@ class Circuit:
         return 1 + rotated + sum(claim.column == column for claim in self.claims)
 
     HELPER_BLINDING: Final = 1
+    """The commitment: helpers enter linearly and are never evaluated."""
     MULTIPLICITY_BLINDING: Final = 1
+    """The commitment, likewise."""
     HOLDING_BLINDING: Final = 2
+    """A mask's scalars: its commitment and the evaluation at zeta. The holding's commitment has its own, rho."""
     RUNNING_SUM_BLINDING: Final = 3
+    """The commitment, w tau through the quotient, and the evaluation at w zeta."""
 
     @cached_property
     def quotient_degree(self) -> int:

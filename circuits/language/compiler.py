@@ -94,7 +94,7 @@ def compile_program(
     ]
     sparse = tuple(SparseColumn(f"sparse[{i}]", entries) for entries, i in recording.sparse.items())
     lowering = SumLowering(program.graph)
-    lowered = [lowering.lower(constraint.vector) for constraint in recording.sums]
+    lowered = [lowering.lower(constraint.label, constraint.vector) for constraint in recording.sums]
     bounds = node_bounds(program.graph.nodes, recording.bounds)
     for packed in recording.packed_sums:
         _check_packed(program, packed, bounds[packed.weight])

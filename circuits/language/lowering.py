@@ -2,14 +2,18 @@
 
 The prover gathers terms by weight and combines the public columns, so that sixteen scenarios over one holding cost one
 product a row; the verifier gets one scalar a market column.
+
+Coefficients are integers, not residues: reduced modulo r too early, a product of two large ones could pass for a small
+one, and the bounds that are computed from it would be those of another sum.
 """
 
 from __future__ import annotations
 
+from zkmargin.circuits.language.errors import CompileError
 from zkmargin.circuits.language.graph import Graph
 from zkmargin.verifier.circuit import SumTerm
 from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Operator, Query
-from zkmargin.verifier.field import SCALAR_MODULUS
+from zkmargin.verifier.field import SCALAR_MODULUS, centred
 
 _PUBLIC = (ColumnKind.MARKET, ColumnKind.FIXED, ColumnKind.SPARSE, ColumnKind.MASK)
 _Term = tuple[Column | None, int | None]
@@ -24,11 +28,17 @@ class SumLowering:
         self._forms: dict[int, _Form] = {}
         self._public: dict[int, bool] = {}
 
-    def lower(self, node: int) -> tuple[SumTerm, ...]:
-        """The terms of one expression, in order of first appearance; zero terms dropped."""
+    def lower(self, label: str, node: int) -> tuple[SumTerm, ...]:
+        """The terms of one expression, in order of first appearance; zero terms dropped.
+
+        Raises CompileError for a coefficient that is not its own centred residue.
+        """
+        form = self._form(node)
+        if any(abs(coefficient) > SCALAR_MODULUS // 2 for coefficient in form.values()):
+            raise CompileError(label, "a coefficient reaches r / 2, about 2**252.6")
         return tuple(
-            SumTerm(coefficient, public, weight)
-            for (public, weight), coefficient in self._form(node).items()
+            SumTerm(coefficient % SCALAR_MODULUS, public, weight)
+            for (public, weight), coefficient in form.items()
             if coefficient
         )
 
@@ -49,7 +59,7 @@ class SumLowering:
     def _make(self, index: int) -> _Form:
         node = self._graph.nodes[index]
         if isinstance(node, Constant):
-            return {(None, None): node.value}
+            return {(None, None): centred(node.value)}
         if isinstance(node, Query):
             return {(node.column, None): 1} if node.column.kind in _PUBLIC else {(None, index): 1}
         if not self._reads_public(index) and node.operator is Operator.MULTIPLY:
@@ -62,7 +72,7 @@ class SumLowering:
         sign = 1 if node.operator is Operator.ADD else -1
         total = dict(left_form)
         for term, coefficient in right_form.items():
-            total[term] = (total.get(term, 0) + sign * coefficient) % SCALAR_MODULUS
+            total[term] = total.get(term, 0) + sign * coefficient
         return total
 
     def _product(self, left: _Form, right: _Form) -> _Form:
@@ -71,7 +81,7 @@ class SumLowering:
             for (q, w), b in right.items():
                 public, extra = self._keep_one(p, q)
                 weight = self._times(self._times(v, w), extra)
-                total[public, weight] = (total.get((public, weight), 0) + a * b) % SCALAR_MODULUS
+                total[public, weight] = total.get((public, weight), 0) + a * b
         return total
 
     def _keep_one(self, left: Column | None, right: Column | None) -> tuple[Column | None, int | None]:
