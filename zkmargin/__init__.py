@@ -1,7 +1,7 @@
 """zkmargin: private margin and solvency proofs.
 
-The functions here do what the command line does, in the same words; see `zkmargin.api`. Importing the package costs
-nothing: what a name needs is loaded when the name is first used.
+The functions here do what the command line does, in the same words; see `zkmargin.api` and `zkmargin.disclosures`.
+Importing the package costs nothing: what a name needs is loaded when the name is first used.
 """
 
 from __future__ import annotations
@@ -27,14 +27,18 @@ if TYPE_CHECKING:
         set_threads,
         verify,
     )
+    from zkmargin.disclosures import Disclosed, check_disclosure, disclose
 
 __all__ = [
+    "Disclosed",
     "MarginProver",
     "Verdict",
     "__version__",
     "attest",
     "build_market",
+    "check_disclosure",
     "development_setup",
+    "disclose",
     "evaluate",
     "import_deribit",
     "load_policy",
@@ -45,12 +49,15 @@ __all__ = [
     "verify",
 ]
 
+_DISCLOSURES = ("Disclosed", "check_disclosure", "disclose")
+
 
 def __getattr__(name: str) -> Any:
-    """A name of `zkmargin.api`, loaded on first use."""
+    """A name of the API, loaded on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module("zkmargin.api"), name)
+    module = "zkmargin.disclosures" if name in _DISCLOSURES else "zkmargin.api"
+    value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

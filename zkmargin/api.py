@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from Crypto.PublicKey.ECC import EccKey
 
@@ -32,17 +32,17 @@ from zkmargin.circuits.statements.market import Market, read_market, write_marke
 from zkmargin.circuits.statements.prove_margin import MarginProver, margin_verifying_key
 from zkmargin.destinations import check_destinations
 from zkmargin.keys import read_signing_key
-from zkmargin.prover.kernels import load_backend, native_engine
-from zkmargin.prover.kernels.choice import AnyBackend, BackendError, set_threads
+from zkmargin.loading import Instant, PathLike, loaded, private_key, seconds_of, verifying_engine
+from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels.choice import AnyBackend, set_threads
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, development_setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.formats.attestation import Attestation, read_attestation, universe_id, write_attestation
 from zkmargin.verifier.formats.deployment import read_deployment
 from zkmargin.verifier.formats.ethereum import format_address, parse_address
-from zkmargin.verifier.formats.instants import format_seconds, parse_seconds
+from zkmargin.verifier.formats.instants import format_seconds
 from zkmargin.verifier.formats.margin_proof import (
     MarginProof,
     StatementError,
@@ -69,13 +69,8 @@ __all__ = [
     "verify",
 ]
 
-PathLike = str | Path
 Book = PathLike | Positions | Mapping[str, Decimal | str]
 """A positions file, positions, or decimal quantities by instrument."""
-Instant = str | int | datetime
-"""ISO-8601 with a time zone, seconds since 1970, or a datetime with a time zone; whole seconds."""
-T = TypeVar("T")
-
 _MILLISECONDS = 1000
 
 
@@ -100,12 +95,12 @@ def build_market(
     """
     check_destinations(("--out", out), arrays=True)
     report("reading", 0, 0)
-    data = _loaded(instruments, InstrumentSet, read_instruments)
-    rules = _loaded(policy, Policy, load_policy)
+    data = loaded(instruments, InstrumentSet, read_instruments)
+    rules = loaded(policy, Policy, load_policy)
     previous = universe.epoch.universe if isinstance(universe, Market) else universe
     if previous is not None and not isinstance(previous, Universe):
         previous = markets.read_universe_of(previous)
-    source = _loaded(setup, Setup, load_setup)
+    source = loaded(setup, Setup, load_setup)
     report("pricing and committing", 0, 0)
     market = markets.build_market(data, rules, source, load_backend(), previous=previous)
     if out is not None:
@@ -149,12 +144,12 @@ def attest(
     sealed_to = recipient
     if sealed_to is not None and not isinstance(sealed_to, EccKey):
         sealed_to = read_recipient(sealed_to, private=False)
-    source = _loaded(setup, Setup, load_setup)
+    source = loaded(setup, Setup, load_setup)
     if isinstance(market, Market):
         epoch, identity = market.epoch, universe_id(market.epoch.universe.digest, source.key)
     else:
         epoch, identity = markets.read_universe_of_market(market, source)
-    held_at = int(epoch.as_of.timestamp()) if snapshot_time is None else _seconds(snapshot_time, "--snapshot-time")
+    held_at = int(epoch.as_of.timestamp()) if snapshot_time is None else seconds_of(snapshot_time, "--snapshot-time")
     book = _book(positions, epoch.universe)
     refuse_expired(epoch.universe, book, datetime.fromtimestamp(held_at, UTC), _where(positions))
     report("committing", 0, 0)
@@ -181,7 +176,7 @@ def evaluate(market: PathLike | Market, positions: Book | Sequence[Book], policy
 
     Raises PositionsError or RangeError naming file, line and field, also for an instrument that has expired.
     """
-    rules = _loaded(policy, Policy, load_policy)
+    rules = loaded(policy, Policy, load_policy)
     if isinstance(market, Market) and market.policy.digest == rules.digest:
         epoch, columns = market.epoch, market.columns
     elif isinstance(market, Market):
@@ -218,8 +213,8 @@ def margin_prover(
 ) -> MarginProver[Any, Any]:
     """A prover to keep: it holds bases, keys and the market's columns between proofs."""
     report("reading", 0, 0)
-    rules = _loaded(policy, Policy, load_policy)
-    source = _loaded(setup, Setup, load_setup)
+    rules = loaded(policy, Policy, load_policy)
+    source = loaded(setup, Setup, load_setup)
     backend = load_backend()
     return MarginProver(rules, _market(market, rules, source, backend), source, backend)
 
@@ -247,10 +242,8 @@ def prove_margin(
     check_destinations(("--out", out))
     check_pairs(len(attestations), len(secrets))
     gate = deployment if isinstance(deployment, Deployment) else read_deployment(deployment)
-    private = identity
-    if private is not None and not isinstance(private, EccKey):
-        private = read_recipient(private, private=True)
-    attested = [_loaded(each, Attestation, read_attestation) for each in attestations]
+    private = private_key(identity)
+    attested = [loaded(each, Attestation, read_attestation) for each in attestations]
     openings = [each if isinstance(each, Opening) else read_opening(each, identity=private) for each in secrets]
     prover = margin_prover(market, policy, setup, report=report)
     refuse_expired_openings(prover.market.epoch, openings)
@@ -334,12 +327,12 @@ def judge(
     report: Report = silent,
 ) -> Verdict:
     """`verify`, with a rejection as a verdict too. Raises FormatError for bad input only."""
-    time = int(datetime.now(UTC).timestamp()) if at is None else _seconds(at, "--at")
+    time = int(datetime.now(UTC).timestamp()) if at is None else seconds_of(at, "--at")
     trusted = [each if isinstance(each, bytes) else parse_address(each, "--attestor") for each in attestors]
-    margin = _loaded(proof, MarginProof, read_margin_proof)
-    rules = _loaded(policy, Policy, load_policy)
+    margin = loaded(proof, MarginProof, read_margin_proof)
+    rules = loaded(policy, Policy, load_policy)
     report("reading", 0, 0)
-    source = _loaded(setup, Setup, load_setup)
+    source = loaded(setup, Setup, load_setup)
     backend = load_backend()
     epoch = _market(market, rules, source, backend)
     report("verifying", 0, 0)
@@ -374,23 +367,7 @@ def judge(
     )
 
 
-def verifying_engine() -> GroupEngine | None:
-    """Native group operations, or None, which means pure Python, where they are missing or not wanted."""
-    if load_backend().name == "reference":
-        return None
-    try:
-        return native_engine()
-    except BackendError:
-        return None
-
-
 # -- paths or objects --------------------------------------------------------------------------------------------------
-
-
-def _loaded(given: Any, kind: type[T], read: Any) -> T:
-    """`given` if it is a `kind`, else what `read` makes of the path."""
-    value: T = given if isinstance(given, kind) else read(given)
-    return value
 
 
 def _market(market: PathLike | Market, policy: Policy, setup: Setup, backend: AnyBackend) -> Market:
@@ -407,11 +384,3 @@ def _book(book: Book, universe: Universe) -> Positions:
 
 def _where(book: object) -> str:
     return str(book) if isinstance(book, str | Path) else "positions"
-
-
-def _seconds(instant: Instant, where: str) -> int:
-    if isinstance(instant, str):
-        return parse_seconds(instant, where)
-    if isinstance(instant, datetime):
-        return parse_seconds(instant.isoformat(), where)
-    return instant

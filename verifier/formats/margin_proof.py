@@ -82,7 +82,7 @@ def make_statement(
     Raises StatementError when they do not go together.
     """
     ordered = tuple(sorted(attestations, key=lambda a: venue_id(a.claimed.venue)))
-    _check_attestations(ordered, policy, market)
+    check_attestations(ordered, policy, market)
     first = ordered[0].claimed
     statement = MarginStatement(
         deployment=deployment,
@@ -96,8 +96,8 @@ def make_statement(
     return statement, ordered
 
 
-def _check_attestations(attestations: tuple[Attestation, ...], policy: PolicyTerms, market: MarketTerms) -> None:
-    """The rules that make omission, double counting, staleness and mixing impossible."""
+def check_attestations(attestations: tuple[Attestation, ...], policy: PolicyTerms, market: MarketTerms) -> None:
+    """The rules that make omission, double counting, staleness and mixing impossible. Raises StatementError."""
     if not 1 <= len(attestations) <= MAX_VENUES:
         raise StatementError(f"attestations: expected 1 to {MAX_VENUES}, got {len(attestations)}")
     venues = [attestation.claimed.venue for attestation in attestations]
@@ -180,7 +180,17 @@ def verify_margin_proof(
     ):
         if getattr(statement, name) != getattr(expected, name):
             raise ProofRejected(f"the statement's {field} is not that of the given policy, market and attestations")
-    signers = {attestation.attestor for attestation in margin.attestations}
+    check_attestors(margin.attestations, attestors)
+    if at < statement.epoch_time:
+        raise ProofRejected(f"not valid before {format_seconds(statement.epoch_time)}")
+    if at > statement.valid_until:
+        raise ProofRejected(f"expired at {format_seconds(statement.valid_until)}")
+    verify(key, public_inputs(statement, margin.attestations, market), margin.proof, engine)
+
+
+def check_attestors(attestations: Collection[Attestation], attestors: Collection[bytes]) -> None:
+    """Raise ProofRejected unless exactly the addresses of `attestors` signed; with none given, anybody may have."""
+    signers = {attestation.attestor for attestation in attestations}
     if attestors and signers != set(attestors):
         unknown = signers - set(attestors)
         raise ProofRejected(
@@ -188,11 +198,6 @@ def verify_margin_proof(
             if unknown
             else f"trusted attestor {format_address(min(set(attestors) - signers))} has not attested"
         )
-    if at < statement.epoch_time:
-        raise ProofRejected(f"not valid before {format_seconds(statement.epoch_time)}")
-    if at > statement.valid_until:
-        raise ProofRejected(f"expired at {format_seconds(statement.valid_until)}")
-    verify(key, public_inputs(statement, margin.attestations, market), margin.proof, engine)
 
 
 def read_margin_proof(path: str | Path) -> MarginProof:
@@ -225,7 +230,7 @@ def read_margin_proof(path: str | Path) -> MarginProof:
     )
     text = fields.text("proof")
     fields.finish()
-    return MarginProof(statement, name, attestations, _parse_bytes(text, f"{where}: field 'proof'"))
+    return MarginProof(statement, name, attestations, parse_proof_bytes(text, f"{where}: field 'proof'"))
 
 
 def write_margin_proof(path: str | Path, margin: MarginProof) -> None:
@@ -233,7 +238,8 @@ def write_margin_proof(path: str | Path, margin: MarginProof) -> None:
     write_document(path, KIND, margin.to_json())
 
 
-def _parse_bytes(text: str, where: str) -> bytes:
+def parse_proof_bytes(text: str, where: str) -> bytes:
+    """A proof's bytes from hexadecimal. Raises FormatError."""
     digits = text[2:] if text.startswith("0x") else "?"
     if len(digits) % 2 or len(digits) > 2 * MAX_PROOF_BYTES or set(digits) - set("0123456789abcdef"):
         raise FormatError(f"{where}: expected 0x and lower-case hexadecimal digits, at most {MAX_PROOF_BYTES} bytes")

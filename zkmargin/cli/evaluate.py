@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -10,12 +11,18 @@ from rich.console import Console
 from rich.table import Table
 
 from zkmargin import api
+from zkmargin.circuits.markets.epoch import MarketEpoch
+from zkmargin.circuits.markets.plot import plot_profit, save_profit_plot
+from zkmargin.circuits.markets.positions import Positions, net
 from zkmargin.circuits.markets.units import USD_E12
 from zkmargin.circuits.policies.evaluate import MarginResult, ScenarioResult, evaluate_margin
+from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.market import read_epoch
+from zkmargin.cli import options
 from zkmargin.cli.console import print_json, progress
 from zkmargin.cli.main import FALSE_STATEMENT
-from zkmargin.cli.options import Json, Market, Policy, Positions
+from zkmargin.cli.options import Json, Market
+from zkmargin.destinations import check_destinations
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -29,9 +36,12 @@ _USD_E12_A_CENT: Final = 10**10
 @app.command()
 def evaluate(
     market: Market,
-    positions: Positions,
-    policy: Policy,
-    show_all: Annotated[bool, typer.Option("--all", help=f"Show every scenario, not the {SHOWN} worst losses.")] = False,
+    positions: options.Positions,
+    policy: options.Policy,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw profit and loss by price and vol move.")
+    ] = None,
+    show_all: Annotated[bool, typer.Option("--all", help=f"Show every scenario, not the {SHOWN} worst.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show an account's owner its margin in clear.
@@ -39,18 +49,33 @@ def evaluate(
     Net liquidation value, requirement, slack by scenario and the one that binds, of all positions files netted. Exit
     code 0 when the account is adequate and 1 when it is under-margined. A market built under another policy serves too:
     what the policy asks is then computed from its prices."""
+    check_destinations(("--plot", plot))
     with progress() as report:
         report("evaluating", 0, 0)
         rules = api.load_policy(policy)
         epoch, columns = read_epoch(market, rules)
         books = api.read_books(epoch, positions)
         result = evaluate_margin(rules, epoch, books, columns=columns)
+        if plot is not None:
+            report("drawing", 0, 0)
+            _draw(plot, epoch, net(books, epoch.universe), rules, result)
     if as_json:
         print_json(result.to_json())
     else:
         print_margin(result, everything=show_all)
     if not result.adequate:
         raise typer.Exit(FALSE_STATEMENT)
+
+
+def _draw(path: Path, epoch: MarketEpoch, netted: Positions, policy: Policy, result: MarginResult) -> None:
+    figure = plot_profit(
+        epoch,
+        netted,
+        title=f"Profit and loss, {policy.name}",
+        binding=result.worst_scenario,
+        unshocked_underlyings=policy.unshocked_underlyings,
+    )
+    save_profit_plot(path, figure)
 
 
 def print_margin(result: MarginResult, *, everything: bool) -> None:

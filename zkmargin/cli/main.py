@@ -38,6 +38,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "evaluate": "Show an account's owner its margin in clear.",
     "prove": "Prove a statement without showing a holding.",
     "verify": "Judge a proof as of a time.",
+    "disclose": "Open one number to one auditor, and nothing else.",
+    "check-disclosure": "Judge a disclosure.",
 }
 """Every command: the module of `zkmargin.cli` that has it as `app`, and its line in `zkmargin --help`."""
 
