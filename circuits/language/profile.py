@@ -54,9 +54,10 @@ class Profile:
         return {**vars(self), "lines": [vars(line) for line in self.lines]}
 
     def __str__(self) -> str:
-        header = f"{'label':<44} {'what':<10} {'columns':>7} {'public':>6} {'rows':>5} {'degree':>6} {'gas':>8}"
+        width = max(len(line.label) for line in self.lines)
+        header = f"{'label':<{width}} {'what':<10} {'columns':>7} {'public':>6} {'rows':>5} {'degree':>6} {'gas':>8}"
         body = [
-            f"{line.label:<44} {line.what:<10} {line.columns or '':>7} {line.public_points or '':>6} "
+            f"{line.label:<{width}} {line.what:<10} {line.columns or '':>7} {line.public_points or '':>6} "
             f"{line.scalar_rows or '':>5} {line.degree or '':>6} {line.gas or '':>8}"
             for line in self.lines
         ]
