@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 
 from zkmargin.prover.errors import Failure
 from zkmargin.prover.kernels.interface import Backend, P, RangeError, V
 from zkmargin.prover.rounds.lookups import looked_up_values
 from zkmargin.prover.rounds.running_sum import right_side
-from zkmargin.prover.tape import Key, TapeBuilder
-from zkmargin.verifier.circuit import Circuit, Sum
+from zkmargin.prover.tape import Key, NamedTape, TapeBuilder, sum_of_powers
+from zkmargin.verifier.circuit import Circuit, FractionSum, Sum
 from zkmargin.verifier.expression import evaluate
 from zkmargin.verifier.field import SCALAR_MODULUS
 
@@ -39,7 +40,35 @@ def failing_constraints(
     for total in circuit.sums:
         if (_sum(backend, circuit, builder, nodes, columns, total) - right_side(total, scalars)) % SCALAR_MODULUS:
             failures.append(Failure(total.label, None))
+    failures += [Failure(f.label, None) for f in circuit.fractions if _fractions(backend, builder, nodes, columns, f)]
     return failures
+
+
+def _fractions(
+    backend: Backend[V, P],
+    builder: TapeBuilder,
+    nodes: Sequence[int],
+    columns: Mapping[Key, V],
+    total: FractionSum,
+) -> int:
+    """A fraction sum at random alpha and beta: zero if it holds, and else only by a chance of about rows / r."""
+    challenges = {name: secrets.randbelow(SCALAR_MODULUS) for name in ("alpha", "beta")}
+    result = 0
+    for fraction in total.fractions:
+        key = sum_of_powers(builder, [nodes[part] for part in fraction.denominator], "beta")
+        denominators = builder.build(builder.add(builder.constant("alpha"), key)).run(backend, columns, challenges)
+        numerator = builder.build(nodes[fraction.numerator])
+        inverses = backend.batch_inverse(denominators)
+        if numerator.columns:
+            result += backend.inner_product(numerator.run(backend, columns, {}), inverses)
+        else:
+            result += backend.sum(inverses) * _number(numerator)
+    return result % SCALAR_MODULUS
+
+
+def _number(tape: NamedTape) -> int:
+    """What a tape without columns computes: the compiler folds constants, so that it is its one constant, plus zero."""
+    return sum(value for value in set(tape.constants) if isinstance(value, int))
 
 
 def _sum(

@@ -13,7 +13,7 @@ from zkmargin.prover.key import ProvingKey
 from zkmargin.prover.randomness import Blinding
 from zkmargin.prover.rounds import opening as openings
 from zkmargin.prover.rounds.columns import BlindedColumn, blinded_coefficients, commit_columns, commit_masks
-from zkmargin.prover.rounds.lookups import MULTIPLICITIES, helper_columns
+from zkmargin.prover.rounds.lookups import MULTIPLICITIES, fraction_numbers, helper_columns
 from zkmargin.prover.rounds.quotient import commit_quotient, quotient
 from zkmargin.prover.rounds.running_sum import RUNNING_SUM, numbers, public_factors, running_sum
 from zkmargin.prover.tape import Key
@@ -72,12 +72,14 @@ def prove(
     transcript = start_transcript(key.verifying, public)
     transcript.absorb(encode_points([*committed, *mask_points]))
     alpha, gamma = transcript.challenge(), transcript.challenge()
+    beta = transcript.challenge() if circuit.fractions else 0
 
     # Round 2: helpers and running sum -> y.
     report("lookups and sums", 0.2)
     on_domain = domain_columns(key, assignment)
     sum_values = numbers(circuit, key.sum_tapes, public.scalars, gamma)
-    helpers = helper_columns(backend, key.helper_tapes, on_domain, alpha)
+    fraction_values = fraction_numbers(circuit, beta, gamma)
+    helpers = helper_columns(backend, key.helper_tapes, on_domain, alpha, fraction_values)
     on_domain |= {Symbol("helper", index): helper for index, helper in enumerate(helpers)}
     factors = public_factors(backend, circuit, key.sum_tapes, on_domain, gamma)
     phi = running_sum(backend, key.sum_tapes, on_domain | factors, sum_values)
@@ -91,7 +93,8 @@ def prove(
     report("quotient", 0.4)
     coefficients = blinded_polynomials(key, assignment, columns, masks, second)
     coefficients |= dict(zip(factors, backend.interpolate(list(factors.values())), strict=True)) if factors else {}
-    low, high = quotient(backend, circuit, key.quotient_tape, coefficients, {"alpha": alpha, "y": y, **sum_values})
+    named = {"alpha": alpha, "y": y, **sum_values, **fraction_values}
+    low, high = quotient(backend, circuit, key.quotient_tape, coefficients, named)
     chunks, chunk_points = commit_quotient(backend, key.monomial, low, high, blinding.draw(1)[0])
     transcript.absorb(encode_points(chunk_points))
     zeta = transcript.challenge()
@@ -105,7 +108,7 @@ def prove(
     # Round 5: openings.
     report("opening", 0.8)
     zeta_n = pow(zeta, circuit.rows, SCALAR_MODULUS)
-    linear = linearise(circuit, public.scalars, alpha=alpha, gamma=gamma, y=y, zeta=zeta, values=values)
+    linear = linearise(circuit, public.scalars, alpha=alpha, gamma=gamma, beta=beta, y=y, zeta=zeta, values=values)
     remainder = openings.linearised(backend, coefficients, chunks, linear, zeta_n)
     if options.check and (backend.evaluate([remainder], zeta)[0] + linear.constant) % SCALAR_MODULUS:
         columns_on_domain = domain_columns(key, assignment)

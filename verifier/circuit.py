@@ -105,6 +105,26 @@ class Sum:
 
 
 @dataclass(frozen=True)
+class Fraction:
+    """numerator / (alpha + sum_k beta^k denominator[k]) on every row; all are nodes of degree at most one."""
+
+    numerator: int
+    denominator: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FractionSum:
+    """The fractions, summed over all rows, are zero: equal keys on both sides carry equal total weights.
+
+    With weights and keys on one side and totals beside their keys on the other, a grouped sum; with ones on one side
+    and multiplicities beside a table on the other, a lookup of tuples. docs/protocol.md has the argument.
+    """
+
+    label: str
+    fractions: tuple[Fraction, ...]
+
+
+@dataclass(frozen=True)
 class Claim:
     """A column whose value the prover states at zeta (rotation 0) or w zeta (rotation 1). None is the running sum."""
 
@@ -130,6 +150,7 @@ class Circuit:
     identities: tuple[Identity, ...]
     lookups: tuple[Lookup, ...]
     sums: tuple[Sum, ...]
+    fractions: tuple[FractionSum, ...] = ()
 
     def __post_init__(self) -> None:
         _check_references(self)
@@ -153,24 +174,57 @@ class Circuit:
     def claims(self) -> tuple[Claim, ...]:
         """The evaluations in a proof, in order: at zeta, then at w zeta; the running sum's comes last.
 
-        Witness, holding and fixed columns that the graph reads are evaluated; market columns enter linearly.
+        Witness, holding and fixed columns that the graph reads are evaluated; market columns enter linearly, unless a
+        fraction's denominator reads them.
         """
         columns = {q for q in self.queries if q.column.kind not in UNCLAIMED}
+        columns |= {Query(column, 0) for column in self.evaluated_market}
         if self.table is not None:
             columns.add(Query(self.table, 0))
         order = sorted(columns, key=lambda q: (q.rotation, q.column.kind.value, q.column.index))
         return (*(Claim(q.column, q.rotation) for q in order), Claim(None, 1))
 
+    @cached_property
+    def evaluated_market(self) -> frozenset[Column]:
+        """The market columns that a fraction's denominator reads: a helper multiplies them."""
+        reached = {node for total in self.fractions for fraction in total.fractions for node in fraction.denominator}
+        for position in range(len(self.nodes) - 1, -1, -1):
+            node = self.nodes[position]
+            if position in reached and isinstance(node, Binary):
+                reached |= {node.left, node.right}
+        read = {node.column for node in map(self.nodes.__getitem__, reached) if isinstance(node, Query)}
+        return frozenset(column for column in read if column.kind is ColumnKind.MARKET)
+
     @property
-    def helpers(self) -> int:
-        """LogUp helper columns: the lookups and the table, `FRACTIONS_PER_HELPER` fractions each."""
+    def range_helpers(self) -> int:
+        """Helper columns of the range argument: the lookups and the table, `FRACTIONS_PER_HELPER` fractions each."""
         return -(-(len(self.lookups) + 1) // FRACTIONS_PER_HELPER) if self.lookups else 0
 
+    @property
+    def helpers(self) -> int:
+        """All helper columns: those of the range argument, then those of the fraction sums."""
+        fractions = sum(len(total.fractions) for total in self.fractions)
+        return self.range_helpers - (-fractions // FRACTIONS_PER_HELPER)
+
     def helper_groups(self) -> Iterator[tuple[tuple[Lookup, ...], bool]]:
-        """The lookups of each helper column, and whether the table's fraction is the last of them."""
-        for start in range(0, FRACTIONS_PER_HELPER * self.helpers, FRACTIONS_PER_HELPER):
+        """The lookups of each range helper, and whether the table's fraction is the last of them."""
+        for start in range(0, FRACTIONS_PER_HELPER * self.range_helpers, FRACTIONS_PER_HELPER):
             group = self.lookups[start : start + FRACTIONS_PER_HELPER]
             yield group, start + FRACTIONS_PER_HELPER > len(self.lookups)
+
+    def fraction_groups(self) -> Iterator[tuple[tuple[int, Fraction], ...]]:
+        """The fractions of each helper that follows the range argument's, each with the position of its sum.
+
+        Fractions of two sums may share a helper: each carries its sum's power of gamma in the numerator.
+        """
+        placed = [(index, fraction) for index, total in enumerate(self.fractions) for fraction in total.fractions]
+        for start in range(0, len(placed), FRACTIONS_PER_HELPER):
+            yield tuple(placed[start : start + FRACTIONS_PER_HELPER])
+
+    def fraction_weights(self, gamma: int) -> list[int]:
+        """For each fraction sum its power of gamma: those after the sums'. The range argument has gamma^0 to itself."""
+        first = len(self.sums) + 1
+        return [pow(gamma, first + index, SCALAR_MODULUS) for index in range(len(self.fractions))]
 
     def blinding(self, index: int) -> int:
         """Blinding scalars of a witness column: one for each point where something about it is revealed.
@@ -209,6 +263,11 @@ class Circuit:
             found.append(helper + sum(denominators))
             if with_table:
                 found.append(n - 1 + self.MULTIPLICITY_BLINDING + sum(denominators[:-1]))
+        for fractions in self.fraction_groups():
+            reach = [max(values[part] for part in fraction.denominator) for _, fraction in fractions]
+            found.append(helper + sum(reach))
+            for position, (_, fraction) in enumerate(fractions):
+                found.append(values[fraction.numerator] + sum(reach) - reach[position])
         return max(found) - n
 
     @property
@@ -234,8 +293,11 @@ class Circuit:
     # -- encoding -----------------------------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        """The circuit as plain JSON values; integers of a field's size are decimal strings."""
-        return {
+        """The circuit as plain JSON values; integers of a field's size are decimal strings.
+
+        A circuit without fraction sums has no field for them, so that its digest is older than they are.
+        """
+        document: dict[str, Any] = {
             "name": self.name,
             "rows": self.rows,
             "table_bits": self.table_bits,
@@ -266,6 +328,11 @@ class Circuit:
                 for s in self.sums
             ],
         }
+        if self.fractions:
+            document["fractions"] = [
+                [total.label, [[f.numerator, list(f.denominator)] for f in total.fractions]] for total in self.fractions
+            ]
+        return document
 
     def encode(self) -> bytes:
         """Canonical bytes: same program, same bytes."""
@@ -322,10 +389,14 @@ class _Shape:
 
 
 class _Shapes:
-    """Reads a graph as degrees counted in columns."""
+    """Reads a graph as degrees counted in columns. A market column that is evaluated counts as any other."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self._evaluated = circuit.evaluated_market
 
     def query(self, query: Query) -> _Shape:
-        return _Shape(1, int(query.column.kind is ColumnKind.MARKET))
+        linear = query.column.kind is ColumnKind.MARKET and query.column not in self._evaluated
+        return _Shape(1, int(linear))
 
     def constant(self, value: int) -> _Shape:
         return _Shape(0, 0)
@@ -390,6 +461,11 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
                 raise CircuitError(f"{total.label}: {kind} column {index} cannot be a sum's public factor")
         if any(not 0 <= index < len(circuit.scalars) for index, _ in total.scalars):
             raise CircuitError(f"{total.label}: there is no such public scalar")
+    for fraction_sum in circuit.fractions:
+        if not fraction_sum.fractions or not all(fraction.denominator for fraction in fraction_sum.fractions):
+            raise CircuitError(f"{fraction_sum.label}: expected at least one fraction, each with a denominator")
+        for fraction in fraction_sum.fractions:
+            references += [fraction.numerator, *fraction.denominator]
     if any(not 0 <= node < len(circuit.nodes) for node in references):
         raise CircuitError("a constraint refers to a node that does not exist")
     read = set(references)
@@ -405,8 +481,8 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
                 raise CircuitError(f"{name}: no constraint reads this column, so the proof would not be about it")
 
 
-def _check_degrees(circuit: Circuit) -> None:
-    shapes = evaluate(circuit.nodes, _Shapes())
+def _check_degrees(circuit: Circuit) -> None:  # noqa: PLR0912 - likewise
+    shapes = evaluate(circuit.nodes, _Shapes(circuit))
     for identity in circuit.identities:
         shape = shapes[identity.node]
         if not 1 <= shape.degree <= MAX_DEGREE:
@@ -426,6 +502,10 @@ def _check_degrees(circuit: Circuit) -> None:
                 raise CircuitError(f"{total.label}: a term of degree over {MAX_DEGREE}")
             if shape.market:
                 raise CircuitError(f"{total.label}: a product of two market columns; publish the product as one column")
+    for fraction_sum in circuit.fractions:
+        for fraction in fraction_sum.fractions:
+            if max(shapes[node].degree for node in (fraction.numerator, *fraction.denominator)) > 1:
+                raise CircuitError(f"{fraction_sum.label}: numerators and denominators are of degree at most one")
 
 
 __all__ = [
@@ -436,6 +516,8 @@ __all__ = [
     "Circuit",
     "CircuitError",
     "Claim",
+    "Fraction",
+    "FractionSum",
     "Identity",
     "Lookup",
     "Operator",

@@ -52,3 +52,5 @@ class Challenges:
     """Opening: its powers weigh the claims. Drawn after the evaluations."""
     z: int
     """Opening: where the batched claim is tested. Drawn after the first opening point."""
+    beta: int = 0
+    """Fraction sums: their powers join the parts of a key. Drawn after alpha and gamma, where a circuit has any."""

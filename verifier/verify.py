@@ -98,6 +98,7 @@ def derive_challenges(key: VerifyingKey, public: PublicInputs, proof: Proof) -> 
     transcript = start_transcript(key, public)
     transcript.absorb(proof.first_round())
     alpha, gamma = transcript.challenge(), transcript.challenge()
+    beta = transcript.challenge() if key.circuit.fractions else 0
     transcript.absorb(proof.second_round())
     y = transcript.challenge()
     transcript.absorb(proof.third_round())
@@ -107,7 +108,7 @@ def derive_challenges(key: VerifyingKey, public: PublicInputs, proof: Proof) -> 
     transcript.absorb(encode_points([proof.opening]))
     z = transcript.challenge()
     transcript.absorb(encode_points([proof.opening_check]))
-    return Challenges(alpha, gamma, y, zeta, v, z), transcript.digest()
+    return Challenges(alpha, gamma, y, zeta, v, z, beta), transcript.digest()
 
 
 # -- from a proof to a pairing claim ----------------------------------------------------------------------------------
@@ -142,7 +143,9 @@ def pairing_claim(
         raise ProofRejected("z is a point of evaluation")
     vanishing = zeta_n - 1
     values = dict(zip(circuit.claims, proof.evaluations, strict=True))
-    linear = linearise(circuit, public.scalars, alpha=at.alpha, gamma=at.gamma, y=at.y, zeta=at.zeta, values=values)
+    linear = linearise(
+        circuit, public.scalars, alpha=at.alpha, gamma=at.gamma, beta=at.beta, y=at.y, zeta=at.zeta, values=values
+    )
 
     points: dict[G1, int] = defaultdict(int)
     points[G1_GENERATOR] += linear.constant
@@ -167,6 +170,8 @@ def pairing_claim(
             points[proof.masks[column.index]] += scaled * vanishing
         elif column.kind is ColumnKind.WITNESS:
             points[proof.witness[column.index]] += scaled
+        elif column.kind is ColumnKind.MARKET:
+            points[public.market[column.index]] += scaled
         else:
             points[key.fixed[column.index]] += scaled
     points[proof.opening] -= at.z - at.zeta
@@ -217,9 +222,8 @@ class _AtZeta:
     def query(self, query: Query) -> Affine:
         if query.column in self._public:
             return Affine(self._public[query.column], {})
-        if query.column.kind is ColumnKind.MARKET:
-            return Affine(0, {_symbol(query.column): 1})
-        return Affine(self._values[Claim(query.column, query.rotation)], {})
+        claimed = self._values.get(Claim(query.column, query.rotation))
+        return Affine(0, {_symbol(query.column): 1}) if claimed is None else Affine(claimed, {})
 
     def constant(self, value: int) -> Affine:
         return Affine(value, {})
@@ -244,15 +248,18 @@ def linearise(
     y: int,
     zeta: int,
     values: dict[Claim, int],
+    beta: int = 0,
 ) -> Affine:
     """sum_i y^i identity_i at zeta, affine in the polynomials that are not evaluated.
 
-    Order of the identities: the circuit's own, one a LogUp helper, the running sum's.
+    Order of the identities: the circuit's own, one a helper of the range argument, one a helper of the fraction sums,
+    the running sum's.
     """
     public = public_evaluations(circuit, zeta)
     nodes = evaluate(circuit.nodes, _AtZeta(values, public))
     terms = [nodes[identity.node] for identity in circuit.identities]
     terms += _helper_identities(circuit, alpha, values, nodes)
+    terms += _fraction_identities(circuit, alpha, beta, gamma, nodes)
     terms.append(_running_sum_identity(circuit, scalars, gamma, values, nodes, public))
     constant, coefficients, weight = 0, defaultdict[Symbol, int](int), 1
     for term in terms:
@@ -283,6 +290,28 @@ def _helper_identities(circuit: Circuit, alpha: int, values: dict[Claim, int], n
             else:
                 constant -= others
         identities.append(Affine(constant % _R, coefficients))
+    return identities
+
+
+def _fraction_identities(circuit: Circuit, alpha: int, beta: int, gamma: int, nodes: Sequence[Affine]) -> list[Affine]:
+    """h prod_i d_i - sum_i weight_i numerator_i prod_{j != i} d_j, d = alpha + sum_k beta^k part_k."""
+    weights = circuit.fraction_weights(gamma)
+    identities = []
+    for index, group in enumerate(circuit.fraction_groups(), circuit.range_helpers):
+        denominators = [
+            (alpha + sum(pow(beta, k, _R) * nodes[part].constant for k, part in enumerate(fraction.denominator))) % _R
+            for _, fraction in group
+        ]
+        product = 1
+        for denominator in denominators:
+            product = product * denominator % _R
+        identity = Affine(0, {Symbol("helper", index): product})
+        for position, (total, fraction) in enumerate(group):
+            others = -weights[total]
+            for other, denominator in enumerate(denominators):
+                others = others * denominator % _R if other != position else others
+            identity = identity.plus(nodes[fraction.numerator].scaled(others))
+        identities.append(identity)
     return identities
 
 

@@ -13,7 +13,7 @@ from zkmargin.circuits.language.lowering import SumLowering
 from zkmargin.circuits.language.program import MAX_SPARSE_ROWS, Interval, PackedSums, Program, RangedColumns, Recording
 from zkmargin.circuits.language.traced import Vector
 from zkmargin.prover.tape import NamedTape, TapeBuilder
-from zkmargin.verifier.circuit import Circuit, Identity, Lookup, SparseColumn, Sum, SumTerm
+from zkmargin.verifier.circuit import Circuit, Fraction, FractionSum, Identity, Lookup, SparseColumn, Sum, SumTerm
 from zkmargin.verifier.expression import Binary, Column, ColumnKind, Node, evaluate
 from zkmargin.verifier.field import SCALAR_MODULUS
 
@@ -100,8 +100,9 @@ def compile_program(
         _check_packed(program, packed, bounds[packed.weight])
     sums = []
     for constraint, terms in zip(recording.sums, lowered, strict=True):
-        left = sum_bounds(constraint.label, terms, rows, bounds, recording.bounds, sparse)
-        check_no_wrap(constraint.label, left, program.scalar_bounds(constraint.right))
+        if not constraint.modular:
+            left = sum_bounds(constraint.label, terms, rows, bounds, recording.bounds, sparse)
+            check_no_wrap(constraint.label, left, program.scalar_bounds(constraint.right))
         private = tuple(
             SumTerm(-c % SCALAR_MODULUS, Column(ColumnKind.SPARSE, scalar_columns[i]), bank.node if bank else None)
             for i, c in constraint.right.private.items()
@@ -179,6 +180,7 @@ def _circuit(program: Program, fixed: list[str], sparse: tuple[SparseColumn, ...
     recording = program.recording
     roots = [i.node for i in recording.identities] + [k.node for k in recording.lookups]
     roots += [t.weight for s in sums for t in s.terms if t.weight is not None]
+    roots += [node for _, terms in recording.fractions for term in terms for node in (term.numerator, *term.key)]
     needed = program.graph.reachable(roots)
     new = {old: position for position, old in enumerate(needed)}
     return Circuit(
@@ -203,6 +205,10 @@ def _circuit(program: Program, fixed: list[str], sparse: tuple[SparseColumn, ...
                 s.constant,
             )
             for s in sums
+        ),
+        fractions=tuple(
+            FractionSum(label, tuple(Fraction(new[t.numerator], tuple(new[node] for node in t.key)) for t in terms))
+            for label, terms in recording.fractions
         ),
     )
 

@@ -63,11 +63,12 @@ class PrivateScalar:
 
 @dataclass(frozen=True)
 class SumConstraint:
-    """sum over rows of `vector` = `right`."""
+    """sum over rows of `vector` = `right`: over the integers, or modulo r where that is all that is meant."""
 
     label: str
     vector: int
     right: Scalar
+    modular: bool = False
 
 
 Step = RangedColumns | FreeColumn | PrivateScalar
@@ -97,6 +98,14 @@ class PackedSums:
     rights: tuple[Scalar, ...]
 
 
+@dataclass(frozen=True)
+class FractionTerm:
+    """numerator / key on every row, as nodes; a key of several parts is a tuple."""
+
+    numerator: int
+    key: tuple[int, ...]
+
+
 @dataclass
 class Recording:
     """What a program has said so far; the compiler reads it."""
@@ -118,6 +127,7 @@ class Recording:
     lookups: list[Lookup] = field(default_factory=list)
     sums: list[SumConstraint] = field(default_factory=list)
     packed_sums: list[PackedSums] = field(default_factory=list)
+    fractions: list[tuple[str, tuple[FractionTerm, ...]]] = field(default_factory=list)
     booleans: set[int] = field(default_factory=set)
     labels: set[str] = field(default_factory=set)
 
@@ -311,6 +321,34 @@ class Program:
         self.recording.identities.append(Identity(f"{label}.recomposed", (vector - ranged).node))
         self._bound(vector, (0, (1 << bits) - 1))
 
+    def require_row(self, vector: Vector, row: int, right: Scalar | int, *, label: str) -> None:
+        """Constrain one row's entry to a scalar. Modulo r, so that the column needs no bound."""
+        self._name(label)
+        entry = (self.unit(row) * vector).node
+        self.recording.sums.append(SumConstraint(label, entry, Scalar.of(right), modular=True))
+
+    def require_equal_weights(
+        self,
+        left: tuple[Vector | int, Sequence[Vector]],
+        right: tuple[Vector | int, Sequence[Vector]],
+        *,
+        label: str,
+    ) -> None:
+        """Constrain two weighted lists of keys to agree: each key's weights sum to the same, modulo r, on both sides.
+
+        A side is (weight, key), a number and a tuple of columns a row; all of degree at most one. Keys may repeat. What
+        the weights sum to must stay below r / 2 in magnitude: declare ranges so that rows * weight cannot reach it.
+        Cost: one fraction a side, half a helper column each; a market column in a key is evaluated.
+        """
+        self._name(label)
+        terms = []
+        for sign, (weight, key) in ((1, left), (-1, right)):
+            if len(key) != len(left[1]) or not key:
+                raise CompileError(label, "expected keys of equally many parts, at least one, on both sides")
+            node = (weight * sign).node if isinstance(weight, Vector) else self.graph.constant(weight * sign)
+            terms.append(FractionTerm(node, tuple(part.node for part in key)))
+        self.recording.fractions.append((label, tuple(terms)))
+
     # -- built from the primitives ------------------------------------------------------------------------------------
 
     def sign_split(self, holding: Vector, bits: int, *, label: str) -> tuple[Vector, Vector]:
@@ -368,6 +406,17 @@ class Program:
             self.recording.sums.append(SumConstraint(f"{label}[{row}]", (self.unit(row) * column).node, scalar))
         self._bound_by_scalars(column, entries)
         return column
+
+    def lookup(
+        self, row: Sequence[Vector], table: Sequence[Vector], multiplicities: VectorHint | Vector, *, label: str
+    ) -> None:
+        """Constrain every row's tuple to be one of the table's. multiplicities: how often each table row is used.
+
+        Shapes: as many columns of degree at most one on both sides, rows of both (rows,). The multiplicities are a
+        witness column named after the label. Cost: one column and one helper.
+        """
+        counts = self.witness(f"{label}.multiplicity", multiplicities)
+        self.require_equal_weights((1, row), (counts, table), label=label)
 
     def require_sum_at_least(self, vector: Vector, right: Scalar | int, *, bits: int, label: str) -> None:
         """Constrain sum(vector) >= right over the integers, by a slack in [0, 2^bits) that no one sees.

@@ -47,6 +47,8 @@ class Inputs(Generic[V]):
     scalars: Mapping[str, int] = field(default_factory=dict)
     hints: Mapping[str, int] = field(default_factory=dict)
     """Private integers computed outside the program, for hints that ask by name. Nothing trusts them."""
+    columns: Mapping[str, Values] = field(default_factory=dict)
+    """Private vectors computed outside the program, likewise."""
 
     def __repr__(self) -> str:
         return f"Inputs(holdings={len(self.holdings)}, scalars={len(self.scalars)})"
@@ -70,6 +72,7 @@ class WitnessContext(Generic[V, P]):
         self.columns: dict[Key, V] = {}
         self.private: list[int] = []
         self._hints = inputs.hints
+        self._given = inputs.columns
         self.public = tuple(_named(inputs.scalars, [s.name for s in program.circuit.scalars], "scalars"))
 
     def evaluate(self, vector: Vector) -> V:
@@ -95,6 +98,12 @@ class WitnessContext(Generic[V, P]):
             raise FormatError(f"hints: expected a value for {name}")
         return self._hints[name]
 
+    def given(self, name: str) -> V:
+        """A private vector computed outside the program. Raises FormatError when it was not given."""
+        if name not in self._given:
+            raise FormatError(f"columns: expected values for {name}")
+        return vector_of(self.backend, self._given[name], self.program.circuit.rows)
+
     def sparse(self, entries: Mapping[int, int]) -> V:
         """A vector that is zero but for these rows."""
         return sparse_vector(self.backend, self.program.circuit.rows, entries.items())
@@ -106,6 +115,11 @@ class WitnessContext(Generic[V, P]):
 def hint(name: str) -> Callable[[WitnessContext[Any, Any]], int]:
     """The scalar hint that takes `name` from the inputs' hints."""
     return lambda context: context.hint(name)
+
+
+def given(name: str) -> Callable[[WitnessContext[Any, Any]], Any]:
+    """The vector hint that takes `name` from the inputs' columns."""
+    return lambda context: context.given(name)
 
 
 def generate_witness(

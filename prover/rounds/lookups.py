@@ -1,16 +1,18 @@
 """Round 2, first half: LogUp helper columns (eprint 2022/1530).
 
-Helper k sums two of the fractions 1 / (alpha + looked-up value) and, last, -m / (alpha + table).
+Helper k sums two of the fractions 1 / (alpha + looked-up value) and, last, -m / (alpha + table). Then come the helpers
+of fraction sums, with two of the fractions weight * numerator / (alpha + sum_k beta^k part_k) each, the weight being a
+power of gamma.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from zkmargin.prover.kernels.interface import Backend, P, V
-from zkmargin.prover.tape import Key, NamedTape, TapeBuilder, Value
-from zkmargin.verifier.circuit import Circuit
+from zkmargin.prover.tape import Key, NamedTape, TapeBuilder, Value, sum_of_powers
+from zkmargin.verifier.circuit import Circuit, Fraction
 from zkmargin.verifier.expression import Query, evaluate
 from zkmargin.verifier.verify import Symbol
 
@@ -56,7 +58,37 @@ def helper_fractions(circuit: Circuit, builder: TapeBuilder, nodes: list[Value])
         else:
             left, right = denominators
             fractions.append(Fractions(builder.add(left, right), builder.multiply(left, right)))
-    return fractions
+    return fractions + [_weighted(builder, nodes, group) for group in circuit.fraction_groups()]
+
+
+def _weighted(builder: TapeBuilder, nodes: list[Value], group: Sequence[tuple[int, Fraction]]) -> Fractions:
+    """One or two fractions of fraction sums."""
+    alpha = builder.constant("alpha")
+    numerators = [
+        builder.multiply(builder.constant(fraction_weight(total)), nodes[fraction.numerator])
+        for total, fraction in group
+    ]
+    denominators = [
+        builder.add(alpha, sum_of_powers(builder, [nodes[part] for part in fraction.denominator], "beta"))
+        for _, fraction in group
+    ]
+    if len(group) == 1:
+        return Fractions(numerators[0], denominators[0])
+    crossed = [builder.multiply(n, d) for n, d in zip(numerators, reversed(denominators), strict=True)]
+    return Fractions(builder.add(*crossed), builder.multiply(*denominators))
+
+
+def fraction_weight(index: int) -> str:
+    """The name of the power of gamma that weighs fraction sum `index`."""
+    return f"fraction[{index}]"
+
+
+def fraction_numbers(circuit: Circuit, beta: int, gamma: int) -> dict[str, int]:
+    """The numbers that the helpers' tapes name besides alpha: beta and the weights of the fraction sums, if any."""
+    if not circuit.fractions:
+        return {}
+    weights = circuit.fraction_weights(gamma)
+    return {"beta": beta, **{fraction_weight(index): weight for index, weight in enumerate(weights)}}
 
 
 @dataclass(frozen=True)
@@ -76,14 +108,20 @@ class HelperTapes:
         )
 
 
-def helper_columns(backend: Backend[V, P], tapes: HelperTapes, columns: Mapping[Key, V], alpha: int) -> list[V]:
-    """The helpers' values on H.
+def helper_columns(
+    backend: Backend[V, P],
+    tapes: HelperTapes,
+    columns: Mapping[Key, V],
+    alpha: int,
+    numbers: Mapping[str, int] | None = None,
+) -> list[V]:
+    """The helpers' values on H. numbers: `fraction_numbers` of a circuit that has fraction sums.
 
     Raises ZeroDivisionError when -alpha is looked up, which happens with probability below rows * lookups / r.
     """
     if not tapes.products:
         return []
-    values = {"alpha": alpha}
+    values = {"alpha": alpha, **(numbers or {})}
     numerators = backend.concatenate([tape.run(backend, columns, values) for tape in tapes.numerators])
     products = backend.concatenate([tape.run(backend, columns, values) for tape in tapes.products])
     helpers = backend.multiply(numerators, backend.batch_inverse(products))

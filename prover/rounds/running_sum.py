@@ -54,7 +54,7 @@ class SumTapes:
         for position, total in enumerate(circuit.sums):
             for term in total.terms:
                 by_weight[term.weight].append((position, term))
-        if not by_weight and not circuit.lookups:
+        if not by_weight and not circuit.helpers:
             by_weight[None] = []  # Nothing sums: phi grows by a column of zeros.
         gathered = tuple((weight, tuple(terms)) for weight, terms in by_weight.items())
         builder = TapeBuilder()

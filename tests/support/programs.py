@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
@@ -20,13 +20,15 @@ SCENARIOS: Final = 2
 class Case:
     """A compiled program and everything that a statement about it is made from, in the clear.
 
-    venues: for each holding the book of every venue; market: the values of each market column.
+    venues: for each holding the book of every venue; market: the values of each market column; columns: private
+    vectors for hints that ask by name.
     """
 
     program: CompiledProgram
     venues: Mapping[str, Sequence[Sequence[int]]]
     market: Mapping[str, Sequence[int]]
     scalars: Mapping[str, int]
+    columns: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def net(self, holding: str) -> list[int]:
         """A holding, added up over its venues."""

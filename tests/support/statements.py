@@ -206,7 +206,7 @@ def make_statement(
         holdings[label] = Holding(case.net(label), sum(rhos) % SCALAR_MODULUS)
     columns = [vector_of(backend, case.market[label], rows) for label in case.program.circuit.market]
     market = PublicColumns.of(backend, columns)
-    inputs = Inputs(holdings=holdings, market=market, scalars=case.scalars)
+    inputs = Inputs(holdings=holdings, market=market, scalars=case.scalars, columns=case.columns)
     witness: Witness[Any] = generate_witness(case.program, backend, inputs, check=check)
     public = PublicInputs(context, witness.scalars, tuple(points), commit(backend, key.lagrange, columns))
     return Statement(case.program, key, public, witness.assignment, inputs)
