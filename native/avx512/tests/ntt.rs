@@ -46,6 +46,27 @@ fn transforms_agree_with_arkworks() {
 }
 
 #[test]
+fn blinded_interpolants_hide_in_multiples_of_the_vanishing_polynomial() {
+    if !can_test() {
+        return;
+    }
+    for size in [2usize, 8, 64, 256, 4096] {
+        let (f, tail) = (random(size, 1), random(5.min(size - 1), 2));
+        let scalars: Vec<_> = tail.iter().map(|&x| scalar(x)).collect();
+        let values = ntt::evaluate(&[&vector(&f)], size).unwrap().remove(0);
+        let blinded = ntt::interpolate_blinded(&[&values, &values], &[&scalars, &[]]).unwrap();
+        let mut expected = f.clone();
+        expected.iter_mut().zip(&tail).for_each(|(f, tail)| *f -= tail);
+        expected.extend(&tail);
+        assert_eq!(elements(&blinded[0]), expected, "{size}");
+        assert_eq!(elements(&blinded[1]), f, "{size}");
+        let long = vec![scalars[0]; size];
+        assert!(ntt::interpolate_blinded(&[&values], &[&long]).is_err());
+        assert!(ntt::interpolate_blinded(&[&values, &values], &[&scalars]).is_err());
+    }
+}
+
+#[test]
 fn any_number_of_coefficients_is_accepted() {
     if !can_test() {
         return;

@@ -47,6 +47,11 @@ impl Packed {
         self
     }
 
+    pub fn from_affine(point: &Affine) -> Self {
+        let (x, y) = (point.x.to_lane_words(), point.y.to_lane_words());
+        Self([x[0], x[1], x[2], x[3], y[0], y[1], y[2], y[3]])
+    }
+
     pub fn to_affine(self) -> Affine {
         let coordinate = |mut words: [u64; 4]| {
             while at_least(&words, &Fq::MODULUS) {
@@ -186,7 +191,12 @@ fn eight<const SIGNED: bool>(batch: &[Pair], g: usize) -> Eight {
 /// The operands of a group, signs applied, with the lanes that hold infinity if that is asked for.
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
 #[inline]
-fn operand<const SIGNED: bool>(source: &[Packed], index: [u32; 8], sign: u8, look: bool) -> (Lanes<Fq>, Lanes<Fq>, u8) {
+fn load_operand<const SIGNED: bool>(
+    source: &[Packed],
+    index: [u32; 8],
+    sign: u8,
+    look: bool,
+) -> (Lanes<Fq>, Lanes<Fq>, u8) {
     let (x, mut y) = load_points(source, index);
     let infinite = if look { x.all_zero_limbs() & y.all_zero_limbs() } else { 0 };
     if SIGNED {
@@ -218,6 +228,7 @@ fn add_batch<const SIGNED: bool>(
 ///
 /// Returns whether some sum is infinity, or `None`, with nothing written, if a denominator is zero.
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[inline(never)] // Each level's code by itself: together they crowd the instruction caches.
 fn try_add<const SIGNED: bool, const CARE: u8>(
     adder: &mut Adder,
     source: &[Packed],
@@ -244,7 +255,7 @@ fn try_add<const SIGNED: bool, const CARE: u8>(
     // Two interleaved chains of products.
     let mut products = [one; 2];
     for g in 0..count {
-        prefetch::<SIGNED>(source, batch, g + AHEAD);
+        prefetch_group::<SIGNED>(source, batch, g + AHEAD);
         let group = &mut groups[g];
         begin::<SIGNED, CARE>(source, &eight::<SIGNED>(batch, g), group);
         group.slope = products[g & 1];
@@ -289,8 +300,12 @@ fn try_add<const SIGNED: bool, const CARE: u8>(
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
 #[inline]
 fn begin<const SIGNED: bool, const CARE: u8>(source: &[Packed], e: &Eight, group: &mut Group) {
-    let (x1, y1, left_infinite) = operand::<SIGNED>(source, e.left, e.left_sign, CARE > 0);
-    let (x2, y2, right_infinite) = operand::<SIGNED>(source, e.right, e.right_sign, CARE > 0);
+    // A loop, so that there is one copy of the code and it is inlined.
+    let mut operands = [(Lanes::zero(), Lanes::zero(), 0); 2];
+    for (operand, (index, sign)) in operands.iter_mut().zip([(e.left, e.left_sign), (e.right, e.right_sign)]) {
+        *operand = load_operand::<SIGNED>(source, index, sign, CARE > 0);
+    }
+    let [(x1, y1, left_infinite), (x2, y2, right_infinite)] = operands;
     let mut denominator = x2.subtract::<4>(x1).carry();
     let mut numerator = y2.subtract::<4>(y1).carry();
     if CARE > 0 {
@@ -340,7 +355,7 @@ fn special<const SIGNED: bool>(
     if left_infinite | right_infinite | cancel == 0 {
         return (x, y);
     }
-    let (x2, y2, _) = operand::<SIGNED>(source, e.right, e.right_sign, true);
+    let (x2, y2, _) = load_operand::<SIGNED>(source, e.right, e.right_sign, true);
     // Reduced, since a negated y is below 4 q only. Zero stays zero.
     let (y1, y2) = (group.y1.loose().reduce_8(), y2.loose().reduce_8());
     let x = x.select(right_infinite, group.x1).select(left_infinite, x2).select(cancel, Lanes::zero());
@@ -349,15 +364,19 @@ fn special<const SIGNED: bool>(
 }
 
 /// Asks for the points of a group that comes later.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
 #[inline]
-fn prefetch<const SIGNED: bool>(source: &[Packed], batch: &[Pair], g: usize) {
-    let Some(pairs) = batch.get(8 * g..8 * g + 8) else { return };
-    for pair in pairs {
+fn prefetch_group<const SIGNED: bool>(source: &[Packed], batch: &[Pair], g: usize) {
+    for pair in batch.get(8 * g..8 * g + 8).unwrap_or_default() {
         for index in [pair.left, pair.right] {
-            let index = if SIGNED { index >> 1 } else { index } as usize;
-            let address = source.as_ptr().wrapping_add(index);
-            _mm_prefetch::<_MM_HINT_T0>(address.cast());
+            prefetch(source, if SIGNED { index >> 1 } else { index } as usize);
         }
     }
+}
+
+/// Asks for a point that is needed soon.
+#[inline]
+pub fn prefetch(source: &[Packed], index: usize) {
+    let address = source.as_ptr().wrapping_add(index);
+    // SAFETY: a prefetch is a hint: it reads nothing and cannot fault. SSE is part of x86-64.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
 }

@@ -1,10 +1,12 @@
 //! Vectors of points in the layout that multi-scalar multiplication wants.
 
 use std::fmt;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::batch_add::{Adder, Care, Packed, Pair};
+use super::fixed_base::{Table, Tables};
 use crate::constants::{Field, Fq};
 use crate::element::Element;
 use crate::error::Error;
@@ -52,6 +54,7 @@ impl Affine {
 pub struct PointVec {
     points: Buffer<Packed>,
     infinities: bool,
+    tables: Tables,
 }
 
 impl fmt::Debug for PointVec {
@@ -80,19 +83,24 @@ impl PointVec {
         self.infinities
     }
 
+    /// The multiples of one point.
+    pub(crate) fn table(&self, index: usize) -> Arc<Table> {
+        self.tables.get(index, self.points[index])
+    }
+
     fn from_packed(points: Buffer<Packed>) -> Self {
         let infinities = points.contains(&Packed::INFINITY);
-        Self { points, infinities }
+        Self { points, infinities, tables: Tables::default() }
     }
 
     /// From points that are on the curve, which is the caller's duty.
     pub fn from_affine(points: &[Affine]) -> Self {
-        let pack = |p: &Affine| {
-            let (x, y) = (p.x.to_lane_words(), p.y.to_lane_words());
-            Packed([x[0], x[1], x[2], x[3], y[0], y[1], y[2], y[3]])
-        };
         let mut packed = Buffer::filled(Packed::INFINITY, points.len());
-        packed.par_iter_mut().zip(points).with_min_len(GRAIN).for_each(|(out, point)| *out = pack(point));
+        packed
+            .par_iter_mut()
+            .zip(points)
+            .with_min_len(GRAIN)
+            .for_each(|(out, point)| *out = Packed::from_affine(point));
         Self::from_packed(packed)
     }
 
@@ -159,6 +167,7 @@ impl PointVec {
         Self {
             points: joined(&parts.iter().map(|part| &part.points[..]).collect::<Vec<_>>()),
             infinities: parts.iter().any(|part| part.infinities),
+            tables: Tables::default(),
         }
     }
 

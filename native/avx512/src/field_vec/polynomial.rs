@@ -50,6 +50,19 @@ impl FieldVec {
         Self::from_blocks(blocks, self.len - 1)
     }
 
+    /// Adds (X^n - 1) sum_j tail\[j\] X^j, n the number of coefficients, which becomes n + len(tail).
+    pub(crate) fn blind(&mut self, tail: &[Scalar]) {
+        let n = self.len;
+        self.blocks.grow(Block::ZERO, (n + tail.len()).div_ceil(8));
+        self.len += tail.len();
+        let set = |blocks: &mut [Block], i: usize, x: Scalar| blocks[i / 8].set_lane(i % 8, x.to_lane_limbs());
+        for (j, &blinding) in tail.iter().enumerate() {
+            let lower = self.get(j) - blinding;
+            set(&mut self.blocks, j, lower);
+            set(&mut self.blocks, n + j, blinding);
+        }
+    }
+
     /// Entry i is self[i] * factor^i.
     pub fn scale_by_powers(&self, factor: Scalar) -> Self {
         // SAFETY: the kernel writes all of `out`.

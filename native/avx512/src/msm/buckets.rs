@@ -3,11 +3,14 @@
 use super::magnitudes::Entries;
 use super::plan::Window;
 use super::{Weighted, planes};
-use crate::curve::{Adder, Care, Packed, Pair};
+use crate::curve::{Adder, Care, Packed, Pair, prefetch};
 use crate::memory::{Buffer, wipe};
 
 /// Entries whose buckets are added up together, so that partial sums stay in the nearer caches.
 const RANGE: usize = 1 << 15;
+
+/// How many points ahead of a plain copy from the basis are fetched.
+const SINGLES_AHEAD: usize = 16;
 
 /// A bucket's partial sums: `count` points from `start` on.
 #[derive(Clone, Copy)]
@@ -31,6 +34,8 @@ pub struct Worker {
     even: Buffer<Packed>,
     odd: Buffer<Packed>,
     pairs: Vec<Pair>,
+    /// Signed points left over by the pairs of level 0, and where they go.
+    singles: Vec<(u32, u32)>,
     segments: Vec<Segment>,
     next: Vec<Segment>,
 }
@@ -42,6 +47,7 @@ impl Drop for Worker {
         }
         wipe(&mut self.bounds);
         wipe(&mut self.pairs);
+        wipe(&mut self.singles);
     }
 }
 
@@ -114,6 +120,7 @@ impl Worker {
     fn add_up(&mut self, basis: &[Packed], buckets: std::ops::Range<usize>) -> bool {
         let sums = self.bounds.len() as u32;
         self.pairs.clear();
+        self.singles.clear();
         self.segments.clear();
         let mut free = sums;
         for bucket in buckets.clone() {
@@ -128,9 +135,15 @@ impl Worker {
                 self.pairs.push(Pair { left, right, out: out + j as u32 });
             }
             if let [single] = odd {
-                let point = basis[(single >> 1) as usize].negate_if(single & 1 == 1);
-                self.even[out as usize + couples.len()] = point;
+                self.singles.push((*single, out + couples.len() as u32));
             }
+        }
+        for k in 0..self.singles.len() {
+            if let Some((ahead, _)) = self.singles.get(k + SINGLES_AHEAD) {
+                prefetch(basis, (ahead >> 1) as usize);
+            }
+            let (single, out) = self.singles[k];
+            self.even[out as usize] = basis[(single >> 1) as usize].negate_if(single & 1 == 1);
         }
         // Points at infinity have no entries, so the basis is finite here.
         let mut infinite = self.adder.add::<true>(basis, &mut self.even, &self.pairs, Care::None);

@@ -5,9 +5,9 @@ use core::arch::x86_64::*;
 use super::plan::{self, Window};
 use crate::constants::Fr;
 use crate::curve::{Packed, PointVec};
-use crate::field_vec::{FieldVec, NEGATIVE_FROM, Scalar};
+use crate::field_vec::{FieldVec, NEGATIVE_FROM};
 use crate::lanes::{Block, Lanes, load_words, store_words};
-use crate::memory::wipe;
+use crate::memory::Buffer;
 
 /// Eight magnitudes, their signs and their bit lengths.
 #[derive(Clone, Copy)]
@@ -19,30 +19,25 @@ struct Eight {
     index: u32,
 }
 
-/// All of one vector's scalars, in groups of eight, its tail in groups of its own.
+impl Eight {
+    const EMPTY: Self = Self { words: [[0; 8]; 4], bits: [0; 8], negative: 0, index: 0 };
+}
+
+/// All of one vector's scalars, in groups of eight.
 pub struct Magnitudes {
-    groups: Vec<Eight>,
+    groups: Buffer<Eight>,
     histogram: [u32; 257],
 }
 
-impl Drop for Magnitudes {
-    fn drop(&mut self) {
-        wipe(&mut self.groups);
-    }
-}
-
 impl Magnitudes {
-    /// Reads a vector and its tail. Scalars of points at infinity count as zero.
-    pub fn new(basis: &PointVec, vector: &FieldVec, tail: &[Scalar]) -> Self {
-        let tail_vector = FieldVec::from_scalars(tail);
-        let mut groups = Vec::with_capacity(vector.blocks().len() + tail_vector.blocks().len());
-        for (part, start) in [(vector, 0), (&tail_vector, vector.len())] {
-            for (i, block) in part.blocks().iter().enumerate() {
-                groups.push(enter!(magnitudes(block, (start + 8 * i) as u32)));
-            }
+    /// Reads a vector. Scalars of points at infinity count as zero.
+    pub fn new(basis: &PointVec, vector: &FieldVec) -> Self {
+        let mut groups = Buffer::filled(Eight::EMPTY, vector.blocks().len());
+        for (i, (group, block)) in groups.iter_mut().zip(vector.blocks()).enumerate() {
+            enter!(magnitudes(block, 8 * i as u32, group));
         }
         if basis.has_infinities() {
-            for group in &mut groups {
+            for group in groups.iter_mut() {
                 for lane in 0..8 {
                     if basis.points().get(group.index as usize + lane) == Some(&Packed::INFINITY) {
                         group.bits[lane] = 0;
@@ -51,7 +46,7 @@ impl Magnitudes {
             }
         }
         let mut histogram = [0; 257];
-        for group in &groups {
+        for group in groups.iter() {
             for bits in group.bits {
                 histogram[bits as usize] += 1;
             }
@@ -69,11 +64,15 @@ impl Magnitudes {
         let windows = plan::windows(count, to);
         let used = (to as usize + 1).div_ceil(64);
         // Eight to spare: groups are written whole.
-        let mut entries =
-            Entries { len: count, points: vec![0; count + 8], words: vec![vec![0; count + 8]; used], windows };
+        let mut entries = Entries {
+            len: count,
+            points: Buffer::filled(0, count + 8),
+            words: vec![Buffer::filled(0, count + 8); used],
+            windows,
+        };
         let bias = bias(&entries.windows);
         let mut filled = 0;
-        for group in &self.groups {
+        for group in self.groups.iter() {
             let mut mask = 0u8;
             for lane in 0..8 {
                 mask |= u8::from((from..=to).contains(&u32::from(group.bits[lane]))) << lane;
@@ -102,17 +101,10 @@ fn bias(windows: &[Window]) -> [u64; 4] {
 pub struct Entries {
     len: usize,
     /// Twice the point's index, plus one if the scalar is negative.
-    points: Vec<u32>,
+    points: Buffer<u32>,
     /// Word k of magnitude + bias. (v + bias fits: v <= 2^bits, and the bias is less, in bits + 1 bits.)
-    words: Vec<Vec<u64>>,
+    words: Vec<Buffer<u64>>,
     windows: Vec<Window>,
-}
-
-impl Drop for Entries {
-    fn drop(&mut self) {
-        wipe(&mut self.points);
-        self.words.iter_mut().for_each(wipe);
-    }
 }
 
 impl Entries {
@@ -138,12 +130,12 @@ impl Entries {
 }
 
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
-fn magnitudes(block: &Block, index: u32) -> Eight {
+fn magnitudes(block: &Block, index: u32, eight: &mut Eight) {
     let x = Lanes::<Fr>::load(block).to_integers();
     let negative = !x.less_than(&NEGATIVE_FROM);
     let negated = Lanes::<Fr>::zero().subtract::<1>(x).carry();
     let words = x.select(negative, negated).to_words();
-    let mut eight = Eight { words: [[0; 8]; 4], bits: [0; 8], negative, index };
+    (eight.negative, eight.index) = (negative, index);
     for k in 0..4 {
         store_words(&mut eight.words[k], words[k]);
     }
@@ -151,7 +143,6 @@ fn magnitudes(block: &Block, index: u32) -> Eight {
         let top = (0..4).rev().find(|&k| eight.words[k][lane] != 0);
         eight.bits[lane] = top.map_or(0, |k| (64 * (k as u32 + 1) - eight.words[k][lane].leading_zeros()) as u8);
     }
-    eight
 }
 
 /// Writes the lanes in the mask at entry `start` on (and rubbish behind them), the bias added.
@@ -182,8 +173,8 @@ fn digits(entries: &Entries, window: Window, out: &mut [u32]) {
     let left = _mm_cvtsi32_si128(64 - shift as i32);
     let mask = _mm512_set1_epi64((1i64 << window.width) - 1);
     let share = _mm512_set1_epi64((1i64 << (window.width - 1)) - 1);
-    let low = entries.words[k].as_slice();
-    let high = entries.words.get(k + 1).map(|words| words.as_slice());
+    let low = &entries.words[k][..];
+    let high = entries.words.get(k + 1).map(|words| &words[..]);
     for i in (0..entries.len).step_by(8) {
         let mut field = _mm512_srl_epi64(load_words(low[i..i + 8].try_into().unwrap()), right);
         if let Some(high) = high {

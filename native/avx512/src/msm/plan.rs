@@ -3,8 +3,10 @@
 /// One addition of a batch, and reading and sorting one digit.
 const ADDITION: f64 = 27.0;
 const DIGIT: f64 = 4.0;
+/// A bucket's two additions in `planes`, in batches that are not always full.
+const BUCKET: f64 = 70.0;
 /// What a window costs besides: rounds of small batches, each with an inversion, and its share of Horner's rule.
-const WINDOW: f64 = 4000.0;
+const WINDOW: f64 = 3000.0;
 /// What a class of entries costs besides.
 const CLASS: f64 = 20_000.0;
 /// Widest window: 32768 buckets.
@@ -36,7 +38,7 @@ fn cost_of(entries: f64, bits: u32, count: u32) -> f64 {
         let buckets = window.buckets() as f64;
         // The first point of a bucket needs no addition; so many buckets are expected to get one.
         let used = buckets * (1.0 - (-entries / buckets).exp());
-        ADDITION * (entries - used + 2.0 * buckets) + DIGIT * entries + WINDOW
+        ADDITION * (entries - used) + BUCKET * buckets + DIGIT * entries + WINDOW
     };
     divide(bits, count).map(one).sum()
 }

@@ -39,12 +39,30 @@ const SPREAD: usize = 1 << 13;
 ///
 /// A polynomial may have any number of coefficients.
 pub fn evaluate(coefficients: &[&FieldVec], size: usize) -> Result<Vec<FieldVec>, Error> {
-    each(coefficients, |f| forward(f, size, None))
+    each(coefficients, |_, f| forward(f, size, None))
 }
 
 /// For each vector of n = 2^k values on the domain, the n coefficients of its interpolant.
 pub fn interpolate(values: &[&FieldVec]) -> Result<Vec<FieldVec>, Error> {
-    each(values, |v| inverse(v, None))
+    interpolate_blinded(values, &[])
+}
+
+/// For each k, the coefficients of the interpolant of n values plus (X^n - 1) sum_j tails\[k\]\[j\] X^j.
+///
+/// `tails` is empty or as long as `values`. Errors for a tail that is not shorter than its vector.
+pub fn interpolate_blinded(values: &[&FieldVec], tails: &[&[Scalar]]) -> Result<Vec<FieldVec>, Error> {
+    if !tails.is_empty() && tails.len() != values.len() {
+        return Err(Error::Length { expected: values.len(), got: tails.len() });
+    }
+    each(values, |k, v| {
+        let tail = tails.get(k).copied().unwrap_or_default();
+        if !tail.is_empty() && tail.len() >= v.len() {
+            return Err(Error::Parameter { expected: "tails shorter than their vectors" });
+        }
+        let mut coefficients = inverse(v, None, tail.len())?;
+        coefficients.blind(tail);
+        Ok(coefficients)
+    })
 }
 
 /// For each polynomial, its values on the coset shift * H of `size` points.
@@ -54,7 +72,7 @@ pub fn evaluate_on_coset(coefficients: &[&FieldVec], size: usize, shift: Scalar)
     if shift.is_zero() {
         return Err(Error::ZeroShift);
     }
-    each(coefficients, |f| forward(f, size, Some(shift)))
+    each(coefficients, |_, f| forward(f, size, Some(shift)))
 }
 
 /// Inverse of `evaluate_on_coset`, for polynomials of degree below the number of values.
@@ -62,16 +80,16 @@ pub fn interpolate_on_coset(values: &[&FieldVec], shift: Scalar) -> Result<Vec<F
     if shift.is_zero() {
         return Err(Error::ZeroShift);
     }
-    each(values, |v| inverse(v, Some(shift)))
+    each(values, |_, v| inverse(v, Some(shift), 0))
 }
 
 fn each(
     vectors: &[&FieldVec],
-    transform: impl Fn(&FieldVec) -> Result<FieldVec, Error> + Sync,
+    transform: impl Fn(usize, &FieldVec) -> Result<FieldVec, Error> + Sync,
 ) -> Result<Vec<FieldVec>, Error> {
     match vectors {
-        [single] => Ok(vec![transform(single)?]),
-        _ => vectors.par_iter().map(|v| transform(v)).collect(),
+        [single] => Ok(vec![transform(0, single)?]),
+        _ => vectors.par_iter().enumerate().map(|(k, v)| transform(k, v)).collect(),
     }
 }
 
@@ -90,10 +108,11 @@ fn forward(coefficients: &FieldVec, size: usize, shift: Option<Scalar>) -> Resul
     }
     let domain = Domain::get(size)?;
     let scale = shift.map(|shift| domain.coset(shift, false)).transpose()?;
-    Ok(run(&domain, coefficients, false, scale))
+    Ok(run(&domain, coefficients, false, scale, 0))
 }
 
-fn inverse(values: &FieldVec, shift: Option<Scalar>) -> Result<FieldVec, Error> {
+/// The coefficients, in memory with room for `spare` more.
+fn inverse(values: &FieldVec, shift: Option<Scalar>, spare: usize) -> Result<FieldVec, Error> {
     if !values.len().is_power_of_two() {
         return Err(Error::Size { got: values.len() });
     }
@@ -102,18 +121,19 @@ fn inverse(values: &FieldVec, shift: Option<Scalar>) -> Result<FieldVec, Error> 
     }
     let domain = Domain::get(values.len())?;
     let scale = shift.map(|shift| domain.coset(shift, true)).transpose()?;
-    Ok(run(&domain, values, true, scale))
+    Ok(run(&domain, values, true, scale, spare))
 }
 
-/// Both passes. `scale` multiplies the input of a forward transform, the output of an inverse one.
-fn run(domain: &Domain, input: &FieldVec, inverse: bool, scale: Option<Arc<Buffer<Block>>>) -> FieldVec {
+/// Both passes. `scale` multiplies the input of a forward transform, the output of an inverse one. The result has room
+/// for `spare` more elements.
+fn run(domain: &Domain, input: &FieldVec, inverse: bool, scale: Option<Arc<Buffer<Block>>>, spare: usize) -> FieldVec {
     let (rows, columns, count) = (domain.rows, domain.columns, domain.size() / 8);
     let scale = scale.as_ref().map(|table| &table[..]);
     let plan = Plan { domain, inverse, before: scale.filter(|_| !inverse), after: scale.filter(|_| inverse) };
     let twiddles = domain.twiddles(inverse);
     let spread = domain.size() >= SPREAD && rayon::current_num_threads() > 1;
     let mut between: Buffer<Block> = Buffer::with_capacity(count);
-    let mut out: Buffer<Block> = Buffer::with_capacity(count);
+    let mut out: Buffer<Block> = Buffer::with_capacity(count + spare.div_ceil(8));
     {
         let tiles = Shared::new(between.room());
         let column = |buffer: &mut [Block], j: usize| {
@@ -125,7 +145,7 @@ fn run(domain: &Domain, input: &FieldVec, inverse: bool, scale: Option<Arc<Buffe
     // SAFETY: pass 1 has written every tile: group g < rows / 8, tile j < columns / 8, eight blocks each.
     unsafe { between.set_len(count) };
     {
-        let target = Shared::new(out.room());
+        let target = Shared::new(&mut out.room()[..count]);
         let groups = Shared::new(&mut between);
         let row = |_: &mut [Block], g: usize| {
             // SAFETY: each group is visited once, and groups do not overlap.
