@@ -48,8 +48,8 @@ from zkmargin.circuits.markets.instruments import (
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.markets.units import USD_E12
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
-from zkmargin.circuits.policies.market import build_market
 from zkmargin.circuits.policies.policy import Policy, load_policy
+from zkmargin.circuits.statements.market import build_epoch
 
 SEED = 20260105
 AS_OF = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -91,7 +91,7 @@ def main(folder: Path) -> None:
     """Write instruments, books and a manifest, and print the margin of each book alone and of all together."""
     data = make_market()
     policy = load_policy(POLICY)
-    market = build_market(policy, data)
+    market = build_epoch(data, policy)
     books = make_books(policy, market, np.random.default_rng(SEED))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "instruments.json").write_text(_compact(data.to_json()), encoding="utf-8")

@@ -24,7 +24,7 @@ from zkmargin.circuits.markets.universe import UniverseError
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.attest import Opening
-from zkmargin.circuits.statements.market import Market, choose_universe, write_market
+from zkmargin.circuits.statements.market import Market, build_epoch, write_market
 from zkmargin.circuits.statements.prove_margin import MarginProver
 from zkmargin.keys import new_signing_key, write_signing_key
 from zkmargin.prover.kernels import load_backend
@@ -217,7 +217,7 @@ def _margin(policy: Policy, market: Market, books: Sequence[Positions]) -> Margi
 
 
 def _rows(data: InstrumentSet, policy: Policy) -> int:
-    return choose_universe(data, policy, MAX_ROWS).rows
+    return build_epoch(data, policy).universe.rows
 
 
 def _needed(sample: Sample) -> InstrumentSet:

@@ -37,8 +37,8 @@ KIND: Final = "market"
 RECOMPUTATION_UNITS: Final = 4
 RECOMPUTATION_SHIFT: Final = 36
 """Floating point differs by machine: a recomputed column may be off by 4 units and 2^-36 of its largest value."""
-_SEGMENT_SHARES: Final = (4, 3, 2)
-"""Fractions 1/4, 1/3, 1/2 of the rows that are tried for private scalars, in turn."""
+_SCALAR_SIXTEENTHS: Final = (1, 2, 4, 6, 8)
+"""Sixteenths of the rows that are tried for private scalars, in turn; segments divide what is left."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +94,7 @@ def build_market(
 
     Raises FormatError, UniverseError or RangeError naming the instrument, SetupError when the setup is too small.
     """
-    if previous is None:
-        universe = choose_universe(data, policy, setup.rows)
-        epoch = MarketEpoch.build(data, previous=universe)
-    else:
-        epoch = MarketEpoch.build(data, previous=previous)
-        compile_margin(policy, UniverseLayout.of(epoch.universe))
+    epoch = build_epoch(data, policy, most_rows=setup.rows, previous=previous)
     columns = policy.public_columns(epoch)
     program = compile_margin(policy, UniverseLayout.of(epoch.universe))
     vectors = program.market_vectors(backend, columns)
@@ -108,27 +103,32 @@ def build_market(
     return Market(epoch, policy_terms(policy), setup.digest, identity, columns, program.circuit.market, points)
 
 
-def choose_universe(data: InstrumentSet, policy: Policy, most_rows: int) -> Universe:
-    """The smallest universe that holds the instruments and leaves rows for the policy's private scalars."""
+def build_epoch(
+    data: InstrumentSet, policy: Policy, *, most_rows: int = MAX_ROWS, previous: Universe | None = None
+) -> MarketEpoch:
+    """The epoch of `data` over `previous`, extended by what is new, or over the smallest universe that fits.
+
+    A universe fits when it holds the instruments and leaves rows for the policy's private scalars. Raises
+    UniverseError when none of up to `most_rows` rows does, RowsError when `previous` leaves too few.
+    """
+    if previous is not None:
+        epoch = MarketEpoch.build(data, previous=previous)
+        compile_margin(policy, UniverseLayout.of(epoch.universe))
+        return epoch
     rows = MIN_ROWS
     while rows <= min(most_rows, MAX_ROWS):
-        for share in _SEGMENT_SHARES:
+        for sixteenths in _SCALAR_SIXTEENTHS:
             try:
-                universe = Universe.create(data.instruments, rows=rows, scalar_rows=_multiple(rows, share))
+                universe = Universe.create(data.instruments, rows=rows, scalar_rows=rows // 16 * sixteenths)
                 compile_margin(policy, UniverseLayout.of(universe))
             except (UniverseError, RowsError):
                 continue
-            return universe
+            return MarketEpoch.build(data, previous=universe)
         rows *= 2
     raise UniverseError(
         f"universe: {len(data.instruments)} instruments under policy {policy.name} do not fit {most_rows} rows; make "
         "or import a larger setup"
     )
-
-
-def _multiple(rows: int, share: int) -> int:
-    """About rows / share, a multiple of rows / 16, so that segments divide what is left."""
-    return rows // 16 * -(-16 // share)
 
 
 def write_market(path: str | Path, market: Market) -> None:

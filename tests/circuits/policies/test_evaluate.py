@@ -8,19 +8,19 @@ from functools import cache
 
 import numpy as np
 import pytest
-from conftest import small_market
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference_margin import reference_margin
+from support.markets import small_market
 
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, positions_from_quantities
 from zkmargin.circuits.markets.units import RangeError
 from zkmargin.circuits.policies.assignment import assign
 from zkmargin.circuits.policies.evaluate import evaluate_margin
-from zkmargin.circuits.policies.market import build_market
 from zkmargin.circuits.policies.obligations import Obligations
 from zkmargin.circuits.policies.policy import Policy, load_policy, preset_names
+from zkmargin.circuits.statements.market import build_epoch
 
 POLICY_NAMES = (*preset_names(), "value-at-risk", "account-netting")
 FLOAT_ERROR = 1e-9
@@ -49,7 +49,7 @@ def policy_named(name: str) -> Policy:
 @cache
 def setting(name: str) -> tuple[MarketEpoch, Obligations, dict[str, np.ndarray]]:
     policy = policy_named(name)
-    market = build_market(policy, small_market())
+    market = build_epoch(small_market(), policy)
     return market, policy.obligations(market.universe.shape), policy.public_columns(market)
 
 
@@ -181,7 +181,7 @@ def test_risk_columns_bracket_the_true_profit(name: str) -> None:
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_evaluate_on_the_real_chain(name: str, deribit_data) -> None:  # type: ignore[no-untyped-def]
     policy = load_policy(name)
-    market = build_market(policy, deribit_data)
+    market = build_epoch(deribit_data, policy)
     rich = positions_from_quantities(market.universe, {"USD": "1000000", "BTC-26JUN20-9000-C": "5", "BTC": "2"})
     result = evaluate_margin(policy, market, rich)
     assert result.adequate
@@ -209,7 +209,7 @@ def test_hedges_net_within_an_underlying_and_not_across() -> None:
 
 def test_closed_rows_are_worthless_long_and_punitive_short(small_data) -> None:  # type: ignore[no-untyped-def]
     policy = policy_named("span")
-    market = build_market(policy, small_data)
+    market = build_epoch(small_data, policy)
     kept = tuple(i for i in small_data.instruments if i.id != "ETH-PERP")
     stale = MarketEpoch(market.universe, small_data.model_copy(update={"instruments": kept}))
     long = evaluate_margin(policy, stale, positions_from_quantities(market.universe, {"ETH-PERP": "1000"}))

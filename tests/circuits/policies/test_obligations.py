@@ -14,7 +14,6 @@ from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.policies.assignment import Sums, assign
 from zkmargin.circuits.policies.draft import Draft
-from zkmargin.circuits.policies.market import build_market
 from zkmargin.circuits.policies.obligations import (
     ACCOUNT,
     MAX_SCALAR_BITS,
@@ -27,6 +26,7 @@ from zkmargin.circuits.policies.obligations import (
     mask_offsets,
 )
 from zkmargin.circuits.policies.policy import load_policy, preset_names
+from zkmargin.circuits.statements.market import build_epoch
 from zkmargin.verifier.field import SCALAR_MODULUS
 
 PARTS = {
@@ -40,7 +40,7 @@ PARTS = {
 
 @pytest.fixture(scope="module")
 def market(small_data: InstrumentSet) -> MarketEpoch:
-    return build_market(load_policy("span"), small_data)
+    return build_epoch(small_data, load_policy("span"))
 
 
 @given(seed=st.integers(0, 2**32 - 1), bits=st.integers(1, 62), extreme=st.booleans())
@@ -78,7 +78,7 @@ def test_masks_are_cosets(market: MarketEpoch) -> None:
 @pytest.mark.parametrize("name", preset_names())
 def test_obligations_depend_on_policy_and_layout_alone(name: str, small_data: InstrumentSet) -> None:
     policy = load_policy(name)
-    market = build_market(policy, small_data)
+    market = build_epoch(small_data, policy)
     fewer = small_data.model_copy(update={"instruments": small_data.instruments[:20]})
     later = MarketEpoch.build(fewer, previous=market.universe)
     assert policy.obligations(later.universe.shape) == policy.obligations(market.universe.shape)
@@ -88,7 +88,7 @@ def test_obligations_depend_on_policy_and_layout_alone(name: str, small_data: In
 
 @pytest.mark.parametrize("name", preset_names())
 def test_no_sum_can_wrap_around_the_field(name: str, small_data: InstrumentSet) -> None:
-    obligations = load_policy(name).obligations(build_market(load_policy(name), small_data).universe.shape)
+    obligations = load_policy(name).obligations(build_epoch(small_data, load_policy(name)).universe.shape)
     assert max(scalar.bits for scalar in obligations.all_scalars) <= MAX_SCALAR_BITS
     weight = (1 << obligations.quantity_bits) - 1
     bits = {scalar.name: scalar.bits for scalar in obligations.all_scalars}

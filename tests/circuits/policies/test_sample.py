@@ -10,8 +10,8 @@ from pathlib import Path
 from zkmargin.circuits.markets.instruments import read_instruments
 from zkmargin.circuits.markets.positions import read_positions
 from zkmargin.circuits.policies.evaluate import evaluate_margin
-from zkmargin.circuits.policies.market import build_market
 from zkmargin.circuits.policies.policy import load_policy
+from zkmargin.circuits.statements.market import build_epoch
 
 
 def test_sample() -> None:
@@ -22,7 +22,7 @@ def test_sample() -> None:
         assert kinds.total() > 1000
         assert set(kinds) == {"cash", "spot", "supply", "borrow", "perpetual", "future", "option"}
         policy = load_policy(manifest["policy"])
-        market = build_market(policy, data)
+        market = build_epoch(data, policy)
         books = [read_positions(Path(folder) / name, market.universe) for name in manifest["venues"].values()]
     columns = policy.public_columns(market)
     alone = [evaluate_margin(policy, market, book, columns=columns) for book in books]
