@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Node, Operator, Query, evaluate
@@ -235,13 +235,13 @@ class Circuit:
         rotated = Query(column, 1) in self.queries
         return 1 + rotated + sum(claim.column == column for claim in self.claims)
 
-    HELPER_BLINDING: Final = 1
+    HELPER_BLINDING: ClassVar[int] = 1
     """The commitment: helpers enter linearly and are never evaluated."""
-    MULTIPLICITY_BLINDING: Final = 1
+    MULTIPLICITY_BLINDING: ClassVar[int] = 1
     """The commitment, likewise."""
-    HOLDING_BLINDING: Final = 2
+    HOLDING_BLINDING: ClassVar[int] = 2
     """A mask's scalars: its commitment and the evaluation at zeta. The holding's commitment has its own, rho."""
-    RUNNING_SUM_BLINDING: Final = 3
+    RUNNING_SUM_BLINDING: ClassVar[int] = 3
     """The commitment, w tau through the quotient, and the evaluation at w zeta."""
 
     @cached_property

@@ -31,7 +31,7 @@ class Element:
 
     def point(self, proof: bytes) -> G1:
         """Its point."""
-        return decode_g1(self.read(proof), self.name)
+        return decode_g1(self.read(proof), self.name, allow_infinity=True)
 
     def scalar(self, proof: bytes) -> int:
         """Its scalar."""
