@@ -217,7 +217,7 @@ def _margin(policy: Policy, market: Market, books: Sequence[Positions]) -> Margi
 
 
 def _rows(data: InstrumentSet, policy: Policy) -> int:
-    return build_epoch(data, policy).universe.rows
+    return build_epoch(data, policy, most_rows=MAX_ROWS).universe.rows
 
 
 def _needed(sample: Sample) -> InstrumentSet:
