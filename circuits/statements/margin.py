@@ -219,7 +219,7 @@ class _Definition:
         quotients = [self.scalars[f"{norm.label}.quotient[{j}]"] - norm.offset for j in range(len(norm.components))]
         for index, (component, quotient) in enumerate(zip(norm.components, quotients, strict=True)):
             remainder = self.scalars[f"{norm.label}.remainder[{index}]"]
-            label = f"{norm.label}.component[{index}]"
+            label = f"{norm.label}.division[{index}]"
             self._exactly_below(remainder, norm.shift, f"{label}.remainder")
             self._require(component, quotient * (1 << norm.shift) + remainder, label)
         placed = program.place([*quotients, self.scalars[norm.magnitude]], label=f"{norm.label}.placed")
