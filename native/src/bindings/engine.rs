@@ -10,6 +10,8 @@ use super::convert::{
     point_vectors, points_to_bytes, scalar, scalars, scalars_to_bytes, tails as decode_tails, vectors, wrap,
 };
 use super::handles::{FieldVector, PointVector};
+#[cfg(target_arch = "x86_64")]
+use crate::kernels::avx512::Avx512;
 use crate::kernels::engine::Engine as Kernels;
 use crate::kernels::error::Result;
 use crate::kernels::portable::Portable;
@@ -19,15 +21,27 @@ type Vectors<'py> = Vec<Bound<'py, FieldVector>>;
 
 #[derive(Clone, Copy)]
 enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
     Portable,
 }
 
-const KINDS: [Kind; 1] = [Kind::Portable];
+/// Fastest first.
+const KINDS: &[Kind] = &[
+    #[cfg(target_arch = "x86_64")]
+    Kind::Avx512,
+    Kind::Portable,
+];
 
 /// Evaluate an expression with a type alias standing for the engine of a `Kind`.
 macro_rules! with_engine {
     ($kind:expr, $engine:ident => $body:expr) => {
         match $kind {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => {
+                type $engine = Avx512;
+                $body
+            }
             Kind::Portable => {
                 type $engine = Portable;
                 $body
@@ -41,20 +55,21 @@ fn name_of(kind: Kind) -> &'static str {
 }
 
 fn find(name: &str) -> PyResult<Kind> {
-    let known = || KINDS.map(name_of).join(", ");
-    let kind = KINDS.into_iter().find(|&kind| name_of(kind) == name);
-    kind.ok_or_else(|| PyValueError::new_err(format!("expected an engine among {}, got '{name}'", known())))
+    let kind = KINDS.iter().copied().find(|&kind| name_of(kind) == name);
+    kind.ok_or_else(|| {
+        PyValueError::new_err(format!("expected an engine among {}, got '{name}'", engine_names().join(", ")))
+    })
 }
 
 /// The engines that this module was built with, fastest first.
 #[pyfunction]
 pub fn engine_names() -> Vec<&'static str> {
-    KINDS.map(name_of).to_vec()
+    KINDS.iter().map(|&kind| name_of(kind)).collect()
 }
 
 /// Why this machine cannot run an engine; None if it can.
 #[pyfunction]
-pub fn unavailable(name: &str) -> PyResult<Option<&'static str>> {
+pub fn unavailable(name: &str) -> PyResult<Option<String>> {
     let kind = find(name)?;
     Ok(with_engine!(kind, E => E::unavailable()))
 }

@@ -19,7 +19,7 @@ pub trait Engine: 'static {
     type Points: Send + Sync + 'static;
 
     /// Why this machine cannot run the engine, if it cannot.
-    fn unavailable() -> Option<&'static str>;
+    fn unavailable() -> Option<String>;
 
     /// Number of entries.
     fn length(vector: &Self::Vector) -> usize;

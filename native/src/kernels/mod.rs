@@ -1,5 +1,8 @@
 //! Kernels over vectors of Fr and of G1 points.
 
+#[cfg(target_arch = "x86_64")]
+pub mod avx512;
+pub mod checks;
 pub mod engine;
 pub mod error;
 pub mod group;

@@ -2,7 +2,8 @@
 
 use ark_bn254::Fr;
 
-use crate::kernels::error::{Result, require, require_equal};
+use crate::kernels::checks::check_tape;
+use crate::kernels::error::Result;
 use crate::kernels::parallel::{COSTLY, fill};
 use crate::kernels::scalars::Scalars;
 use crate::kernels::tape::{Operand, Operation, Tape};
@@ -18,12 +19,8 @@ enum Lane<'a> {
 }
 
 pub fn evaluate(tape: &Tape, columns: &[&Scalars], constants: &[Fr]) -> Result<Scalars> {
-    let lengths_agree = columns.windows(2).all(|pair| pair[0].len() == pair[1].len());
-    require(!columns.is_empty() && lengths_agree, || "columns: expected at least one, all of one length".into())?;
-    require_equal(tape.constants, constants.len(), "constants")?;
-    require(tape.inputs.iter().all(|&(column, _)| column < columns.len()), || {
-        "tape: an input names a column that is not there".into()
-    })?;
+    let lengths: Vec<usize> = columns.iter().map(|column| column.len()).collect();
+    check_tape(tape, &lengths, constants.len())?;
     let grain = COSTLY.div_ceil(tape.instructions.len()).max(BLOCK);
     Ok(fill(columns[0].len(), grain, |rows, out| {
         let mut machine = Machine::new(tape, columns, constants);

@@ -27,7 +27,7 @@ impl Engine for Portable {
     type Vector = Scalars;
     type Points = Vec<G1Affine>;
 
-    fn unavailable() -> Option<&'static str> {
+    fn unavailable() -> Option<String> {
         None
     }
 

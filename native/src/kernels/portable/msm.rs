@@ -13,7 +13,8 @@ use ark_ff::{AdditiveGroup, BigInteger, Field};
 use zeroize::Zeroizing;
 
 use super::straus::straus;
-use crate::kernels::error::{Result, require, require_equal};
+use crate::kernels::checks::check_basis;
+use crate::kernels::error::{Result, require_equal};
 use crate::kernels::parallel::{COSTLY, chunk, fill_slice, install, map_chunks, map_items, threads};
 use crate::kernels::scalars::{Integer, Scalars, sign_and_magnitude};
 
@@ -30,13 +31,8 @@ const WINDOW_COST: usize = 300;
 const SIGN: u64 = 1 << 63;
 
 pub fn batch(basis: &[G1Affine], vectors: &[&Scalars], tails: &[&[Fr]]) -> Result<Vec<G1Affine>> {
-    if !tails.is_empty() {
-        require_equal(vectors.len(), tails.len(), "vectors and tails")?;
-    }
+    check_basis(basis.len(), &vectors.iter().map(|vector| vector.len()).collect::<Vec<_>>(), tails)?;
     let tail_of = |index: usize| tails.get(index).copied().unwrap_or(&[]);
-    let needed = vectors.iter().enumerate().map(|(index, vector)| vector.len() + tail_of(index).len()).max();
-    let needed = needed.unwrap_or(0);
-    require(needed <= basis.len(), || format!("expected a basis of at least {needed} points, got {}", basis.len()))?;
     let sums = map_items(vectors, |index, vector| {
         let (points, rest) = basis.split_at(vector.len());
         msm(points, vector) + straus(rest, tail_of(index))

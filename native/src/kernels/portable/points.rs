@@ -8,6 +8,7 @@ use ark_poly::EvaluationDomain;
 use zeroize::Zeroizing;
 
 use super::polynomial::domain;
+use crate::kernels::checks::check_whole;
 use crate::kernels::error::{Error, Result, require, require_equal};
 use crate::kernels::parallel::{COSTLY, fill_slice, install, map_chunks};
 use crate::kernels::scalars::{integer_from_bytes, integer_to_bytes};
@@ -31,8 +32,8 @@ fn decode_one(bytes: &[u8; BYTES]) -> std::result::Result<G1Affine, &'static str
 }
 
 pub fn decode(data: &[u8]) -> Result<Vec<G1Affine>> {
-    let (chunks, rest) = data.as_chunks::<BYTES>();
-    require(rest.is_empty(), || format!("expected a multiple of {BYTES} bytes, got {}", data.len()))?;
+    check_whole(data.len(), BYTES)?;
+    let (chunks, _) = data.as_chunks::<BYTES>();
     let parts = map_chunks(chunks.len(), COSTLY, |rows| {
         rows.map(|row| decode_one(&chunks[row]).map_err(|expected| format!("point {row}: expected {expected}")))
             .collect::<std::result::Result<Vec<_>, _>>()

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use ark_bn254::Fr;
-use ark_ff::{AdditiveGroup, FftField, Field};
+use ark_ff::{AdditiveGroup, Field};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 
-use crate::kernels::error::{Error, Result, require, require_equal};
+use crate::kernels::checks::{check_domain, check_interpolation, check_shift};
+use crate::kernels::error::{Error, Result};
 use crate::kernels::parallel::{COSTLY, map_chunks, map_items, scan};
 use crate::kernels::scalars::Scalars;
 
@@ -14,31 +15,20 @@ pub type Domain = Radix2EvaluationDomain<Fr>;
 
 /// H with `size` elements. arkworks derives it from the same generator, 5, as `verifier/field.py`.
 pub fn domain(size: usize) -> Result<Domain> {
-    require(size.is_power_of_two() && size.trailing_zeros() <= Fr::TWO_ADICITY, || {
-        format!("domain size: expected a power of two up to 2^{}, got {size}", Fr::TWO_ADICITY)
-    })?;
+    check_domain(size)?;
     Domain::new(size).ok_or_else(|| Error::Invalid(format!("domain size: {size} is too large")))
 }
 
 fn coset(size: usize, shift: Fr) -> Result<Domain> {
     let domain = domain(size)?;
-    require(shift != Fr::ZERO, || "shift: expected an invertible element, got zero".into())?;
+    check_shift(shift)?;
     domain.get_coset(shift).ok_or_else(|| Error::Invalid("shift: expected an invertible element".into()))
 }
 
 pub fn interpolate(values: &[&Scalars], tails: &[&[Fr]]) -> Result<Vec<Scalars>> {
-    if !tails.is_empty() {
-        require_equal(values.len(), tails.len(), "vectors and tails")?;
-    }
+    check_interpolation(&values.iter().map(|column| column.len()).collect::<Vec<_>>(), tails)?;
+    let domains = values.iter().map(|column| domain(column.len())).collect::<Result<Vec<_>>>()?;
     let tail_of = |index: usize| tails.get(index).copied().unwrap_or(&[]);
-    let mut domains = Vec::with_capacity(values.len());
-    for (index, column) in values.iter().enumerate() {
-        let tail = tail_of(index).len();
-        domains.push(domain(column.len())?);
-        require(tail == 0 || tail < column.len(), || {
-            format!("tail {index}: expected fewer than {} entries, got {tail}", column.len())
-        })?;
-    }
     Ok(map_items(values, |index, column| {
         let tail = tail_of(index);
         let mut polynomial = Scalars::copy_with_capacity(column, column.len() + tail.len());

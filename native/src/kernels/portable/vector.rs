@@ -5,15 +5,16 @@ use std::ops::Range;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field, PrimeField, Zero};
 
-use crate::kernels::error::{Error, Result, require, require_equal};
+use crate::kernels::checks::{check_combination, check_slice, check_whole};
+use crate::kernels::error::{Error, Result, require_equal};
 use crate::kernels::parallel::{CHEAP, COSTLY, fill, fill_slice, first_row, map_chunks, scan};
 use crate::kernels::scalars::{Scalars, from_signed, integer_from_bytes, integer_to_bytes};
 
 const BYTES: usize = 32;
 
 pub fn from_int64(data: &[u8]) -> Result<Scalars> {
-    let (chunks, rest) = data.as_chunks::<8>();
-    require(rest.is_empty(), || format!("expected a multiple of 8 bytes, got {}", data.len()))?;
+    check_whole(data.len(), 8)?;
+    let (chunks, _) = data.as_chunks::<8>();
     Ok(fill(chunks.len(), COSTLY, |rows, out| {
         for (entry, &chunk) in out.iter_mut().zip(&chunks[rows]) {
             *entry = from_signed(i64::from_le_bytes(chunk));
@@ -22,8 +23,8 @@ pub fn from_int64(data: &[u8]) -> Result<Scalars> {
 }
 
 pub fn from_bytes(data: &[u8]) -> Result<Scalars> {
-    let (chunks, rest) = data.as_chunks::<BYTES>();
-    require(rest.is_empty(), || format!("expected a multiple of {BYTES} bytes, got {}", data.len()))?;
+    check_whole(data.len(), BYTES)?;
+    let (chunks, _) = data.as_chunks::<BYTES>();
     if let Some(row) = first_row(chunks.len(), CHEAP, |row| integer_from_bytes(&chunks[row]) >= Fr::MODULUS) {
         return Err(Error::Invalid(format!("entry {row}: expected a canonical integer below r")));
     }
@@ -46,9 +47,7 @@ pub fn to_bytes(vector: &[Fr]) -> Vec<u8> {
 }
 
 pub fn slice<T>(values: &[T], start: usize, stop: usize) -> Result<&[T]> {
-    require(start <= stop && stop <= values.len(), || {
-        format!("slice: expected 0 <= start <= stop <= {}, got {start} and {stop}", values.len())
-    })?;
+    check_slice(values.len(), start, stop)?;
     Ok(&values[start..stop])
 }
 
@@ -91,8 +90,7 @@ pub fn scale(vector: &[Fr], factor: Fr) -> Scalars {
 }
 
 pub fn linear_combination(vectors: &[&Scalars], coefficients: &[Fr]) -> Result<Scalars> {
-    require(!vectors.is_empty(), || "expected at least one vector".into())?;
-    require_equal(vectors.len(), coefficients.len(), "vectors and coefficients")?;
+    check_combination(vectors.len(), coefficients.len())?;
     let length = vectors.iter().map(|vector| vector.len()).max().unwrap_or(0);
     Ok(fill(length, COSTLY.div_ceil(vectors.len()), |rows, out| {
         for (vector, coefficient) in vectors.iter().zip(coefficients) {

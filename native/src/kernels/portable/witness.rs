@@ -7,16 +7,10 @@ use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField, Zero};
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use crate::kernels::error::{Error, Result, require};
+use crate::kernels::checks::{check_bits, check_table};
+use crate::kernels::error::{Error, Result};
 use crate::kernels::parallel::{CHEAP, COSTLY, fill, fill_slice, first_row, install, map_chunks, map_items};
 use crate::kernels::scalars::{Integer, Scalars, sign_and_magnitude};
-
-/// Digits stay small enough to count in a table.
-const MAX_BITS: usize = 28;
-
-fn check_bits(bits: usize) -> Result<()> {
-    require((1..=MAX_BITS).contains(&bits), || format!("bits: expected 1 to {MAX_BITS}, got {bits}"))
-}
 
 fn canonical(vector: &[Fr]) -> Zeroizing<Vec<Integer>> {
     let mut integers = Zeroizing::new(vec![Integer::zero(); vector.len()]);
@@ -71,8 +65,7 @@ pub fn decompose(vector: &[Fr], bits: usize, count: usize) -> Result<Vec<Scalars
 }
 
 pub fn multiplicities(columns: &[&Scalars], bits: usize, length: usize) -> Result<Scalars> {
-    check_bits(bits)?;
-    require(1 << bits <= length, || format!("expected a length of at least 2^{bits}, got {length}"))?;
+    check_table(bits, length)?;
     let counts = install(|| -> Result<Zeroizing<Vec<u64>>> {
         let integers = columns.par_iter().map(|column| canonical(column)).collect::<Vec<_>>();
         for column in &integers {
