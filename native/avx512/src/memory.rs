@@ -174,17 +174,33 @@ impl<T: Copy> Buffer<T> {
         self.len = self.len.min(len);
     }
 
-    /// Appends copies of an item until there are `len`, if there are fewer. Moves the items if there is no room.
-    pub fn grow(&mut self, item: T, len: usize) {
-        if len <= self.len {
-            return;
-        }
-        if self.room < len {
-            let mut larger = Self::with_capacity(len);
+    /// Moves the items to where there is room for `count`, if there is not.
+    fn reserve(&mut self, count: usize) {
+        if self.room < count {
+            let mut larger = Self::with_capacity(count);
             larger.room()[..self.len].write_copy_of_slice(self);
             larger.len = self.len;
             std::mem::swap(self, &mut larger);
         }
+    }
+
+    /// Appends an item.
+    #[inline]
+    pub fn push(&mut self, item: T) {
+        if self.len == self.room {
+            self.reserve((2 * self.len).max(STEP / size_of::<T>()));
+        }
+        let len = self.len;
+        self.room()[len].write(item);
+        self.len += 1;
+    }
+
+    /// Appends copies of an item until there are `len`, if there are fewer.
+    pub fn grow(&mut self, item: T, len: usize) {
+        if len <= self.len {
+            return;
+        }
+        self.reserve(len);
         let start = self.len;
         for slot in &mut self.room()[start..len] {
             slot.write(item);
@@ -254,7 +270,7 @@ mod tests {
 
     #[test]
     fn memory_is_wiped_before_it_is_kept() {
-        const ITEMS: usize = 123 * STEP / 8; // A size that no other test uses.
+        const ITEMS: usize = 23 * STEP / 8; // A size that no other test uses.
         drop(Buffer::filled(u64::MAX, ITEMS));
         let free = free_list();
         let piece = free.pieces.iter().find(|piece| piece.bytes == 8 * ITEMS).expect("kept for reuse");

@@ -1,8 +1,12 @@
 //! In and out: bytes, signed integers, scalars, arkworks' words.
 
 use core::arch::x86_64::*;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{FieldVec, Scalar};
+use rayon::prelude::*;
+
+use super::{FieldVec, GRAIN, Scalar};
 use crate::constants::{Field, Fr, limbs_of_words};
 use crate::error::Error;
 use crate::lanes::{Block, Lanes, load_words};
@@ -12,25 +16,20 @@ impl FieldVec {
     ///
     /// Errors if the length is not a multiple of 32 or an integer is not below r.
     pub fn from_bytes(data: &[u8]) -> Result<Self, Error> {
-        if !data.len().is_multiple_of(32) {
-            return Err(Error::Length { expected: data.len().next_multiple_of(32), got: data.len() });
+        match data.as_chunks() {
+            (integers, []) => Self::from_integers(integers, &Fr::R260_SQUARED),
+            _ => Err(Error::Length { expected: data.len().next_multiple_of(32), got: data.len() }),
         }
-        Self::from_packed(data.len() / 32, &Fr::R260_SQUARED, |i, words| {
-            let bytes = &data[32 * i..data.len().min(32 * i + 256)];
-            for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-                *word = u64::from_le_bytes(bytes.try_into().unwrap());
-            }
-        })
     }
 
     /// From canonical integers of four words each. Errors if one is not below r.
     pub fn from_words(integers: &[[u64; 4]]) -> Result<Self, Error> {
-        Self::from_packed(integers.len(), &Fr::R260_SQUARED, |i, words| gather(integers, i, words))
+        Self::from_integers(bytes_of(integers), &Fr::R260_SQUARED)
     }
 
     /// From Montgomery forms with R = 2^256, as arkworks stores them. Errors if one is not below r.
     pub fn from_montgomery(elements: &[[u64; 4]]) -> Result<Self, Error> {
-        Self::from_packed(elements.len(), &Fr::R264, |i, words| gather(elements, i, words))
+        Self::from_integers(bytes_of(elements), &Fr::R264)
     }
 
     /// From scalars.
@@ -42,39 +41,22 @@ impl FieldVec {
     /// From signed integers; -1 becomes r - 1.
     pub fn from_i64(values: &[i64]) -> Self {
         // SAFETY: the kernel writes all of `out`.
-        unsafe {
-            Self::build(values.len(), |k, out| {
-                for (i, out) in out.iter_mut().enumerate() {
-                    let mut eight = [0i64; 8];
-                    let rest = &values[8 * (k + i)..];
-                    let count = rest.len().min(8);
-                    eight[..count].copy_from_slice(&rest[..count]);
-                    enter!(lanes_from_i64(&eight, out.write(Block::ZERO)));
-                }
-            })
-        }
+        unsafe { Self::build(values.len(), |k, out| enter!(from_i64(out, &values[8 * k..]))) }
     }
 
     /// The canonical integers, 32 bytes little-endian each.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(32 * self.len.next_multiple_of(8));
-        for block in self.blocks.iter() {
-            for word in enter!(packed_integers(block)) {
-                out.extend_from_slice(&word.to_le_bytes());
-            }
-        }
-        out.truncate(32 * self.len);
-        out
+        self.unpacked(false).into_flattened()
     }
 
     /// The canonical integers, four words each.
     pub fn to_words(&self) -> Vec<[u64; 4]> {
-        self.unpacked(|block| enter!(packed_integers(block)))
+        self.unpacked(false).into_iter().map(words_of).collect()
     }
 
     /// The Montgomery forms with R = 2^256, as arkworks stores them.
     pub fn to_montgomery(&self) -> Vec<[u64; 4]> {
-        self.unpacked(|block| enter!(packed_montgomery(block)))
+        self.unpacked(true).into_iter().map(words_of).collect()
     }
 
     /// The elements as scalars.
@@ -86,34 +68,26 @@ impl FieldVec {
     /// One element. Panics past the end.
     pub fn get(&self, index: usize) -> Scalar {
         assert!(index < self.len, "index {index} past the length {}", self.len);
-        let words = enter!(packed_montgomery(&self.blocks[index / 8]));
-        let words = words[4 * (index % 8)..][..4].try_into().unwrap();
-        Scalar::from_montgomery(words).unwrap_or_else(|| unreachable!("reduced by the kernel"))
+        let mut eight = [[0; 32]; 8];
+        enter!(unpack(&mut eight, &self.blocks[index / 8..][..1], true));
+        Scalar::from_montgomery(words_of(eight[index % 8])).unwrap_or_else(|| unreachable!("reduced by the kernel"))
     }
 
-    fn unpacked(&self, eight: impl Fn(&Block) -> [u64; 32]) -> Vec<[u64; 4]> {
-        let mut out = Vec::with_capacity(self.len.next_multiple_of(8));
-        for block in self.blocks.iter() {
-            out.extend(eight(block).chunks_exact(4).map(|w| <[u64; 4]>::try_from(w).unwrap()));
-        }
-        out.truncate(self.len);
+    fn unpacked(&self, montgomery: bool) -> Vec<[u8; 32]> {
+        let mut out = vec![[0; 32]; self.len];
+        let chunks = out.par_chunks_mut(8 * GRAIN).zip(self.blocks.par_chunks(GRAIN));
+        chunks.for_each(|(out, blocks)| enter!(unpack(out, blocks, montgomery)));
         out
     }
 
-    /// `read` fills in up to eight integers from the given index on; `factor` takes them to stored form.
-    fn from_packed(len: usize, factor: &[u64; 5], read: impl Fn(usize, &mut [u64; 32]) + Sync) -> Result<Self, Error> {
-        let bad = std::sync::atomic::AtomicUsize::new(usize::MAX);
-        // SAFETY: every block is written.
+    /// `factor` takes the integers to stored form.
+    fn from_integers(integers: &[[u8; 32]], factor: &[u64; 5]) -> Result<Self, Error> {
+        let bad = AtomicUsize::new(usize::MAX);
+        // SAFETY: the kernel writes all of `out`.
         let vector = unsafe {
-            Self::build(len, |k, out| {
-                for (i, out) in out.iter_mut().enumerate() {
-                    let mut words = [0; 32];
-                    read(8 * (k + i), &mut words);
-                    let wrong = enter!(lanes_from_packed(&words, factor, out.write(Block::ZERO)));
-                    if wrong != 0 {
-                        let index = 8 * (k + i) + wrong.trailing_zeros() as usize;
-                        bad.fetch_min(index, std::sync::atomic::Ordering::Relaxed);
-                    }
+            Self::build(integers.len(), |k, out| {
+                if let Some(index) = enter!(pack(out, &integers[8 * k..], factor)) {
+                    bad.fetch_min(8 * k + index, Ordering::Relaxed);
                 }
             })
         };
@@ -124,43 +98,65 @@ impl FieldVec {
     }
 }
 
-fn gather(integers: &[[u64; 4]], start: usize, words: &mut [u64; 32]) {
-    let rest = &integers[start..];
-    for (out, integer) in words.chunks_exact_mut(4).zip(rest) {
-        out.copy_from_slice(integer);
+fn words_of(bytes: [u8; 32]) -> [u64; 4] {
+    let (words, _) = bytes.as_chunks();
+    std::array::from_fn(|k| u64::from_le_bytes(words[k]))
+}
+
+/// Words as the bytes they are in memory. This module is for x86-64 only, so those are little-endian.
+fn bytes_of(words: &[[u64; 4]]) -> &[[u8; 32]] {
+    // SAFETY: plain data of the same size; bytes need no alignment.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
+}
+
+/// Converts integers, at least one for each block, and returns the index of the first that is not below r.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+fn pack(out: &mut [MaybeUninit<Block>], integers: &[[u8; 32]], factor: &[u64; 5]) -> Option<usize> {
+    let (factor, mut bad) = (Lanes::<Fr>::splat(factor), None);
+    for (i, (out, eight)) in out.iter_mut().zip(integers.chunks(8)).enumerate() {
+        let mut words = [0; 32];
+        for (words, integer) in words.chunks_exact_mut(4).zip(eight) {
+            words.copy_from_slice(&words_of(*integer));
+        }
+        let integers = Lanes::<Fr>::from_packed(&words);
+        integers.multiply(factor).init(out);
+        let wrong = !integers.less_than(&Fr::LIMBS);
+        if wrong != 0 && bad.is_none() {
+            bad = Some(8 * i + wrong.trailing_zeros() as usize);
+        }
+    }
+    bad
+}
+
+/// Converts blocks to integers, or to Montgomery forms with R = 2^256; `out` may end before the last block does.
+#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+fn unpack(out: &mut [[u8; 32]], blocks: &[Block], montgomery: bool) {
+    let factor = Lanes::<Fr>::splat(&Fr::R256_LIMBS);
+    for (out, block) in out.chunks_mut(8).zip(blocks) {
+        let x = Lanes::<Fr>::load(block);
+        let x = if montgomery { x.multiply(factor).canonical() } else { x.to_integers() };
+        let mut words = [0; 32];
+        x.to_packed(&mut words);
+        for (out, words) in out.as_flattened_mut().chunks_exact_mut(8).zip(words) {
+            out.copy_from_slice(&words.to_le_bytes());
+        }
     }
 }
 
-/// Converts eight integers and returns the lanes that are not below r.
+/// Converts signed integers, at least one for each block.
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
-fn lanes_from_packed(words: &[u64; 32], factor: &[u64; 5], out: &mut Block) -> u8 {
-    let integers = Lanes::<Fr>::from_packed(words);
-    integers.multiply(Lanes::splat(factor)).store(out);
-    !integers.less_than(&Fr::LIMBS)
-}
-
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
-fn lanes_from_i64(values: &[i64; 8], out: &mut Block) {
-    // SAFETY: the array covers the 64 bytes read; the load needs no alignment.
-    let x = unsafe { _mm512_loadu_si512(values.as_ptr().cast()) };
+fn from_i64(out: &mut [MaybeUninit<Block>], values: &[i64]) {
     let zero = _mm512_setzero_si512();
-    let magnitude = Lanes::<Fr>::from_words([_mm512_abs_epi64(x), zero, zero, zero]).integers_to_montgomery();
-    let negated = Lanes::zero().subtract::<4>(magnitude).reduce_8();
-    magnitude.select(_mm512_cmplt_epi64_mask(x, zero), negated).store(out);
-}
-
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
-fn packed_integers(block: &Block) -> [u64; 32] {
-    let mut words = [0; 32];
-    Lanes::<Fr>::load(block).to_integers().to_packed(&mut words);
-    words
-}
-
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
-fn packed_montgomery(block: &Block) -> [u64; 32] {
-    let mut words = [0; 32];
-    Lanes::<Fr>::load(block).multiply(Lanes::splat(&Fr::R256_LIMBS)).canonical().to_packed(&mut words);
-    words
+    for (out, eight) in out.iter_mut().zip(values.chunks(8)) {
+        let mut words = [0; 8];
+        for (word, value) in words.iter_mut().zip(eight) {
+            *word = value.cast_unsigned();
+        }
+        let x = load_words(&words);
+        let magnitude = Lanes::<Fr>::from_words([_mm512_abs_epi64(x), zero, zero, zero]).integers_to_montgomery();
+        let negated = Lanes::zero().subtract::<4>(magnitude).reduce_8();
+        magnitude.select(_mm512_cmplt_epi64_mask(x, zero), negated).init(out);
+    }
 }
 
 /// (r - 1) / 2 + 1: the least integer that counts as negative.

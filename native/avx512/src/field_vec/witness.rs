@@ -1,6 +1,7 @@
 //! What a witness needs: signs, digits, counts. These look at canonical integers.
 
 use core::arch::x86_64::*;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -9,8 +10,8 @@ use super::convert::{NEGATIVE_FROM, block_from_small};
 use super::{FieldVec, GRAIN};
 use crate::constants::Fr;
 use crate::error::Error;
-use crate::lanes::{Block, Lanes, store_words};
-use crate::memory::wipe;
+use crate::lanes::{Block, Lanes, load_words};
+use crate::memory::{Buffer, wipe};
 
 impl FieldVec {
     /// (s, a) with s = 1 where the centred representative is negative, else 0, and self = (1 - 2 s) a.
@@ -30,22 +31,32 @@ impl FieldVec {
         }
         let total = u32::try_from(count).ok().and_then(|count| bits.checked_mul(count));
         let total = total.ok_or(Error::Parameter { expected: "bits * count below 2**32" })?;
-        let mut digits: Vec<Self> = (0..count).map(|_| Self::zeros(self.len)).collect();
-        for (i, block) in self.blocks.iter().enumerate() {
-            let integers = enter!(integers(block));
-            let wrong = enter!(too_long(&integers, total));
-            if wrong != 0 {
-                let row = 8 * i + wrong.trailing_zeros() as usize;
-                return Err(Error::Range { row, bits: total });
-            }
-            for (k, digit) in digits.iter_mut().enumerate() {
-                // Digits past the 260 bits of an integer stay zero.
-                if bits * (k as u32) < 260 {
-                    enter!(digit_block(&integers, bits * k as u32, bits, &mut digit.blocks[i]));
-                }
-            }
+        let (integers, wrong) = self.integers(total);
+        if let Some(row) = wrong {
+            return Err(Error::Range { row, bits: total });
         }
-        Ok(digits)
+        let digit = |k: usize| {
+            let start = bits * k as u32;
+            if start >= 260 {
+                return Self::zeros(self.len); // Past the limbs of an integer.
+            }
+            // SAFETY: the kernel writes all of `out`.
+            unsafe { Self::build(self.len, |first, out| enter!(digit_blocks(out, &integers[first..], start, bits))) }
+        };
+        Ok((0..count).into_par_iter().map(digit).collect())
+    }
+
+    /// The canonical integers, in limbs, and the first row whose integer is not below 2^bits.
+    fn integers(&self, bits: u32) -> (Buffer<Block>, Option<usize>) {
+        let mut integers = Buffer::with_capacity(self.blocks.len());
+        let chunks = integers.room().par_chunks_mut(GRAIN).zip(self.blocks.par_chunks(GRAIN)).enumerate();
+        let wrong = chunks
+            .filter_map(|(k, (out, blocks))| enter!(to_integers(out, blocks, bits)).map(|row| 8 * k * GRAIN + row))
+            .min();
+        // SAFETY: every chunk has been written.
+        unsafe { integers.set_len(self.blocks.len()) };
+        // Spare lanes are zero, which is always in range.
+        (integers, wrong)
     }
 
     /// Entry t < 2^bits counts the t's in all columns; entries from 2^bits to `len` are zero.
@@ -58,16 +69,13 @@ impl FieldVec {
         }
         let mut counts = vec![0u32; 1 << bits];
         for column in columns {
-            for (i, block) in column.blocks.iter().enumerate() {
-                let integers = enter!(integers(block));
-                let valid = (column.len - 8 * i).min(8);
-                let wrong = enter!(too_long(&integers, bits)) & (0xff >> (8 - valid));
-                if wrong != 0 {
-                    return Err(Error::Range { row: 8 * i + wrong.trailing_zeros() as usize, bits });
-                }
-                for &value in &integers.0[0][..valid] {
-                    counts[value as usize] += 1;
-                }
+            let (integers, wrong) = column.integers(bits);
+            if let Some(row) = wrong {
+                return Err(Error::Range { row, bits });
+            }
+            let lanes = integers.iter().flat_map(|block| &block.0[0]);
+            for &value in lanes.take(column.len) {
+                counts[value as usize] += 1;
             }
         }
         let mut out = Self::zeros(len);
@@ -113,39 +121,39 @@ impl FieldVec {
     }
 }
 
-/// The canonical integers of a block, in limbs.
+/// Writes canonical integers, in limbs, and returns the first row that is not below 2^bits.
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
-fn integers(block: &Block) -> Block {
-    let mut out = Block::ZERO;
-    Lanes::<Fr>::load(block).to_integers().store(&mut out);
-    out
-}
-
-/// The lanes whose integer is at least 2^bits.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
-fn too_long(integers: &Block, bits: u32) -> u8 {
-    let x = Lanes::<Fr>::load(integers);
-    let mut wrong = 0;
-    for j in 0..5 {
-        let room = bits.saturating_sub(52 * j as u32).min(63);
-        let high = _mm512_srl_epi64(x.0[j], _mm_cvtsi32_si128(room as i32));
-        wrong |= _mm512_test_epi64_mask(high, high);
+fn to_integers(out: &mut [MaybeUninit<Block>], blocks: &[Block], bits: u32) -> Option<usize> {
+    let mut first = None;
+    for (i, (out, block)) in out.iter_mut().zip(blocks).enumerate() {
+        let x = Lanes::<Fr>::load(block).to_integers();
+        x.init(out);
+        let mut wrong = 0;
+        for j in 0..5 {
+            let room = bits.saturating_sub(52 * j as u32).min(63);
+            let high = _mm512_srl_epi64(x.0[j], _mm_cvtsi32_si128(room as i32));
+            wrong |= _mm512_test_epi64_mask(high, high);
+        }
+        if wrong != 0 && first.is_none() {
+            first = Some(8 * i + wrong.trailing_zeros() as usize);
+        }
     }
-    wrong
+    first
 }
 
 /// `bits` <= 28 bits of each integer from bit `start` < 260 on, in stored form.
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
-fn digit_block(integers: &Block, start: u32, bits: u32, out: &mut Block) {
-    let x = Lanes::<Fr>::load(integers);
+fn digit_blocks(out: &mut [MaybeUninit<Block>], integers: &[Block], start: u32, bits: u32) {
     let (limb, offset) = ((start / 52) as usize, start % 52);
-    let low = _mm512_srl_epi64(x.0[limb], _mm_cvtsi32_si128(offset as i32));
-    let next = if limb < 4 { x.0[limb + 1] } else { _mm512_setzero_si512() };
-    let high = _mm512_sll_epi64(next, _mm_cvtsi32_si128(52 - offset as i32));
-    let digit = _mm512_and_si512(_mm512_or_si512(low, high), _mm512_set1_epi64((1 << bits) - 1));
-    let mut digits = [0; 8];
-    store_words(&mut digits, digit);
-    block_from_small(&digits, out);
+    let (right, left) = (_mm_cvtsi32_si128(offset as i32), _mm_cvtsi32_si128(52 - offset as i32));
+    let mask = _mm512_set1_epi64((1 << bits) - 1);
+    for (out, integers) in out.iter_mut().zip(integers) {
+        let mut digit = _mm512_srl_epi64(load_words(&integers.0[limb]), right);
+        if let Some(next) = integers.0.get(limb + 1) {
+            digit = _mm512_or_si512(digit, _mm512_sll_epi64(load_words(next), left));
+        }
+        Lanes::<Fr>::from_small_integers(_mm512_and_si512(digit, mask)).init(out);
+    }
 }
 
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]

@@ -4,7 +4,7 @@ use super::magnitudes::Entries;
 use super::plan::Window;
 use super::{Weighted, planes};
 use crate::curve::{Adder, Care, Packed, Pair, prefetch};
-use crate::memory::{Buffer, wipe};
+use crate::memory::Buffer;
 
 /// Entries whose buckets are added up together, so that partial sums stay in the nearer caches.
 const RANGE: usize = 1 << 15;
@@ -24,31 +24,20 @@ struct Segment {
 #[derive(Default)]
 pub struct Worker {
     adder: Adder,
-    digits: Vec<u32>,
-    places: Vec<u32>,
+    digits: Buffer<u32>,
+    places: Buffer<u32>,
     /// Signed point indices sorted by bucket, all windows one after the other.
-    sorted: Vec<u32>,
+    sorted: Buffer<u32>,
     /// Where each bucket's entries begin and end in `sorted`.
-    bounds: Vec<(u32, u32)>,
+    bounds: Buffer<(u32, u32)>,
     /// The buckets, then partial sums. Level 0 writes the even one; each level after reads one and writes the other.
     even: Buffer<Packed>,
     odd: Buffer<Packed>,
-    pairs: Vec<Pair>,
+    pairs: Buffer<Pair>,
     /// Signed points left over by the pairs of level 0, and where they go.
-    singles: Vec<(u32, u32)>,
-    segments: Vec<Segment>,
-    next: Vec<Segment>,
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        for memory in [&mut self.digits, &mut self.places, &mut self.sorted] {
-            wipe(memory);
-        }
-        wipe(&mut self.bounds);
-        wipe(&mut self.pairs);
-        wipe(&mut self.singles);
-    }
+    singles: Buffer<(u32, u32)>,
+    segments: Buffer<Segment>,
+    next: Buffer<Segment>,
 }
 
 impl Worker {
@@ -78,18 +67,18 @@ impl Worker {
     /// Fills in `sorted` and `bounds` by a counting sort of each window.
     fn sort(&mut self, entries: &Entries, windows: &[Window]) {
         let points = entries.points();
-        self.sorted.resize(points.len() * windows.len(), 0);
-        self.bounds.clear();
+        self.sorted.grow(0, points.len() * windows.len());
+        self.bounds.truncate(0);
         for (w, &window) in windows.iter().enumerate() {
             entries.digits(window, &mut self.digits);
-            self.places.clear();
-            self.places.resize(window.buckets() + 1, 0);
-            for &digit in &self.digits {
+            self.places.truncate(0);
+            self.places.grow(0, window.buckets() + 1);
+            for &digit in self.digits.iter() {
                 self.places[(digit >> 1) as usize] += 1;
             }
             // From counts to where the next entry goes. Digits of zero come first and are not used.
             let mut place = (w * points.len()) as u32;
-            for slot in &mut self.places {
+            for slot in self.places.iter_mut() {
                 place += std::mem::replace(slot, place);
             }
             for (&digit, &point) in self.digits.iter().zip(points) {
@@ -98,7 +87,9 @@ impl Worker {
                 *slot += 1;
             }
             // Each place has moved on to the end of its entries.
-            self.bounds.extend(self.places.windows(2).map(|ends| (ends[0], ends[1])));
+            for ends in self.places.windows(2) {
+                self.bounds.push((ends[0], ends[1]));
+            }
         }
     }
 
@@ -119,9 +110,9 @@ impl Worker {
     /// Adds up some buckets, into `even`. Returns whether infinity turned up.
     fn add_up(&mut self, basis: &[Packed], buckets: std::ops::Range<usize>) -> bool {
         let sums = self.bounds.len() as u32;
-        self.pairs.clear();
-        self.singles.clear();
-        self.segments.clear();
+        self.pairs.truncate(0);
+        self.singles.truncate(0);
+        self.segments.truncate(0);
         let mut free = sums;
         for bucket in buckets.clone() {
             let (start, end) = self.bounds[bucket];
@@ -151,10 +142,10 @@ impl Worker {
         while !self.segments.is_empty() {
             let (source, target) =
                 if into_odd { (&self.even[..], &mut self.odd[..]) } else { (&self.odd[..], &mut self.even[..]) };
-            self.pairs.clear();
-            self.next.clear();
+            self.pairs.truncate(0);
+            self.next.truncate(0);
             let mut free = sums;
-            for &Segment { bucket, start, count } in &self.segments {
+            for &Segment { bucket, start, count } in self.segments.iter() {
                 let out = reserve(&mut free, &mut self.next, bucket, count);
                 for j in 0..count / 2 {
                     self.pairs.push(Pair { left: start + 2 * j, right: start + 2 * j + 1, out: out + j });
@@ -180,7 +171,7 @@ impl Worker {
 
 /// Where the sums of `count` > 0 points of a bucket, two by two, go: to the bucket if there is one sum, else to free
 /// memory, as a segment of the next level.
-fn reserve(free: &mut u32, next: &mut Vec<Segment>, bucket: u32, count: u32) -> u32 {
+fn reserve(free: &mut u32, next: &mut Buffer<Segment>, bucket: u32, count: u32) -> u32 {
     let count = count.div_ceil(2);
     if count == 1 {
         return bucket;

@@ -122,8 +122,8 @@ impl Entries {
     }
 
     /// One window's digits: twice the magnitude, plus one if negative.
-    pub fn digits(&self, window: Window, out: &mut Vec<u32>) {
-        out.resize(self.points.len(), 0);
+    pub fn digits(&self, window: Window, out: &mut Buffer<u32>) {
+        out.grow(0, self.points.len());
         enter!(digits(self, window, out));
         out.truncate(self.len);
     }

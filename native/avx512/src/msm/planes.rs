@@ -7,6 +7,7 @@
 use super::Weighted;
 use super::plan::Window;
 use crate::curve::{Adder, Care, Packed, Pair};
+use crate::memory::Buffer;
 
 /// One window's share of the round's memory: S of length 2^depth, then `lists` lists of half that length.
 struct Tree {
@@ -21,7 +22,7 @@ struct Tree {
 /// `even` and `odd` hold twice the buckets each.
 pub fn sums(
     adder: &mut Adder,
-    pairs: &mut Vec<Pair>,
+    pairs: &mut Buffer<Pair>,
     even: &mut [Packed],
     odd: &mut [Packed],
     windows: &[Window],
@@ -49,7 +50,7 @@ pub fn sums(
         if trees.is_empty() {
             return done;
         }
-        pairs.clear();
+        pairs.truncate(0);
         let mut free = 0;
         for tree in &mut trees {
             round(tree, &mut free, source, pairs, &mut done);
@@ -62,7 +63,7 @@ pub fn sums(
 }
 
 /// The additions of one round of a tree, whose place then is in the target. Lists of one entry are finished.
-fn round(tree: &mut Tree, free: &mut u32, source: &[Packed], pairs: &mut Vec<Pair>, done: &mut Weighted) {
+fn round(tree: &mut Tree, free: &mut u32, source: &[Packed], pairs: &mut Buffer<Pair>, done: &mut Weighted) {
     let Tree { offset, start, depth, lists } = *tree;
     let half = 1u32 << (depth - 1);
     let mut out = *free;
