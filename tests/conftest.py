@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import pytest
 from support.backends import fastest_backend, fastest_engine
-from support.programs import ballot, catalogue, margin, packed
+from support.programs import ballot, catalogue, grouped, margin, packed
 from support.statements import Statement, make_statement
 
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.verifier.curve import GroupEngine
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes minutes; run with -m slow")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is slow unless a marker expression asks for it."""
-    if config.option.markexpr:
-        return
-    for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.skip(reason="slow: run with -m slow"))
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +39,12 @@ def packed_statement() -> Statement:
 def catalogue_statement() -> Statement:
     """One of every kind of constraint."""
     return make_statement(catalogue())
+
+
+@pytest.fixture(scope="session")
+def grouped_statement() -> Statement:
+    """Fraction sums."""
+    return make_statement(grouped())
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from support.statements import Statement
@@ -13,16 +13,11 @@ from support.statements import Statement
 from zkmargin.verifier.circuit import Circuit
 from zkmargin.verifier.curve import G1
 from zkmargin.verifier.proof import Proof, PublicInputs
-from zkmargin.verifier.transcript import Challenges, Transcript
+from zkmargin.verifier.transcript import Transcript
 from zkmargin.verifier.verify import derive_challenges
 
-NAMES: Final = ("alpha", "gamma", "y", "zeta", "v", "z", "binding")
-"""What a transcript gives, in order; `binding` is what a batch draws its coefficients from."""
-
-
-def outcome_of(challenges: Challenges, binding: bytes) -> tuple[Any, ...]:
-    """The values of `NAMES`."""
-    return *(getattr(challenges, name) for name in NAMES[:-1]), binding
+Outcome = dict[str, Any]
+"""What a transcript gives, by name and in order."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +30,22 @@ class Bound:
     public: PublicInputs
     proof: Proof
 
-    def outcome(self) -> tuple[Any, ...]:
-        """The challenges and the binding."""
+    def outcome(self) -> Outcome:
+        """The challenges, and the bytes that a batch draws its coefficients from; beta where there is one."""
         setup = SimpleNamespace(digest=self.setup_digest)
         key: Any = SimpleNamespace(digest=self.key_digest, setup=setup, circuit=self.circuit)
-        return outcome_of(*derive_challenges(key, self.public, self.proof))
-
-
-Change = Callable[[], Bound]
+        at, binding = derive_challenges(key, self.public, self.proof)
+        beta = {"beta": at.beta} if self.circuit.fractions else {}
+        return {
+            "alpha": at.alpha,
+            "gamma": at.gamma,
+            **beta,
+            "y": at.y,
+            "zeta": at.zeta,
+            "v": at.v,
+            "z": at.z,
+            "binding": binding,
+        }
 
 
 def flips(data: bytes) -> Iterator[bytes]:
@@ -110,15 +113,19 @@ def changes_in_the_proof(bound: Bound) -> Iterator[tuple[str, str, Bound]]:
             yield field, first, replace(bound, proof=replace(bound.proof, **{field: point}))
 
 
-def assert_changes_exactly_from(first: str, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
-    changed = [name for name, old, new in zip(NAMES, before, after, strict=True) if old != new]
-    assert tuple(changed) == NAMES[NAMES.index(first) :]
+def assert_changes_exactly_from(first: str, before: Outcome, after: Outcome) -> None:
+    names = list(before)
+    assert [name for name in names if before[name] != after[name]] == names[names.index(first) :]
 
 
-@pytest.fixture(scope="session")
-def bound(catalogue_statement: Statement) -> Bound:
-    key = catalogue_statement.verifying
-    return Bound(key.circuit, key.digest, key.setup.digest, catalogue_statement.public, catalogue_statement.decoded)
+def bound_of(statement: Statement) -> Bound:
+    key = statement.verifying
+    return Bound(key.circuit, key.digest, key.setup.digest, statement.public, statement.decoded)
+
+
+@pytest.fixture(scope="session", params=["catalogue", "grouped", "ballot"])
+def bound(request: pytest.FixtureRequest) -> Bound:
+    return bound_of(request.getfixturevalue(f"{request.param}_statement"))
 
 
 def test_every_byte_of_key_setup_and_statement_changes_every_challenge(bound: Bound) -> None:
@@ -127,7 +134,10 @@ def test_every_byte_of_key_setup_and_statement_changes_every_challenge(bound: Bo
     for name, changed in changes_before_the_proof(bound):
         assert_changes_exactly_from("alpha", before, changed.outcome())
         seen[name] += 1
-    assert seen == {"key": 32, "setup": 32, "context": 32, "scalars": 2 * 32, "venues": 5 * 64, "market": 2 * 64}
+    venues = sum(len(points) for points in bound.public.holdings)
+    scalars, market = len(bound.public.scalars), len(bound.public.market)
+    expected = {"scalars": 32 * scalars, "venues": 64 * venues, "market": 64 * market}
+    assert seen == {"key": 32, "setup": 32, "context": 32, **expected}
 
 
 def test_every_byte_of_the_proof_changes_every_later_challenge_and_no_earlier_one(bound: Bound) -> None:
@@ -141,7 +151,7 @@ def test_every_byte_of_the_proof_changes_every_later_challenge_and_no_earlier_on
 
 def test_the_challenges_of_one_proof_are_all_different(bound: Bound) -> None:
     outcome = bound.outcome()
-    assert len(set(outcome)) == len(outcome)
+    assert len(set(outcome.values())) == len(outcome)
 
 
 # -- structure ---------------------------------------------------------------------------------------------------------
@@ -164,14 +174,15 @@ def restructured(public: PublicInputs) -> Iterator[tuple[str, PublicInputs]]:
     yield "scalars in another order", replace(public, scalars=public.scalars[::-1])
 
 
-def test_the_same_points_read_as_another_statement_change_every_challenge(bound: Bound) -> None:
+def test_the_same_points_read_as_another_statement_change_every_challenge(catalogue_statement: Statement) -> None:
+    bound = bound_of(catalogue_statement)
     before = bound.outcome()
-    for name, public in restructured(bound.public):
-        after = replace(bound, public=public).outcome()
-        assert all(old != new for old, new in zip(before, after, strict=True)), name
+    for _, public in restructured(bound.public):
+        assert_changes_exactly_from("alpha", before, replace(bound, public=public).outcome())
 
 
-def test_exchanged_points_of_a_round_change_its_challenges(bound: Bound) -> None:
+def test_exchanged_points_of_a_round_change_its_challenges(catalogue_statement: Statement) -> None:
+    bound = bound_of(catalogue_statement)
     before = bound.outcome()
     for field, first in (("witness", "alpha"), ("masks", "alpha"), ("helpers", "y"), ("quotient", "zeta")):
         points = getattr(bound.proof, field)

@@ -1,4 +1,4 @@
-"""Each challenge drawn one step too early lets an insolvent account prove its margin; drawn in its place it does not.
+"""Each challenge drawn one step too early proves a false statement; drawn in its place it does not.
 
 The same attack runs against the weakened variant and against the real order.
 """
@@ -15,6 +15,7 @@ from soundness.weakened import (
     Variant,
     accepts,
     alpha_before_multiplicities,
+    beta_before_witness,
     gamma_before_witness,
     real,
     statement_not_absorbed,
@@ -23,7 +24,19 @@ from soundness.weakened import (
     z_before_opening,
     zeta_before_quotient,
 )
-from support.programs import ROW_BITS, ROWS, Case, define_margin, insolvent_case, margin, margin_case, slacks
+from support.programs import (
+    FEES,
+    GROUPS,
+    ROW_BITS,
+    ROWS,
+    Case,
+    define_margin,
+    grouped,
+    insolvent_case,
+    margin,
+    margin_case,
+    slacks,
+)
 from support.statements import Statement, make_statement
 
 from zkmargin.circuits.language import Program, compile_program
@@ -46,7 +59,7 @@ def insolvent() -> Statement:
 # -- the composed prover is the real one -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["margin", "packed", "catalogue", "ballot"])
+@pytest.mark.parametrize("name", ["margin", "packed", "catalogue", "grouped", "ballot"])
 def test_the_steps_in_the_real_order_make_a_proof_that_the_real_verifier_accepts(
     name: str, request: pytest.FixtureRequest
 ) -> None:
@@ -143,6 +156,18 @@ def short_relation(gamma: int, near: int) -> tuple[int, int]:
     return found
 
 
+def charge_that_fits_beta(variant: Variant) -> Cheat:
+    """A row of group 1 is charged what makes its key that of group 2."""
+    statement = make_statement(grouped())
+    cheat = Cheat(statement, variant)
+    row = GROUPS.index(1)
+    charged = (FEES[2] + inverse(cheat.challenges.beta)) % R
+    assert (1 + cheat.challenges.beta * charged - 2 - cheat.challenges.beta * FEES[2]) % R == 0
+    forged = statement.forge({"charged": {row: charged}})
+    cheat.statement = forged.shift("list.multiplicity", 1, -1).shift("list.multiplicity", 2, 1)
+    return cheat.run()
+
+
 def helper_that_fills_the_gap_of_the_running_sum(variant: Variant) -> Cheat:
     """Break two identities in one row, so that their y-weighted sum is zero there."""
     cheat = Cheat(insolvent(), variant)
@@ -211,6 +236,7 @@ def opening_that_fits_z(variant: Variant) -> Cheat:
 ATTACKS: list[tuple[Variant, Callable[[Variant], Cheat]]] = [
     (alpha_before_multiplicities, multiplicities_that_fit_alpha),
     (gamma_before_witness, slacks_that_cancel_under_gamma),
+    (beta_before_witness, charge_that_fits_beta),
     (y_before_helpers, helper_that_fills_the_gap_of_the_running_sum),
     (zeta_before_quotient, quotient_that_fits_at_zeta),
     (v_before_evaluations, table_value_that_fits_v),
@@ -219,7 +245,7 @@ ATTACKS: list[tuple[Variant, Callable[[Variant], Cheat]]] = [
 
 
 @pytest.mark.parametrize(("variant", "attack"), ATTACKS, ids=lambda part: part.__name__)
-def test_a_challenge_drawn_too_early_proves_an_insolvent_account_solvent(
+def test_a_challenge_drawn_too_early_proves_a_false_statement(
     variant: Variant, attack: Callable[[Variant], Cheat]
 ) -> None:
     assert attack(variant).accepted()

@@ -19,7 +19,7 @@ from zkmargin.prover.prove import blinded_polynomials, domain_columns
 from zkmargin.prover.randomness import Blinding
 from zkmargin.prover.rounds import opening as openings
 from zkmargin.prover.rounds.columns import BlindedColumn, commit_columns, commit_masks
-from zkmargin.prover.rounds.lookups import helper_columns
+from zkmargin.prover.rounds.lookups import fraction_numbers, helper_columns
 from zkmargin.prover.rounds.quotient import commit_quotient, quotient
 from zkmargin.prover.rounds.running_sum import numbers, public_factors, running_sum
 from zkmargin.verifier.circuit import Circuit, Claim
@@ -66,6 +66,14 @@ def gamma_before_witness(key: VerifyingKey, public: PublicInputs, proof: Proof) 
     gamma = transcript.challenge()
     transcript.absorb(proof.first_round())
     return _later_rounds(transcript, proof, transcript.challenge(), gamma)
+
+
+def beta_before_witness(key: VerifyingKey, public: PublicInputs, proof: Proof) -> Challenges:
+    """What joins the parts of a key of a fraction sum is known before the columns that the keys are made of."""
+    transcript = start_transcript(key, public)
+    beta = transcript.challenge()
+    transcript.absorb(proof.first_round())
+    return replace(_later_rounds(transcript, proof, transcript.challenge(), transcript.challenge()), beta=beta)
 
 
 def y_before_helpers(key: VerifyingKey, public: PublicInputs, proof: Proof) -> Challenges:
@@ -207,7 +215,9 @@ class Cheat:
         """Round 2: the helpers' values on the domain."""
         key = self.statement.key
         columns = domain_columns(key, self.statement.assignment)
-        self.helpers = helper_columns(key.backend, key.helper_tapes, columns, self.challenges.alpha)
+        at = self.challenges
+        self.numbers = fraction_numbers(self.circuit, at.beta, at.gamma)
+        self.helpers = helper_columns(key.backend, key.helper_tapes, columns, at.alpha, self.numbers)
 
     def compute_running_sum(self) -> None:
         """Round 2: the running sum's values on the domain, from the helpers as they stand."""
@@ -215,7 +225,7 @@ class Cheat:
         columns = domain_columns(key, self.statement.assignment)
         columns |= {Symbol("helper", index): helper for index, helper in enumerate(self.helpers)}
         gamma = self.challenges.gamma
-        self.numbers = numbers(circuit, key.sum_tapes, self.statement.public.scalars, gamma)
+        self.numbers |= numbers(circuit, key.sum_tapes, self.statement.public.scalars, gamma)
         self.factors = public_factors(key.backend, circuit, key.sum_tapes, columns, gamma)
         self.running_sum = running_sum(key.backend, key.sum_tapes, columns | self.factors, self.numbers)
 
@@ -289,6 +299,7 @@ class Cheat:
             self.statement.public.scalars,
             alpha=at.alpha,
             gamma=at.gamma,
+            beta=at.beta,
             y=at.y,
             zeta=at.zeta,
             values=values or self.values,
@@ -349,6 +360,7 @@ __all__ = [
     "Variant",
     "accepts",
     "alpha_before_multiplicities",
+    "beta_before_witness",
     "gamma_before_witness",
     "real",
     "statement_not_absorbed",

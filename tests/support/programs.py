@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from zkmargin.circuits.language import CompiledProgram, Program, Vector, WitnessContext, compile_program
 from zkmargin.circuits.language.program import PACKING_SHIFT
+from zkmargin.circuits.language.witness import given
 
 ROWS: Final = 32
 ROW_BITS: Final = 15
@@ -191,6 +192,38 @@ def catalogue() -> Case:
     return Case(program, {"spot": spot, "perp": perp}, market, {"floor": 5000, "tally": 4})
 
 
+# -- grouped -----------------------------------------------------------------------------------------------------------
+
+AMOUNTS: Final = [(row * row + 3) % 16 for row in range(ROWS)]
+GROUPS: Final = [(5 * row + 1) % 4 for row in range(ROWS)]
+FEES: Final = [30, 33, 36, 39]
+
+
+def define_grouped(p: Program) -> None:
+    """Fraction sums: amounts by group, and each row's fee looked up in a public list by its group."""
+    index, fee = p.fixed("index", list(range(p.rows))), p.market("fee", 10)
+    amount = p.ranged("amount", 4, given("amount"))
+    group, charged, totals = (p.witness(name, given(name)) for name in ("group", "charged", "totals"))
+    p.require_equal_weights((amount, [group]), (totals, [index]), label="by group")
+    p.lookup([group, charged], [index, fee], given("uses"), label="list")
+    p.require_row(totals, 2, p.public_scalar("total of group 2", 10), label="published")
+
+
+@cache
+def grouped() -> Case:
+    """Amounts in four groups."""
+    program = compile_program(define_grouped, name="grouped", rows=ROWS, digit_bits=4)
+    totals = [sum(a for a, g in zip(AMOUNTS, GROUPS, strict=True) if g == group) for group in range(len(FEES))]
+    columns = {
+        "amount": AMOUNTS,
+        "group": GROUPS,
+        "charged": [FEES[g] for g in GROUPS],
+        "totals": totals,
+        "uses": [GROUPS.count(group) for group in range(len(FEES))],
+    }
+    return Case(program, {}, {"fee": FEES}, {"total of group 2": totals[2]}, columns=columns)
+
+
 # -- ballot ------------------------------------------------------------------------------------------------------------
 
 
@@ -208,5 +241,5 @@ def ballot() -> Case:
     return Case(compile_program(define_ballot, name="ballot", rows=ROWS), {}, {}, {"tally": 3})
 
 
-CASES: Final = (margin, packed, catalogue, ballot)
+CASES: Final = (margin, packed, catalogue, grouped, ballot)
 """Every program, for tests that hold for all."""

@@ -6,18 +6,20 @@ over their blinding scalars, at the cost of knowing tau.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import pytest
-from support.programs import Case, ballot, catalogue, margin, packed
+from support.programs import Case, ballot, catalogue, grouped, margin, packed
+from support.setup import TAU
 from support.statements import Statement
-from zero_knowledge.view import View, rank
+from zero_knowledge.view import R, View, rank, solve
 
 from zkmargin.prover.randomness import Blinding
-from zkmargin.verifier.circuit import Circuit
+from zkmargin.verifier.circuit import Circuit, Claim
+from zkmargin.verifier.expression import Column, ColumnKind
 
 Fresh = Callable[[], Case]
 """Compiles a program anew, since a circuit remembers degrees that follow from its blinding."""
@@ -26,6 +28,7 @@ CASES: dict[str, Fresh] = {
     "margin": margin.__wrapped__,
     "packed": packed.__wrapped__,
     "catalogue": catalogue.__wrapped__,
+    "grouped": grouped.__wrapped__,
     "ballot": ballot.__wrapped__,
 }
 
@@ -90,6 +93,8 @@ KINDS = [
     Kind("digit", CASES["margin"], witness="net.magnitude.digit[0]"),
     Kind("sign", CASES["margin"], witness="net.negative"),
     Kind("product", CASES["catalogue"], witness="gross"),
+    Kind("key of a fraction sum", CASES["grouped"], witness="group"),
+    Kind("weight of a fraction sum", CASES["grouped"], witness="totals"),
     Kind("read here and a row ahead", CASES["catalogue"], witness="running"),
     Kind("read a row ahead only", CASES["ballot"], witness="echo"),
     Kind("boolean without lookups", CASES["ballot"], witness="vote"),
@@ -175,6 +180,56 @@ def test_whoever_knows_tau_tells_two_portfolios_apart_with_one_scalar_fewer(kind
 
 def test_whoever_knows_tau_tells_two_portfolios_apart_by_unblinded_chunks() -> None:
     assert explanations(unblinded_quotient=True) == (True, False)
+
+
+# -- a commitment proven about twice ----------------------------------------------------------------------------------
+
+
+def holding_values(view: View, seen: Sequence[int]) -> tuple[int, int]:
+    """What a proof of a margin program shows of its holding: E(tau) and q(zeta)."""
+    holding = Claim(Column(ColumnKind.HOLDING, 0), 0)
+    (mask,) = view.positions("mask")
+    return seen[mask], seen[view.positions("evaluation")[view.statement.circuit.claims.index(holding)]]
+
+
+def two_proofs_explained(*, reuse_masks: bool) -> tuple[bool, bool]:
+    """Two proofs about one commitment: could they be about the first portfolio, and about the second?"""
+    mine, other = two_portfolios(CASES["margin"])
+    first = View.of(mine)
+    second = replace(first, challenges=View.of(mine).challenges)
+    blinding = [Blinding().draw(first.scalars) for _ in range(2)]
+    masks = next(kind for kind in KINDS if kind.name == "holding").variables(first.statement.circuit)
+    if reuse_masks:
+        for position in masks:
+            blinding[1][position] = blinding[0][position]
+    shown = [holding_values(view, view.at(drawn)) for view, drawn in zip((first, second), blinding, strict=True)]
+
+    def explains(view: View) -> bool:
+        # q(zeta) = C(zeta) + (zeta^n - 1)(e_0 + e_1 zeta), and E(tau) = e_0 + e_1 tau. The rho of the commitment is no
+        # unknown: for each portfolio it is the one that opens the commitment.
+        backend, (opening,) = view.statement.backend, view.statement.assignment.holdings
+        polynomial = backend.interpolate([opening.values], [[opening.blinding]])[0]
+        columns: list[list[int]] = [[], []] if reuse_masks else [[], [], [], []]
+        target = []
+        for index, (at, (mask, value)) in enumerate(zip((first, second), shown, strict=True)):
+            zeta = at.challenges[3]
+            vanishing = pow(zeta, view.statement.circuit.rows, R) - 1
+            left_over = value - backend.evaluate([polynomial], zeta)[0]
+            for position, column in enumerate(columns):
+                own = reuse_masks or position // 2 == index
+                column += [own * pow(TAU, position % 2, R), own * vanishing * pow(zeta, position % 2, R) % R]
+            target += [mask, left_over % R]
+        return solve(columns, target) is not None
+
+    return explains(first), explains(first.for_portfolio(other))
+
+
+def test_two_proofs_about_one_commitment_tell_nothing_together() -> None:
+    assert two_proofs_explained(reuse_masks=False) == (True, True)
+
+
+def test_a_mask_used_twice_tells_two_portfolios_apart() -> None:
+    assert two_proofs_explained(reuse_masks=True) == (True, False)
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.randomness import Blinding
 from zkmargin.verifier.field import SCALAR_MODULUS
 
-NAMES = ["margin", "packed", "catalogue", "ballot"]
+NAMES = ["margin", "packed", "catalogue", "grouped", "ballot"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,7 +14,7 @@ from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.verify import verify
 
 
-@pytest.mark.parametrize("name", ["margin", "packed", "catalogue", "ballot"])
+@pytest.mark.parametrize("name", ["margin", "packed", "catalogue", "grouped", "ballot"])
 def test_a_simulated_proof_of_a_true_statement_is_accepted(name: str, request: pytest.FixtureRequest) -> None:
     statement: Statement = request.getfixturevalue(f"{name}_statement")
     statement.verify(simulate(statement))

@@ -25,6 +25,7 @@ from zkmargin.verifier.expression import ColumnKind
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse
 
 R = SCALAR_MODULUS
+PUBLIC_KINDS = (ColumnKind.FIXED, ColumnKind.MARKET)
 Vector = list[int]
 Matrix = list[Vector]
 
@@ -58,7 +59,7 @@ class View:
     def of(cls, case: Case, *, unblinded_quotient: bool = False) -> View:
         """A view of an honest prover of this case, for random challenges."""
         backend = ExponentBackend(fastest_backend())
-        challenges = tuple(secrets.randbelow(R) for _ in range(6))
+        challenges = tuple(secrets.randbelow(R) for _ in range(7))
         return cls(make_statement(case, backend), challenges, unblinded_quotient)
 
     @cached_property
@@ -120,9 +121,9 @@ class View:
 
     @property
     def independent(self) -> int:
-        """How many elements nobody can compute from the others: all but claims of fixed columns and W, W'."""
-        fixed = [c for c in self.statement.circuit.claims if c.column and c.column.kind is ColumnKind.FIXED]
-        return len(self.layout) - len(fixed) - 2
+        """How many elements nobody can compute from the others: all but claims of public columns and W, W'."""
+        known = [c for c in self.statement.circuit.claims if c.column and c.column.kind in PUBLIC_KINDS]
+        return len(self.layout) - len(known) - 2
 
     # -- could another witness have made this proof? -------------------------------------------------------------------
 
