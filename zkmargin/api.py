@@ -33,10 +33,11 @@ from zkmargin.circuits.statements.prove_margin import MarginProver, margin_verif
 from zkmargin.destinations import check_destinations
 from zkmargin.keys import read_signing_key
 from zkmargin.loading import Instant, PathLike, loaded, private_key, seconds_of, verifying_engine
+from zkmargin.prover import setup as setups
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import AnyBackend, set_threads
 from zkmargin.prover.prove import Options
-from zkmargin.prover.setup import Setup, development_setup, load_setup
+from zkmargin.prover.setup import Setup, load_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.formats.attestation import Attestation, read_attestation, universe_id, write_attestation
@@ -72,6 +73,18 @@ __all__ = [
 Book = PathLike | Positions | Mapping[str, Decimal | str]
 """A positions file, positions, or decimal quantities by instrument."""
 _MILLISECONDS = 1000
+
+
+def development_setup(rows: int, *, out: PathLike | None = None, report: Report = silent) -> Setup:
+    """An UNSAFE setup for up to `rows` rows, a power of two: whoever read this machine's memory now forges proofs.
+
+    out: where to write S; its points go beside it.
+    """
+    check_destinations(("--out", out), arrays=True)
+    setup = setups.development_setup(rows, load_backend(), report)
+    if out is not None:
+        save_setup(setup, out)
+    return setup
 
 
 # -- markets -----------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from zkmargin.verifier.formats.ethereum import CURVE_ORDER, address_of_key
 
 PASSWORD_VARIABLE: Final = "ZKMARGIN_PASSWORD"  # noqa: S105 - the name, not the password
 KEY_BYTES: Final = 32
+KEYSTORE_VERSION: Final = 3
 MAX_KEY_FILE_BYTES: Final = 1 << 16
 
 
@@ -81,18 +82,24 @@ def _unhex(path: str | Path, text: bytes) -> bytes:
 
 
 def _decrypt(path: str | Path, text: bytes, password: Callable[[], str] | None) -> bytes:
-    from eth_account import Account  # noqa: PLC0415 - half a second, which only keystores need
-
+    try:
+        keystore = json.loads(text)
+    except (ValueError, RecursionError):
+        keystore = None
+    if not isinstance(keystore, dict) or keystore.get("version") != KEYSTORE_VERSION:
+        raise KeyFileError(f"{path}: expected an Ethereum keystore of version {KEYSTORE_VERSION}, got other JSON")
     secret = os.environ.get(PASSWORD_VARIABLE)
     if secret is None:
         if password is None:
-            raise KeyFileError(f"{path}: the keystore is encrypted; set {PASSWORD_VARIABLE}")
+            raise KeyFileError(f"{path}: expected a password for the encrypted keystore; set {PASSWORD_VARIABLE}")
         secret = password()
+    from eth_account import Account  # noqa: PLC0415 - half a second, which only keystores need
+
     try:
-        key = bytes(Account.decrypt(json.loads(text), secret))
-    except (ValueError, TypeError, KeyError, NotImplementedError, RecursionError) as error:
+        key = bytes(Account.decrypt(keystore, secret))
+    except (ValueError, TypeError, KeyError, NotImplementedError) as error:
         wrong = isinstance(error, ValueError) and "MAC mismatch" in str(error)
-        expected = "the keystore's password" if wrong else "an Ethereum keystore of version 3"
+        expected = "the keystore's password" if wrong else f"an Ethereum keystore of version {KEYSTORE_VERSION}"
         raise KeyFileError(f"{path}: expected {expected}, got another") from None
     return _check(path, key)
 

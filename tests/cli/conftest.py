@@ -1,9 +1,11 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from desk import CHAIN, make_desk
 
 from zkmargin.cli.main import run
 
@@ -51,3 +53,23 @@ def zkmargin(
 @pytest.fixture(scope="session")
 def vectors() -> Path:
     return VECTORS
+
+
+@pytest.fixture(scope="session")
+def chain() -> Path:
+    return CHAIN
+
+
+@pytest.fixture(scope="session")
+def made_desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("desk")
+    make_desk(folder)
+    return folder
+
+
+@pytest.fixture
+def desk(made_desk: Path, tmp_path: Path) -> Path:
+    """A copy of everything for one test to spoil; see desk.py."""
+    folder = tmp_path / "desk"
+    shutil.copytree(made_desk, folder)
+    return folder

@@ -9,8 +9,6 @@ import pytest
 
 from zkmargin import api
 from zkmargin.cli.main import run
-from zkmargin.prover.kernels import load_backend
-from zkmargin.prover.setup import save_setup
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +17,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chain = Path(__file__).parents[1] / "vectors" / "deribit"
     source = next(chain.glob("*.json"))
     instruments, setup, out = folder / "instruments.json", folder / "setup.json", folder / "market.json"
-    save_setup(api.development_setup(512, load_backend()), setup)
+    api.development_setup(512, out=setup)
     assert run(["market", "import-deribit", str(source), "--out", str(instruments)]) == 0
     built = ["market", "build", "--instruments", str(instruments), "--policy", "span", "--setup", str(setup)]
     assert run([*built, "--out", str(out)]) == 0

@@ -40,6 +40,9 @@ def read_key(path: Path) -> bytes:
 
 def _ask(path: Path) -> str:
     if not sys.stdin.isatty():
-        raise KeyFileError(f"{path}: the keystore is encrypted, and nobody is there to ask; set {PASSWORD_VARIABLE}")
+        raise KeyFileError(
+            f"{path}: expected a password for the encrypted keystore, and there is no terminal to ask at; set "
+            f"{PASSWORD_VARIABLE}"
+        )
     password: str = typer.prompt(f"password of {path}", hide_input=True, err=True)
     return password

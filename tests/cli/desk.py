@@ -1,0 +1,63 @@
+"""One account's files on the real chain: made once, copied for every test that wants them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import zkmargin
+from zkmargin.circuits.markets.deribit import import_deribit
+from zkmargin.keys import write_signing_key
+from zkmargin.verifier.files import write_document
+
+CHAIN: Final = Path(__file__).parents[1] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
+ACCOUNT: Final = "0xa11ce000000000000000000000000000000a11ce"
+AT: Final = "2020-05-22T00:00:00Z"
+BOOKS: Final = {
+    "kestrel": "USD,1000\nBTC-26JUN20-10000-C,-4\nBTC-26JUN20-8000-P,2.5\n",
+    "marlin": "USD,120000.25\nBTC-26JUN20,1.5\n",
+    "harbor": "",
+}
+VENUES: Final = tuple(BOOKS)
+HEADER: Final = "instrument,quantity\n"
+
+
+def make_desk(folder: Path) -> None:
+    """Setup, instruments, market, books, keys, attestations, openings and one proof, policy span."""
+    setup = zkmargin.development_setup(1024, out=folder / "s.json")
+    data = import_deribit(CHAIN)
+    document = data.to_json()
+    write_document(folder / "i.json", "instruments", {name: document[name] for name in ("as_of", "instruments")})
+    market = zkmargin.build_market(folder / "i.json", "span", setup, out=folder / "m.json")
+    made = []
+    for venue, lines in BOOKS.items():
+        (folder / f"{venue}.csv").write_text(HEADER + lines)
+        write_signing_key(folder / f"{venue}.key")
+        made.append(
+            zkmargin.attest(
+                market,
+                folder / f"{venue}.csv",
+                account=ACCOUNT,
+                venue=venue,
+                key=folder / f"{venue}.key",
+                setup=setup,
+                out=folder / f"{venue}.attestation.json",
+                secret=folder / f"{venue}.opening.json",
+            )
+        )
+    attestations, openings = [a for a, _ in made], [o for _, o in made]
+    zkmargin.prove_margin(market, "span", attestations, openings, setup, out=folder / "p.json")
+
+
+def pairs(folder: Path, attestation: str = "attestation.json", opening: str = "opening.json") -> list[object]:
+    """--attestation A --secret O for every venue."""
+    return [
+        argument
+        for venue in VENUES
+        for argument in ("--attestation", folder / f"{venue}.{attestation}", "--secret", folder / f"{venue}.{opening}")
+    ]
+
+
+def positions(folder: Path) -> list[object]:
+    """--positions F for every venue."""
+    return [argument for venue in VENUES for argument in ("--positions", folder / f"{venue}.csv")]
