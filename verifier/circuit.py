@@ -462,8 +462,11 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
         if any(not 0 <= index < len(circuit.scalars) for index, _ in total.scalars):
             raise CircuitError(f"{total.label}: there is no such public scalar")
     for fraction_sum in circuit.fractions:
-        if not fraction_sum.fractions or not all(fraction.denominator for fraction in fraction_sum.fractions):
-            raise CircuitError(f"{fraction_sum.label}: expected at least one fraction, each with a denominator")
+        parts = {len(fraction.denominator) for fraction in fraction_sum.fractions}
+        if len(parts) != 1 or 0 in parts:
+            raise CircuitError(
+                f"{fraction_sum.label}: expected at least one fraction, each with a denominator of equally many parts"
+            )
         for fraction in fraction_sum.fractions:
             references += [fraction.numerator, *fraction.denominator]
     if any(not 0 <= node < len(circuit.nodes) for node in references):
@@ -506,6 +509,8 @@ def _check_degrees(circuit: Circuit) -> None:  # noqa: PLR0912 - likewise
         for fraction in fraction_sum.fractions:
             if max(shapes[node].degree for node in (fraction.numerator, *fraction.denominator)) > 1:
                 raise CircuitError(f"{fraction_sum.label}: numerators and denominators are of degree at most one")
+            if not any(shapes[node].degree for node in fraction.denominator):
+                raise CircuitError(f"{fraction_sum.label}: a denominator that reads no column")
 
 
 __all__ = [

@@ -96,6 +96,9 @@ def compile_program(
     lowering = SumLowering(program.graph)
     lowered = [lowering.lower(constraint.label, constraint.vector) for constraint in recording.sums]
     bounds = node_bounds(program.graph.nodes, recording.bounds)
+    for label, fractions in recording.fractions:
+        for fraction in fractions:
+            _check_weight(label, rows, bounds[fraction.numerator])
     for packed in recording.packed_sums:
         _check_packed(program, packed, bounds[packed.weight])
     sums = []
@@ -142,6 +145,15 @@ def _bank(program: Program) -> RangedColumns | None:
     program.ranged("scalars", program.row_bits, lambda context: context.backend.constant(0, program.rows))
     step = program.recording.steps[-1]
     return step if isinstance(step, RangedColumns) else None
+
+
+def _check_weight(label: str, rows: int, weight: Interval | None) -> None:
+    """Weights of one key that have a bound add up to less than r / 2 in magnitude: equal modulo r is then equal."""
+    reach = rows * max(map(abs, weight)) if weight else 0
+    if reach > SCALAR_MODULUS // 2:
+        raise CompileError(
+            label, f"the weights of one key can add up to 2**{reach.bit_length() - 1} or more; declare fewer bits"
+        )
 
 
 def _check_packed(program: Program, sums: PackedSums, weight: Interval | None) -> None:

@@ -336,8 +336,9 @@ class Program:
     ) -> None:
         """Constrain two weighted lists of keys to agree: each key's weights sum to the same, modulo r, on both sides.
 
-        A side is (weight, key), a number and a tuple of columns a row; all of degree at most one. Keys may repeat. What
-        the weights sum to must stay below r / 2 in magnitude: declare ranges so that rows * weight cannot reach it.
+        A side is (weight, key), a number and a tuple of columns a row; all of degree at most one. Keys may repeat. Of
+        weights with a bound the compiler checks that rows * weight stays below r / 2; where both sides have one, the
+        sums are equal over the integers.
         Cost: one fraction a side, half a helper column each; a market column in a key is evaluated.
         """
         self._name(label)
