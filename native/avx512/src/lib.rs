@@ -5,6 +5,9 @@
 //! `available()` is true; elsewhere it panics. Kernels use the rayon pool they are called in: the caller installs one
 //! with as many threads as it wants used.
 
+// Elsewhere only the availability check is of use.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+
 mod constants;
 mod detect;
 mod element;

@@ -178,10 +178,18 @@ impl<T: Copy> Buffer<T> {
     fn reserve(&mut self, count: usize) {
         if self.room < count {
             let mut larger = Self::with_capacity(count);
-            larger.room()[..self.len].write_copy_of_slice(self);
-            larger.len = self.len;
+            larger.extend(self);
             std::mem::swap(self, &mut larger);
         }
+    }
+
+    /// Appends items for which there is room.
+    fn extend(&mut self, items: &[T]) {
+        let start = self.len;
+        for (slot, &item) in self.room()[start..][..items.len()].iter_mut().zip(items) {
+            slot.write(item);
+        }
+        self.len += items.len();
     }
 
     /// Appends an item.
@@ -234,8 +242,7 @@ impl<T: Copy> DerefMut for Buffer<T> {
 impl<T: Copy> Clone for Buffer<T> {
     fn clone(&self) -> Self {
         let mut copy = Self::with_capacity(self.len);
-        copy.room()[..self.len].write_copy_of_slice(self);
-        copy.len = self.len;
+        copy.extend(self);
         copy
     }
 }

@@ -1,5 +1,7 @@
 //! Field vectors against arkworks, at lengths around every block, chunk and batch boundary.
 
+#![cfg(target_arch = "x86_64")]
+
 mod common;
 
 use ark_bn254::Fr;

@@ -1,5 +1,7 @@
 //! Multi-scalar multiplication and point vectors against arkworks.
 
+#![cfg(target_arch = "x86_64")]
+
 mod common;
 
 use ark_bn254::{Fq, Fr, G1Affine, G1Projective};

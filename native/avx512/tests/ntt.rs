@@ -1,5 +1,7 @@
 //! Transforms against arkworks'.
 
+#![cfg(target_arch = "x86_64")]
+
 mod common;
 
 use ark_bn254::Fr as ArkFr;

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
-use crate::constants::{Fq, Fr};
+use crate::constants::{Fq, Fr, MASK52};
 use crate::element::Element;
 
 fn skip() -> bool {
