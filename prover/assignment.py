@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic
 
 from zkmargin.prover.kernels.interface import Backend, P, V
@@ -11,15 +11,25 @@ from zkmargin.prover.kernels.interface import Backend, P, V
 
 @dataclass(frozen=True)
 class PublicColumns(Generic[V]):
-    """Public columns in both forms: values on H and coefficients."""
+    """Public columns in both forms: values on H and coefficients. Values on cosets are kept from proof to proof."""
 
     values: tuple[V, ...]
     coefficients: tuple[V, ...]
+    _cosets: dict[tuple[int, int], V] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, backend: Backend[V, P], values: Sequence[V]) -> PublicColumns[V]:
         """Interpolate the columns' values."""
         return cls(tuple(values), tuple(backend.interpolate(values)) if values else ())
+
+    def on_coset(self, backend: Backend[V, P], indices: Sequence[int], shift: int) -> list[V]:
+        """Values of some columns on shift * H, computed the first time they are asked for."""
+        missing = [index for index in indices if (index, shift) not in self._cosets]
+        if missing:
+            size = len(self.values[missing[0]])
+            found = backend.evaluate_on_coset([self.coefficients[index] for index in missing], size, shift)
+            self._cosets.update({(index, shift): values for index, values in zip(missing, found, strict=True)})
+        return [self._cosets[index, shift] for index in indices]
 
 
 @dataclass(frozen=True)

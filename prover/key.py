@@ -16,6 +16,7 @@ from zkmargin.prover.rounds.running_sum import SumTapes
 from zkmargin.prover.vectors import mask_vector, sparse_vector
 from zkmargin.verifier.circuit import Circuit
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.expression import ColumnKind
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.verify import VerifyingKey
 
@@ -40,6 +41,11 @@ class ProvingKey(Generic[V, P]):
     def circuit(self) -> Circuit:
         """The circuit that proofs are of."""
         return self.verifying.circuit
+
+    @property
+    def public(self) -> dict[ColumnKind, PublicColumns[V]]:
+        """The columns that the circuit fixes, by kind."""
+        return {ColumnKind.FIXED: self.fixed, ColumnKind.SPARSE: self.sparse, ColumnKind.MASK: self.masks}
 
     @cached_property
     def helper_tapes(self) -> HelperTapes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zkmargin.prover.assignment import Assignment
+from zkmargin.prover.assignment import Assignment, PublicColumns
 from zkmargin.prover.check import failing_constraints
 from zkmargin.prover.errors import Failure, UnsatisfiedError
 from zkmargin.prover.kernels.interface import P, V
@@ -93,8 +93,8 @@ def prove(
     report("quotient", 0.4)
     coefficients = blinded_polynomials(key, assignment, columns, masks, second)
     coefficients |= dict(zip(factors, backend.interpolate(list(factors.values())), strict=True)) if factors else {}
-    named = {"alpha": alpha, "y": y, **sum_values, **fraction_values}
-    low, high = quotient(backend, circuit, key.quotient_tape, coefficients, named)
+    known, named = public_columns(key, assignment), {"alpha": alpha, "y": y, **sum_values, **fraction_values}
+    low, high = quotient(backend, circuit, key.quotient_tape, coefficients, known, named)
     chunks, chunk_points = commit_quotient(backend, key.monomial, low, high, blinding.draw(1)[0])
     transcript.absorb(encode_points(chunk_points))
     zeta = transcript.challenge()
@@ -148,17 +148,18 @@ def _check_shapes(circuit: Circuit, assignment: Assignment[V]) -> None:
         raise FormatError(f"assignment: expected the columns of circuit {circuit.name}, {circuit.rows} rows each")
 
 
+def public_columns(key: ProvingKey[V, P], assignment: Assignment[V]) -> dict[ColumnKind, PublicColumns[V]]:
+    """Every public column of the circuit, by kind."""
+    return {**key.public, ColumnKind.MARKET: assignment.market}
+
+
 def domain_columns(key: ProvingKey[V, P], assignment: Assignment[V]) -> dict[Key, V]:
     """Every column of the circuit on H, by name."""
     named: dict[Key, V] = {}
-    for kind, values in (
-        (ColumnKind.FIXED, key.fixed.values),
-        (ColumnKind.SPARSE, key.sparse.values),
-        (ColumnKind.MASK, key.masks.values),
-        (ColumnKind.MARKET, assignment.market.values),
-        (ColumnKind.HOLDING, tuple(holding.values for holding in assignment.holdings)),
-        (ColumnKind.WITNESS, assignment.witness),
-    ):
+    kinds = {kind: columns.values for kind, columns in public_columns(key, assignment).items()}
+    kinds[ColumnKind.HOLDING] = tuple(holding.values for holding in assignment.holdings)
+    kinds[ColumnKind.WITNESS] = assignment.witness
+    for kind, values in kinds.items():
         named.update({Column(kind, index): column for index, column in enumerate(values)})
     if assignment.multiplicities is not None:
         named[MULTIPLICITIES] = assignment.multiplicities
@@ -185,13 +186,8 @@ def blinded_polynomials(
     names += [Symbol("helper", index) for index in range(len(second) - 1)]
     names.append(RUNNING_SUM)
     named = dict(zip(names, blinded, strict=True))
-    for kind, columns in (
-        (ColumnKind.FIXED, key.fixed.coefficients),
-        (ColumnKind.SPARSE, key.sparse.coefficients),
-        (ColumnKind.MASK, key.masks.coefficients),
-        (ColumnKind.MARKET, assignment.market.coefficients),
-    ):
-        named.update({Column(kind, index): column for index, column in enumerate(columns)})
+    for kind, columns in public_columns(key, assignment).items():
+        named.update({Column(kind, index): column for index, column in enumerate(columns.coefficients)})
     return named
 
 

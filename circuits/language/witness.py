@@ -123,9 +123,16 @@ def given(name: str) -> Callable[[WitnessContext[Any, Any]], Any]:
 
 
 def generate_witness(
-    program: CompiledProgram, backend: Backend[V, P], inputs: Inputs[V], *, check: bool = True
+    program: CompiledProgram,
+    backend: Backend[V, P],
+    inputs: Inputs[V],
+    *,
+    public: Mapping[ColumnKind, PublicColumns[V]] | None = None,
+    check: bool = True,
 ) -> Witness[V]:
     """Compute every column. Raises WitnessRangeError naming the first value that does not fit its range.
+
+    public: the columns that the circuit fixes, where a proving key has them (`ProvingKey.public`).
 
     With check off, values are cut to their range instead, which breaks a constraint: for tests that need a prover who
     goes on regardless.
@@ -136,9 +143,13 @@ def generate_witness(
     if not isinstance(market, PublicColumns):
         named = _named(market, list(circuit.market), "market")
         market = PublicColumns.of(backend, [vector_of(backend, values, circuit.rows) for values in named])
-    _enter(context, ColumnKind.FIXED, [vector_of(backend, values, circuit.rows) for values in program.fixed_values])
-    _enter(context, ColumnKind.SPARSE, [sparse_vector(backend, circuit.rows, c.entries) for c in circuit.sparse])
-    _enter(context, ColumnKind.MASK, [mask_vector(backend, circuit.rows, mask) for mask in circuit.masks])
+    if public is not None:
+        for kind, columns in public.items():
+            _enter(context, kind, columns.values)
+    else:
+        _enter(context, ColumnKind.FIXED, [vector_of(backend, values, circuit.rows) for values in program.fixed_values])
+        _enter(context, ColumnKind.SPARSE, [sparse_vector(backend, circuit.rows, c.entries) for c in circuit.sparse])
+        _enter(context, ColumnKind.MASK, [mask_vector(backend, circuit.rows, mask) for mask in circuit.masks])
     _enter(context, ColumnKind.MARKET, market.values)
     openings = [
         HoldingOpening(vector_of(backend, holding.values, circuit.rows), holding.blinding)

@@ -100,13 +100,11 @@ def check_openings(
                 "another; give openings in the order of the attestations"
             )
     # One multi-scalar multiplication for all: the netted lots must open the sum of the commitments.
-    total = np.zeros(rows, dtype=object)
-    for opening in openings:
-        total = total + opening.lots.astype(object)
-    basis = setup.lagrange(backend, rows)
+    books = [backend.vector_from_int64(np.ascontiguousarray(opening.lots, dtype=np.int64)) for opening in openings]
+    netted = backend.linear_combination([backend.constant(0, rows), *books], [1] * (1 + len(books)))
     blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS
-    netted = backend.msm(basis, [backend.vector(int(value) for value in total)], [[blinding]])[0]
-    if netted == sum_of_points(backend, [opening.commitment for opening in openings]):
+    opened = backend.msm(setup.lagrange(backend, rows), [netted], [[blinding]])[0]
+    if opened == sum_of_points(backend, [opening.commitment for opening in openings]):
         return
     for opening in openings:
         if commit_lots(setup, backend, opening.lots, opening.blinding) != opening.commitment:

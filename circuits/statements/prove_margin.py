@@ -11,6 +11,7 @@ from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness
 from zkmargin.circuits.markets.positions import Positions, net
 from zkmargin.circuits.policies.assignment import assign
 from zkmargin.circuits.policies.evaluate import MarginResult, check_quantities, evaluate_margin
+from zkmargin.circuits.policies.obligations import Obligations
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.attest import Opening, check_openings
 from zkmargin.circuits.statements.margin import HOLDING, MarginProgram, UniverseLayout, compile_margin
@@ -60,6 +61,11 @@ class MarginProver(Generic[V, P]):
         return compile_margin(self.policy, UniverseLayout.of(self.market.epoch.universe))
 
     @cached_property
+    def obligations(self) -> Obligations:
+        """What the policy asks of the universe's books."""
+        return self.policy.obligations(self.market.epoch.universe.shape)
+
+    @cached_property
     def key(self) -> ProvingKey[V, P]:
         """The proving key."""
         circuit = self.program.circuit
@@ -93,13 +99,12 @@ class MarginProver(Generic[V, P]):
         books = [Positions(universe.digest, opening.lots) for opening in openings]
         netted = net(books, universe)
         check_quantities(self.policy, universe, netted)
-        obligations = self.policy.obligations(universe.shape)
-        values = assign(obligations, universe, self.market.columns, netted.lots)
+        values = assign(self.obligations, universe, self.market.columns, netted.lots)
         if not values.adequate:
             raise InadequateError(evaluate_margin(self.policy, self.market.epoch, netted, columns=self.market.columns))
         blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS
         inputs = Inputs(holdings={HOLDING: Holding(netted.lots, blinding)}, market=self.columns, hints=values.values)
-        witness = generate_witness(self.program.compiled, self.backend, inputs)
+        witness = generate_witness(self.program.compiled, self.backend, inputs, public=self.key.public)
         public = public_inputs(statement, ordered, self.market.terms)
         data = prove(self.key, public, witness.assignment, options)
         return MarginProof(statement, self.policy.name, ordered, data)

@@ -6,16 +6,17 @@ from the leading coefficients of the columns: only products of three columns rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from zkmargin.prover.assignment import PublicColumns
 from zkmargin.prover.kernels.interface import Backend, Operation, P, V
 from zkmargin.prover.rounds.lookups import helper_fractions
 from zkmargin.prover.rounds.running_sum import RUNNING_SUM, SumTapes, running_sum_step
 from zkmargin.prover.tape import Key, NamedTape, TapeBuilder, sum_of_powers
 from zkmargin.verifier.circuit import CHUNKS, Circuit
 from zkmargin.verifier.curve import G1
-from zkmargin.verifier.expression import evaluate
+from zkmargin.verifier.expression import Column, ColumnKind, evaluate
 from zkmargin.verifier.field import GENERATOR, SCALAR_MODULUS, inverse, root_of_unity
 from zkmargin.verifier.verify import Symbol
 
@@ -48,20 +49,21 @@ def quotient(
     circuit: Circuit,
     tape: QuotientTape,
     coefficients: Mapping[Key, V],
+    public: Mapping[ColumnKind, PublicColumns[V]],
     values: Mapping[str, int],
 ) -> tuple[V, V]:
     """The coefficients of t in two parts: t = low + X^n high, low of length n.
 
-    coefficients: every column that the tape reads, by name; values: alpha, y and the running sum's numbers.
-    For columns that break a constraint the result is some polynomial that no verifier accepts.
+    coefficients: every column that the tape reads, by name; public: those that are the same in every proof, by kind;
+    values: alpha, y and the running sum's numbers. For columns that break a constraint the result is some polynomial
+    that no verifier accepts.
     """
     n = circuit.rows
     keys = tape.numerator.columns
-    polynomials = [coefficients[key] for key in keys]
     excess = _leading_coefficients(backend, circuit, tape, coefficients, values)
     remainders = []
     for shift in _coset_shifts(n):
-        on_coset = dict(zip(keys, backend.evaluate_on_coset(polynomials, n, shift), strict=True))
+        on_coset = _on_coset(backend, n, keys, coefficients, public, shift)
         numerator = tape.numerator.run(backend, on_coset, values)
         vanishing = pow(shift, n, _R) - 1
         remainders.append(backend.scale(backend.interpolate_on_coset([numerator], shift)[0], inverse(vanishing)))
@@ -71,6 +73,24 @@ def quotient(
     low = backend.linear_combination([*remainders, backend.vector(excess)], [half, half, -c * c % _R])
     high = backend.linear_combination(remainders, [half * inverse(c) % _R, -half * inverse(c) % _R])
     return low, backend.concatenate([high, backend.vector(excess)])
+
+
+def _on_coset(
+    backend: Backend[V, P],
+    rows: int,
+    keys: Sequence[Key],
+    coefficients: Mapping[Key, V],
+    public: Mapping[ColumnKind, PublicColumns[V]],
+    shift: int,
+) -> dict[Key, V]:
+    """The tape's columns on shift * H."""
+    on_coset: dict[Key, V] = {}
+    for kind, columns in public.items():
+        known = [key for key in keys if isinstance(key, Column) and key.kind is kind]
+        on_coset.update(zip(known, columns.on_coset(backend, [key.index for key in known], shift), strict=True))
+    fresh = [key for key in keys if key not in on_coset]
+    values = backend.evaluate_on_coset([coefficients[key] for key in fresh], rows, shift)
+    return on_coset | dict(zip(fresh, values, strict=True))
 
 
 def _coset_shifts(n: int) -> tuple[int, int]:
@@ -119,7 +139,9 @@ def _leading_coefficients(
     w = root_of_unity(n)
     operands: list[list[_Part]] = []
     for column, rotation in tape.numerator.tape.inputs:
-        rotated = {e: c * pow(w, rotation * e, _R) % _R for e, c in leading[column].items()}
+        rotated = leading[column]
+        if rotation:
+            rotated = {e: c * pow(w, rotation * e, _R) % _R for e, c in rotated.items()}
         operands.append([{}, rotated, {}, {}])
     for constant in tape.numerator.constants:
         operands.append([{0: values[constant] if isinstance(constant, str) else constant}, {}, {}, {}])
