@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {
+    AccessControlDefaultAdminRules
+} from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
+import {IGate} from "./IGate.sol";
+import {IRegistry} from "./IRegistry.sol";
+import {IVerifier} from "./IVerifier.sol";
+
+/// @title The gate
+/// @notice Turns verified margin proofs into records that other contracts ask about. A record is keyed by account and
+/// policy, never by proof bytes. The proof binds this chain, this gate, the account, the policy, the epoch, the
+/// attestations and the expiry: no statement counts anywhere else.
+contract Gate is IGate, AccessControlDefaultAdminRules {
+    /// @notice May pause granting. Pausing stops grants and challenges, and stops the clock of challenges; it revokes
+    /// nothing, and records expire as they would have.
+    bytes32 public constant PAUSER_ROLE = keccak256("zkmargin.pauser");
+
+    /// @notice The types and the domain (name "zkmargin", version "1", no chain, no contract) of what venues sign.
+    bytes32 public constant ATTESTATION_TYPEHASH = keccak256(
+        "Attestation(address account,string venue,bytes32 universe,uint256 commitmentX,uint256 commitmentY,uint64 snapshotTime,uint64 sequence)"
+    );
+    bytes32 public constant CLOSURE_TYPEHASH = keccak256("Closure(address account,string venue,uint64 sequence)");
+    bytes32 public constant VENUE_DOMAIN_SEPARATOR = keccak256(
+        abi.encode(keccak256("EIP712Domain(string name,string version)"), keccak256("zkmargin"), keccak256("1"))
+    );
+    /// @notice The type of the statement whose hash is the proof's context.
+    bytes32 public constant STATEMENT_TYPEHASH = keccak256(
+        "MarginStatement(uint256 chainId,address gate,address account,bytes32 policy,bytes32 epoch,uint64 epochTime,uint64 snapshotTime,uint64 validUntil,bytes32 attestations)"
+    );
+
+    /// @notice Most attestations of one statement.
+    uint256 public constant MAX_VENUES = 64;
+
+    /// @notice An epoch's data under a policy, as the oracle published them.
+    /// @param market The market columns' commitments, 64 bytes each.
+    struct Epoch {
+        bytes32 policy;
+        bytes32 universe;
+        uint64 time;
+        bytes market;
+    }
+
+    /// @notice What a venue attests of an account.
+    struct Attestation {
+        bytes32 venue;
+        uint256 commitmentX;
+        uint256 commitmentY;
+        uint64 sequence;
+        bytes signature;
+    }
+
+    /// @notice An account, and its venues' attestations in increasing order of venue id, all of one snapshot.
+    struct Holder {
+        address account;
+        uint64 snapshotTime;
+        Attestation[] attestations;
+    }
+
+    /// @notice What a proof states.
+    struct Statement {
+        Epoch epoch;
+        Holder holder;
+    }
+
+    /// @notice What a grant leaves. Sequences of the first two venues lie in the same slot, those of others in more.
+    struct Record {
+        uint40 epochTime;
+        uint40 snapshotTime;
+        uint40 expiresAt;
+        State state;
+        uint64 sequence0;
+        uint64 sequence1;
+    }
+
+    /// @notice `Granted`: good until it expires. `Challenged`: good until the grace period ends. `Failing`: marked.
+    enum State {
+        None,
+        Granted,
+        Challenged,
+        Failing
+    }
+
+    /// @notice A challenge; `pausedBefore` is how long the gate had been paused in all when it was opened.
+    struct Challenge {
+        uint40 openedAt;
+        uint40 pausedBefore;
+        address challenger;
+    }
+
+    struct PauseClock {
+        uint40 since;
+        uint40 total;
+    }
+
+    /// @notice The registry that this gate trusts.
+    IRegistry public immutable registry;
+
+    mapping(address account => mapping(bytes32 policy => Record)) private _records;
+    mapping(address account => mapping(bytes32 policy => mapping(uint256 position => uint256))) private _moreSequences;
+    mapping(address account => mapping(bytes32 policy => Challenge)) private _challenges;
+    mapping(bytes32 venue => mapping(address account => uint64)) private _minimumSequence;
+    /// How often any venue has revoked any of the account's attestations: while zero, nothing more needs to be read.
+    mapping(address account => uint256) private _revocations;
+    PauseClock private _pauses;
+
+    /// @notice A proof was accepted: the account is adequate under the policy until `expiresAt`.
+    event Granted(
+        address indexed account,
+        bytes32 indexed policy,
+        bytes32 epoch,
+        uint64 epochTime,
+        uint64 snapshotTime,
+        uint64 expiresAt
+    );
+    /// @notice A batch's item was refused; the batch's others are not affected.
+    event Refused(address indexed account, bytes32 indexed policy, bytes reason);
+    /// @notice A venue's attestations of the account below `minimum` count for nothing any more.
+    event Revoked(address indexed account, bytes32 indexed venue, uint64 minimum);
+    event Challenged(address indexed account, bytes32 indexed policy, address challenger, uint256 deadline);
+    event Failed(address indexed account, bytes32 indexed policy);
+    event Paused(address by);
+    event Unpaused(address by);
+
+    error GatePaused(uint40 since);
+    error GateNotPaused();
+    error AttestationCount(uint256 count);
+    error VenuesNotIncreasing(bytes32 venue);
+    error SnapshotAfterEpoch(uint64 snapshotTime, uint64 epochTime);
+    error SnapshotTooOld(uint256 age, uint256 maximum);
+    error EpochInFuture(uint64 epochTime);
+    error Expired(uint256 expiresAt);
+    error NotNewer(uint64 epochTime, uint64 recorded);
+    error SnapshotOlder(uint64 snapshotTime, uint64 recorded);
+    error SequenceOlder(bytes32 venue, uint64 sequence, uint64 minimum);
+    error AnswerTooOld(uint256 age, uint256 heartbeat);
+    error NothingToChallenge(address account, bytes32 policy);
+    error HeartbeatNotOver(uint256 age, uint256 heartbeat);
+    error AlreadyChallenged(uint256 deadline);
+    error GraceNotOver(uint256 deadline);
+    error NotChallenged(address account, bytes32 policy);
+    error TimeTooLarge(uint64 time);
+    error LengthMismatch(uint256 expected, uint256 got);
+
+    /// @param owner The first owner; may pause.
+    /// @param ownerDelay Seconds between offering the ownership and accepting it.
+    constructor(IRegistry registry_, address owner, uint48 ownerDelay)
+        AccessControlDefaultAdminRules(ownerDelay, owner)
+    {
+        registry = registry_;
+        _grantRole(PAUSER_ROLE, owner);
+    }
+
+    // -- grants -------------------------------------------------------------------------------------------------------
+
+    /// @notice Verify a proof and open the gate for its account until expiry. Anyone may send it.
+    /// @param proof The proof, followed by its inversion hint.
+    /// @param statement What it states.
+    function submit(bytes calldata proof, Statement calldata statement) external {
+        _checkNotPaused();
+        (address verifier, bytes memory publicInputs, bytes32 epoch, uint256 expiresAt) =
+            _examine(statement.epoch, statement.holder);
+        IVerifier(verifier).verify(publicInputs, statement.epoch.market, proof);
+        _grant(statement.epoch, statement.holder, epoch, expiresAt);
+    }
+
+    /// @notice Verify many accounts' proofs on one epoch with one pairing check. What does not hold is refused with an
+    /// event and does not affect the others.
+    /// @return granted Which of them were granted.
+    function submitBatch(Epoch calldata epoch, Holder[] calldata holders, bytes[] calldata proofs)
+        external
+        returns (bool[] memory granted)
+    {
+        _checkNotPaused();
+        uint256 count = holders.length;
+        if (proofs.length != count) revert LengthMismatch(count, proofs.length);
+        granted = new bool[](count);
+        bytes[] memory inputs = new bytes[](count);
+        bytes[] memory candidates = new bytes[](count);
+        uint256[] memory positions = new uint256[](count);
+        address verifier;
+        bytes32 digest;
+        uint256 expiresAt;
+        uint256 found;
+        for (uint256 i = 0; i < count; ++i) {
+            try this.examine(epoch, holders[i]) returns (address v, bytes memory input, bytes32 d, uint256 e) {
+                (verifier, inputs[found], digest, expiresAt) = (v, input, d, e);
+                (candidates[found], positions[found]) = (proofs[i], i);
+                ++found;
+            } catch (bytes memory reason) {
+                emit Refused(holders[i].account, epoch.policy, reason);
+            }
+        }
+        if (found == 0) return granted;
+        assembly ("memory-safe") {
+            mstore(inputs, found)
+            mstore(candidates, found)
+        }
+        bytes[] memory refusals = IVerifier(verifier).verifyBatch(epoch.market, inputs, candidates);
+        for (uint256 i = 0; i < found; ++i) {
+            Holder calldata holder = holders[positions[i]];
+            bytes memory reason = refusals[i];
+            if (reason.length == 0) {
+                // Two items may be of one account: the second is looked at again behind the first.
+                try this.checkNewer(epoch, holder) {
+                    _grant(epoch, holder, digest, expiresAt);
+                    granted[positions[i]] = true;
+                    continue;
+                } catch (bytes memory again) {
+                    reason = again;
+                }
+            }
+            emit Refused(holder.account, epoch.policy, reason);
+        }
+    }
+
+    /// @notice Check everything of a statement but the proof, or revert.
+    /// @return verifier Who verifies the proof.
+    /// @return publicInputs What the verifier takes besides proof and market.
+    /// @return epochDigest Digest of the epoch's data.
+    /// @return expiresAt When a record would expire.
+    function examine(Epoch calldata epoch, Holder calldata holder)
+        external
+        view
+        returns (address verifier, bytes memory publicInputs, bytes32 epochDigest, uint256 expiresAt)
+    {
+        return _examine(epoch, holder);
+    }
+
+    /// @notice Revert unless the statement is newer than what is recorded and nothing of it is revoked.
+    function checkNewer(Epoch calldata epoch, Holder calldata holder) external view {
+        _checkNewer(epoch, holder);
+    }
+
+    function _examine(Epoch calldata epoch, Holder calldata holder)
+        private
+        view
+        returns (address verifier, bytes memory publicInputs, bytes32 epochDigest, uint256 expiresAt)
+    {
+        uint256 count = holder.attestations.length;
+        if (count == 0 || count > MAX_VENUES) revert AttestationCount(count);
+        if (epoch.time > type(uint40).max) revert TimeTooLarge(epoch.time);
+        if (epoch.time > block.timestamp) revert EpochInFuture(epoch.time);
+        if (holder.snapshotTime > epoch.time) revert SnapshotAfterEpoch(holder.snapshotTime, epoch.time);
+        _checkNewer(epoch, holder);
+
+        bytes32[] memory structs = new bytes32[](count);
+        publicInputs = new bytes(34 + 64 * count);
+        uint256 maxAge;
+        epochDigest = keccak256(
+            abi.encodePacked("zkmargin/epoch/v1", epoch.universe, epoch.policy, uint256(epoch.time), epoch.market)
+        );
+        {
+            bytes32[] memory venues = new bytes32[](count);
+            bytes32[] memory digests = new bytes32[](count);
+            bytes[] memory signatures = new bytes[](count);
+            for (uint256 i = 0; i < count; ++i) {
+                Attestation calldata a = holder.attestations[i];
+                if (i > 0 && a.venue <= venues[i - 1]) revert VenuesNotIncreasing(a.venue);
+                venues[i] = a.venue;
+                structs[i] = _hashAttestation(a, holder.account, epoch.universe, holder.snapshotTime);
+                digests[i] = _venueDigest(structs[i]);
+                signatures[i] = a.signature;
+                (uint256 x, uint256 y) = (a.commitmentX, a.commitmentY);
+                assembly ("memory-safe") {
+                    let p := add(add(publicInputs, 66), shl(6, i))
+                    mstore(p, x)
+                    mstore(add(p, 32), y)
+                }
+            }
+            (verifier, expiresAt, maxAge) = registry.authorise(
+                epoch.policy, epoch.universe, epoch.time, epochDigest, venues, digests, signatures
+            );
+        }
+        expiresAt += epoch.time;
+        if (block.timestamp > expiresAt) revert Expired(expiresAt);
+        if (epoch.time - holder.snapshotTime > maxAge) revert SnapshotTooOld(epoch.time - holder.snapshotTime, maxAge);
+        bytes32 context = _hashStatement(epoch, holder, epochDigest, expiresAt, structs);
+        assembly ("memory-safe") {
+            mstore(add(publicInputs, 32), context)
+            mstore8(add(publicInputs, 65), count)
+        }
+    }
+
+    /// A statement replaces a record when nothing of it is older and something newer, and answers a challenge when it
+    /// is fresh. A venue's sequence below its minimum is revoked.
+    function _checkNewer(Epoch calldata epoch, Holder calldata holder) private view {
+        Record memory r = _records[holder.account][epoch.policy];
+        bool revocations = _revocations[holder.account] != 0;
+        if (r.state == State.None && !revocations) return;
+        bool newer = epoch.time > r.epochTime;
+        if (epoch.time < r.epochTime) revert NotNewer(epoch.time, r.epochTime);
+        if (holder.snapshotTime < r.snapshotTime) revert SnapshotOlder(holder.snapshotTime, r.snapshotTime);
+        for (uint256 i = 0; i < holder.attestations.length; ++i) {
+            Attestation calldata a = holder.attestations[i];
+            if (revocations) {
+                uint64 minimum = _minimumSequence[a.venue][holder.account];
+                if (a.sequence < minimum) revert SequenceOlder(a.venue, a.sequence, minimum);
+            }
+            if (r.state != State.None) {
+                uint64 recorded = _recordedSequence(r, holder.account, epoch.policy, i);
+                if (a.sequence < recorded) revert SequenceOlder(a.venue, a.sequence, recorded);
+                if (a.sequence > recorded) newer = true;
+            }
+        }
+        if (r.state != State.None && !newer) revert NotNewer(epoch.time, r.epochTime);
+        if (r.state == State.Challenged || r.state == State.Failing) {
+            uint256 heartbeat = registry.termsOf(epoch.policy).heartbeat;
+            uint256 age = block.timestamp - holder.snapshotTime;
+            if (age > heartbeat) revert AnswerTooOld(age, heartbeat);
+        }
+    }
+
+    function _grant(Epoch calldata epoch, Holder calldata holder, bytes32 digest, uint256 expiresAt) private {
+        Attestation[] calldata attestations = holder.attestations;
+        _records[holder.account][epoch.policy] = Record({
+            epochTime: uint40(epoch.time),
+            snapshotTime: uint40(holder.snapshotTime),
+            expiresAt: uint40(expiresAt),
+            state: State.Granted,
+            sequence0: attestations[0].sequence,
+            sequence1: attestations.length > 1 ? attestations[1].sequence : 0
+        });
+        for (uint256 i = 2; i < attestations.length; i += 4) {
+            uint256 packed;
+            for (uint256 j = i; j < i + 4 && j < attestations.length; ++j) {
+                packed |= uint256(attestations[j].sequence) << (64 * (j - i));
+            }
+            _moreSequences[holder.account][epoch.policy][i / 4] = packed;
+        }
+        emit Granted(holder.account, epoch.policy, digest, epoch.time, holder.snapshotTime, uint64(expiresAt));
+    }
+
+    function _recordedSequence(Record memory r, address account, bytes32 policy, uint256 position)
+        private
+        view
+        returns (uint64)
+    {
+        if (position == 0) return r.sequence0;
+        if (position == 1) return r.sequence1;
+        return uint64(_moreSequences[account][policy][(position - 2) / 4] >> (64 * ((position - 2) % 4)));
+    }
+
+    // -- hashes -------------------------------------------------------------------------------------------------------
+
+    function _hashAttestation(Attestation calldata a, address account, bytes32 universe, uint64 snapshotTime)
+        private
+        pure
+        returns (bytes32)
+    {
+        return keccak256(
+            abi.encode(
+                ATTESTATION_TYPEHASH,
+                account,
+                a.venue,
+                universe,
+                a.commitmentX,
+                a.commitmentY,
+                snapshotTime,
+                a.sequence
+            )
+        );
+    }
+
+    function _venueDigest(bytes32 structHash) private pure returns (bytes32) {
+        return keccak256(abi.encodePacked(hex"1901", VENUE_DOMAIN_SEPARATOR, structHash));
+    }
+
+    function _hashStatement(
+        Epoch calldata epoch,
+        Holder calldata holder,
+        bytes32 epochDigest,
+        uint256 expiresAt,
+        bytes32[] memory structs
+    ) private view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                STATEMENT_TYPEHASH,
+                block.chainid,
+                address(this),
+                holder.account,
+                epoch.policy,
+                epochDigest,
+                epoch.time,
+                holder.snapshotTime,
+                expiresAt,
+                keccak256(abi.encodePacked(structs))
+            )
+        );
+    }
+
+    // -- what protocols ask -------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IGate
+    function isAdequate(address account, bytes32 policy, uint256 maxAge) external view returns (bool) {
+        Record memory r = _records[account][policy];
+        if (r.state == State.None || r.state == State.Failing || block.timestamp > r.expiresAt) return false;
+        if (block.timestamp - r.snapshotTime > maxAge) return false;
+        if (r.state == State.Challenged && block.timestamp > _deadline(account, policy)) return false;
+        return !_isRevoked(r, account, policy);
+    }
+
+    /// @inheritdoc IGate
+    function isFailing(address account, bytes32 policy) external view returns (bool) {
+        State state = _records[account][policy].state;
+        return state == State.Failing || (state == State.Challenged && block.timestamp > _deadline(account, policy));
+    }
+
+    /// @notice An account's record. All zero when there never was one.
+    function recordOf(address account, bytes32 policy) external view returns (Record memory) {
+        return _records[account][policy];
+    }
+
+    /// @notice Whether a venue has revoked an attestation that the account's record rests on.
+    function isRevoked(address account, bytes32 policy) external view returns (bool) {
+        return _isRevoked(_records[account][policy], account, policy);
+    }
+
+    /// @notice The lowest sequence number of the venue's attestations of the account that still counts.
+    function minimumSequence(bytes32 venue, address account) external view returns (uint64) {
+        return _minimumSequence[venue][account];
+    }
+
+    /// @notice The sequence number that a record holds for the policy's venue at `position`.
+    function sequenceOf(address account, bytes32 policy, uint256 position) external view returns (uint64) {
+        return _recordedSequence(_records[account][policy], account, policy, position);
+    }
+
+    /// @notice ERC-165.
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(IGate).interfaceId || super.supportsInterface(interfaceId);
+    }
+
+    // -- revocation by venues -----------------------------------------------------------------------------------------
+
+    /// @notice A venue says that it holds nothing of the account any more: its attestations up to `sequence` count for
+    /// nothing, here and in every record. Anyone may bring the venue's signature.
+    function close(address account, bytes32 venue, uint64 sequence, bytes calldata signature) external {
+        bytes32 digest = _venueDigest(keccak256(abi.encode(CLOSURE_TYPEHASH, account, venue, sequence)));
+        registry.checkSignature(venue, digest, signature);
+        _revokeBelow(account, venue, sequence == type(uint64).max ? sequence : sequence + 1);
+    }
+
+    /// @notice Show a newer attestation: those of the same venue with lower sequence numbers count for nothing any more.
+    function supersede(address account, bytes32 universe, uint64 snapshotTime, Attestation calldata attestation)
+        external
+    {
+        bytes32 digest = _venueDigest(_hashAttestation(attestation, account, universe, snapshotTime));
+        registry.checkSignature(attestation.venue, digest, attestation.signature);
+        _revokeBelow(account, attestation.venue, attestation.sequence);
+    }
+
+    function _revokeBelow(address account, bytes32 venue, uint64 minimum) private {
+        uint64 before = _minimumSequence[venue][account];
+        if (minimum <= before) revert SequenceOlder(venue, minimum, before);
+        _minimumSequence[venue][account] = minimum;
+        ++_revocations[account];
+        emit Revoked(account, venue, minimum);
+    }
+
+    function _isRevoked(Record memory r, address account, bytes32 policy) private view returns (bool) {
+        if (r.state == State.None || _revocations[account] == 0) return false;
+        bytes32[] memory venues = registry.venuesOf(policy);
+        for (uint256 i = 0; i < venues.length; ++i) {
+            if (_recordedSequence(r, account, policy, i) < _minimumSequence[venues[i]][account]) return true;
+        }
+        return false;
+    }
+
+    // -- challenges ---------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IGate
+    function challenge(address account, bytes32 policy) external {
+        _checkNotPaused();
+        Record memory r = _records[account][policy];
+        if (r.state == State.None) revert NothingToChallenge(account, policy);
+        if (r.state != State.Granted) revert AlreadyChallenged(_deadline(account, policy));
+        uint256 age = block.timestamp - r.snapshotTime;
+        uint256 heartbeat = registry.termsOf(policy).heartbeat;
+        if (age <= heartbeat && !_isRevoked(r, account, policy)) revert HeartbeatNotOver(age, heartbeat);
+        _records[account][policy].state = State.Challenged;
+        _challenges[account][policy] = Challenge(uint40(block.timestamp), _pauses.total, msg.sender);
+        emit Challenged(account, policy, msg.sender, _deadline(account, policy));
+    }
+
+    /// @notice Write down that a challenged account has let the grace period pass. `isFailing` says so without it.
+    function markFailing(address account, bytes32 policy) external {
+        if (_records[account][policy].state != State.Challenged) revert NotChallenged(account, policy);
+        uint256 deadline = _deadline(account, policy);
+        if (block.timestamp <= deadline) revert GraceNotOver(deadline);
+        _records[account][policy].state = State.Failing;
+        emit Failed(account, policy);
+    }
+
+    /// @notice The challenge of an account, and until when it may be answered; zero when there was none.
+    function challengeOf(address account, bytes32 policy) external view returns (Challenge memory c, uint256 deadline) {
+        c = _challenges[account][policy];
+        if (c.openedAt != 0) deadline = _deadline(account, policy);
+    }
+
+    /// The grace period does not run while the gate is paused, as nobody could answer.
+    function _deadline(address account, bytes32 policy) private view returns (uint256) {
+        Challenge memory c = _challenges[account][policy];
+        PauseClock memory p = _pauses;
+        uint256 standstill = p.total - c.pausedBefore;
+        if (p.since != 0) standstill += block.timestamp - p.since;
+        return c.openedAt + registry.termsOf(policy).grace + standstill;
+    }
+
+    // -- pausing ------------------------------------------------------------------------------------------------------
+
+    /// @notice Stop granting and challenging.
+    function pause() external onlyRole(PAUSER_ROLE) {
+        _checkNotPaused();
+        _pauses.since = uint40(block.timestamp);
+        emit Paused(msg.sender);
+    }
+
+    /// @notice Go on.
+    function unpause() external onlyRole(PAUSER_ROLE) {
+        PauseClock memory p = _pauses;
+        if (p.since == 0) revert GateNotPaused();
+        _pauses = PauseClock(0, p.total + uint40(block.timestamp) - p.since);
+        emit Unpaused(msg.sender);
+    }
+
+    /// @notice Whether granting is stopped.
+    function paused() external view returns (bool) {
+        return _pauses.since != 0;
+    }
+
+    function _checkNotPaused() private view {
+        uint40 since = _pauses.since;
+        if (since != 0) revert GatePaused(since);
+    }
+}

@@ -1,0 +1,750 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IVerifier} from "./IVerifier.sol";
+
+/// @title The verifier
+/// @notice One source for every circuit. What differs between circuits is a table of constants that lies behind the
+/// instructions in the contract's own code: `zkmargin.verifier.contracts` lays it out, and describes every field, in
+/// the module `table`. The table only says where things lie in memory, what to multiply and what to add; transcript,
+/// checks and the pairing equation are here.
+///
+/// Memory, from a base m: a workspace of sixteen words, the table, then areas whose addresses the table gives. An
+/// address in the table is 16 bits, relative to m.
+contract Verifier is IVerifier {
+    /// Order of the scalar field.
+    uint256 private constant R = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
+    /// Characteristic of the base field.
+    uint256 private constant Q = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
+
+    // The workspace.
+    uint256 private constant ALPHA = 0x00;
+    uint256 private constant GAMMA = 0x20;
+    uint256 private constant Y = 0x40;
+    uint256 private constant ZETA = 0x60;
+    uint256 private constant V = 0x80;
+    uint256 private constant Z = 0xa0;
+    uint256 private constant ZETA_N = 0xc0;
+    uint256 private constant ROTATED = 0xe0;
+    uint256 private constant CONSTANT = 0x100;
+    uint256 private constant MARKET_POINTS = 0x120;
+    uint256 private constant SCRATCH = 0x140;
+
+    // The table: digests, [x]_2, addresses and counts of 16 bits each, two field elements.
+    uint256 private constant KEY_DIGEST = 0x200;
+    uint256 private constant SETUP_DIGEST = 0x220;
+    uint256 private constant G2_X = 0x240;
+    uint256 private constant SIZE = 0x2c0;
+    uint256 private constant LOG_ROWS = 0x2c2;
+    uint256 private constant PROOF = 0x2c4;
+    uint256 private constant PROOF_BYTES = 0x2c6;
+    uint256 private constant POINTS = 0x2c8;
+    uint256 private constant ROUND_1 = 0x2ca;
+    uint256 private constant ROUND_2 = 0x2cc;
+    uint256 private constant CLAIM_COUNT = 0x2ce;
+    uint256 private constant SCALAR_COUNT = 0x2d0;
+    uint256 private constant SCALAR_BITS = 0x2d2;
+    uint256 private constant SCALARS = 0x2d4;
+    uint256 private constant HOLDING_COUNT = 0x2d6;
+    uint256 private constant HOLDINGS = 0x2d8;
+    uint256 private constant MARKET_COUNT = 0x2da;
+    uint256 private constant FIXED = 0x2dc;
+    uint256 private constant FIXED_COUNT = 0x2de;
+    uint256 private constant POWERS = 0x2e0;
+    uint256 private constant SPARSE = 0x2e2;
+    uint256 private constant SPARSE_COUNT = 0x2e4;
+    uint256 private constant SPARSE_VALUES = 0x2e6;
+    uint256 private constant PROGRAM = 0x2e8;
+    uint256 private constant PROGRAM_COUNT = 0x2ea;
+    uint256 private constant RESULTS = 0x2ec;
+    uint256 private constant IDENTITIES = 0x2ee;
+    uint256 private constant IDENTITY_COUNT = 0x2f0;
+    uint256 private constant LOOKUPS = 0x2f2;
+    uint256 private constant LOOKUP_COUNT = 0x2f4;
+    uint256 private constant TABLE_VALUE = 0x2f6;
+    uint256 private constant SUMS = 0x2f8;
+    uint256 private constant SUM_COUNT = 0x2fa;
+    uint256 private constant CLAIMS = 0x2fc;
+    uint256 private constant WEIGHTS = 0x2fe;
+    uint256 private constant MULTIPLICITY_WEIGHT = 0x300;
+    uint256 private constant HELPER_WEIGHTS = 0x302;
+    uint256 private constant RUNNING_SUM_WEIGHT = 0x304;
+    uint256 private constant QUOTIENT_WEIGHTS = 0x306;
+    uint256 private constant ROOT = 0x320;
+    uint256 private constant INVERSE_ROWS = 0x340;
+
+    /// Start of the table, relative to m.
+    uint256 private constant TABLE = 0x200;
+
+    // -- what others call ---------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IVerifier
+    function keyDigest() external pure returns (bytes32 digest) {
+        return bytes32(_word(_load() + KEY_DIGEST));
+    }
+
+    /// @inheritdoc IVerifier
+    function setupDigest() external pure returns (bytes32 digest) {
+        return bytes32(_word(_load() + SETUP_DIGEST));
+    }
+
+    /// @inheritdoc IVerifier
+    function verify(bytes calldata publicInputs, bytes calldata market, bytes calldata proof) external view {
+        uint256 m = _reduce(publicInputs, market, proof);
+        uint256 total = m + SCRATCH;
+        uint256 weights = _combineOwn(m, total);
+        uint256 marketCount = _field(m, MARKET_COUNT);
+        _combine(_word(m + MARKET_POINTS), weights, marketCount, total);
+        _combine(m + _field(m, FIXED), weights + 32 * marketCount, _field(m, FIXED_COUNT), total);
+        uint256 opening = m + _field(m, PROOF) + _field(m, PROOF_BYTES) - 96;
+        if (!_pairingHolds(m, total, opening)) revert ProofRejected();
+    }
+
+    /// @inheritdoc IVerifier
+    function claim(bytes calldata publicInputs, bytes calldata market, bytes calldata proof, uint256 weight)
+        external
+        view
+        returns (uint256[4] memory own, uint256[] memory shared)
+    {
+        uint256 m = _reduce(publicInputs, market, proof);
+        uint256 count = _field(m, MARKET_COUNT) + _field(m, FIXED_COUNT);
+        uint256 first = m + _field(m, WEIGHTS);
+        uint256 end = first + 32 * (_field(m, POINTS) + 2 + _field(m, HOLDING_COUNT) + count);
+        assembly ("memory-safe") {
+            for { let p := first } lt(p, end) { p := add(p, 32) } { mstore(p, mulmod(mload(p), weight, R)) }
+        }
+        uint256 total = m + SCRATCH;
+        uint256 weights = _combineOwn(m, total);
+        (own[0], own[1]) = (_word(total), _word(total + 32));
+        // The opening times the weight: the scratch area is free again.
+        uint256 opening = m + _field(m, PROOF) + _field(m, PROOF_BYTES) - 96;
+        assembly ("memory-safe") {
+            mstore(total, 0)
+            mstore(add(total, 0x20), 0)
+            mstore(add(m, ALPHA), mod(weight, R))
+        }
+        _combine(opening, m + ALPHA, 1, total);
+        (own[2], own[3]) = (_word(total), _word(total + 32));
+        shared = new uint256[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            shared[i] = _word(weights + 32 * i);
+        }
+    }
+
+    /// @inheritdoc IVerifier
+    function verifyBatch(bytes calldata market, bytes[] calldata publicInputs, bytes[] calldata proofs)
+        external
+        view
+        returns (bytes[] memory refusals)
+    {
+        uint256 count = proofs.length;
+        if (publicInputs.length != count) revert LengthMismatch(count, publicInputs.length);
+        refusals = new bytes[](count);
+        uint256[4][] memory own = new uint256[4][](count);
+        uint256[][] memory shared = new uint256[][](count);
+        uint256[] memory valid = new uint256[](count);
+        uint256 validCount;
+        {
+            // beta depends on every byte of every proof and statement: this call's data.
+            uint256 beta;
+            assembly ("memory-safe") {
+                let data := mload(0x40)
+                calldatacopy(data, 0, calldatasize())
+                beta := mod(keccak256(data, calldatasize()), R)
+            }
+            uint256 weight = 1;
+            for (uint256 i = 0; i < count; ++i) {
+                try this.claim(publicInputs[i], market, proofs[i], weight) returns (
+                    uint256[4] memory points, uint256[] memory scalars
+                ) {
+                    (own[i], shared[i]) = (points, scalars);
+                    valid[validCount++] = i;
+                } catch (bytes memory refusal) {
+                    refusals[i] = refusal;
+                }
+                weight = mulmod(weight, beta, R);
+            }
+        }
+        if (validCount == 0) return refusals;
+        uint256 m = _load();
+        // Halves whose sum does not hold are halved again, down to the proofs that do not hold.
+        uint256[] memory pending = new uint256[](2 * count + 2);
+        uint256 depth = 2;
+        (pending[0], pending[1]) = (0, validCount);
+        while (depth > 0) {
+            depth -= 2;
+            (uint256 from, uint256 to) = (pending[depth], pending[depth + 1]);
+            if (_sumHolds(m, market, own, shared, valid, from, to)) continue;
+            if (to - from == 1) {
+                refusals[valid[from]] = abi.encodeWithSelector(ProofRejected.selector);
+                continue;
+            }
+            uint256 middle = (from + to) / 2;
+            (pending[depth], pending[depth + 1], pending[depth + 2], pending[depth + 3]) = (from, middle, middle, to);
+            depth += 4;
+        }
+    }
+
+    // -- from a proof to scalars --------------------------------------------------------------------------------------
+
+    /// Check and decode everything, and compute the scalar of every point. Returns the base m.
+    function _reduce(bytes calldata publicInputs, bytes calldata market, bytes calldata proof)
+        private
+        view
+        returns (uint256 m)
+    {
+        m = _load();
+        uint256 state = _readPublicInputs(m, publicInputs, market);
+        _readProof(m, proof);
+        _drawChallenges(m, state);
+        _invert(m);
+        _evaluate(m);
+        _linearise(m);
+        _open(m);
+    }
+
+    /// Copy the table to memory and reserve what it asks for.
+    function _load() private pure returns (uint256 m) {
+        assembly ("memory-safe") {
+            m := mload(0x40)
+            let size := codesize()
+            codecopy(0, sub(size, 32), 32)
+            let length := and(mload(0), 0xffff)
+            codecopy(add(m, TABLE), sub(size, length), length)
+            mstore(0x40, add(m, shr(240, mload(add(m, SIZE)))))
+        }
+    }
+
+    /// Check the public inputs, add up each holding's commitments, and return the transcript's first state.
+    function _readPublicInputs(uint256 m, bytes calldata publicInputs, bytes calldata market)
+        private
+        view
+        returns (uint256 state)
+    {
+        uint256 marketCount = _field(m, MARKET_COUNT);
+        if (market.length != 64 * marketCount) revert MarketLength(64 * marketCount, market.length);
+        // The preamble: "zkmargin/proof/v1", the two digests, the public inputs, the market.
+        uint256 inputs;
+        uint256 points;
+        assembly ("memory-safe") {
+            let preamble := mload(0x40)
+            mstore(preamble, "zkmargin/proof/v1")
+            mstore(add(preamble, 17), mload(add(m, KEY_DIGEST)))
+            mstore(add(preamble, 49), mload(add(m, SETUP_DIGEST)))
+            inputs := add(preamble, 81)
+            calldatacopy(inputs, publicInputs.offset, publicInputs.length)
+            points := add(inputs, publicInputs.length)
+            calldatacopy(points, market.offset, market.length)
+            let end := add(points, market.length)
+            mstore(0x40, and(add(end, 31), not(31)))
+            state := keccak256(preamble, sub(end, preamble))
+            mstore(add(m, MARKET_POINTS), points)
+        }
+        uint256 cursor = inputs + 32;
+        uint256 scalarCount = _field(m, SCALAR_COUNT);
+        if (publicInputs.length < 32 + 32 * scalarCount) revert PublicInputsLength(publicInputs.length);
+        for (uint256 i = 0; i < scalarCount; ++i) {
+            uint256 value = _word(cursor);
+            uint256 bits = _word(m + _field(m, SCALAR_BITS) + i) >> 248;
+            if (value >> bits != 0) revert ScalarOutOfRange(i, value);
+            uint256 copy = m + _field(m, SCALARS) + 32 * i;
+            assembly ("memory-safe") {
+                mstore(copy, value)
+            }
+            cursor += 32;
+        }
+        uint256 total = m + _field(m, HOLDINGS);
+        for (uint256 i = _field(m, HOLDING_COUNT); i > 0; --i) {
+            uint256 count = cursor + 2 <= points ? _word(cursor) >> 240 : 0;
+            cursor += 2;
+            if (count == 0 || cursor + 64 * count > points) revert PublicInputsLength(publicInputs.length);
+            _checkPoints(cursor, count);
+            _sum(cursor, count, total, m + SCRATCH);
+            cursor += 64 * count;
+            total += 64;
+        }
+        if (cursor != points) revert PublicInputsLength(publicInputs.length);
+    }
+
+    /// Copy the proof and check every point and every evaluation.
+    function _readProof(uint256 m, bytes calldata proof) private pure {
+        uint256 length = _field(m, PROOF_BYTES);
+        if (proof.length != length) revert ProofLength(length, proof.length);
+        uint256 data = m + _field(m, PROOF);
+        assembly ("memory-safe") {
+            calldatacopy(data, proof.offset, length)
+        }
+        uint256 points = _field(m, POINTS);
+        _checkPoints(data, points);
+        _checkPoints(data + length - 160, 2);
+        uint256 bad;
+        assembly ("memory-safe") {
+            let end := sub(add(data, length), 160)
+            for { let p := add(data, shl(6, points)) } lt(p, end) { p := add(p, 32) } {
+                if iszero(lt(mload(p), R)) { bad := p }
+            }
+        }
+        if (bad != 0) revert EvaluationNotCanonical(_word(bad));
+    }
+
+    /// Draw the challenges (verifier/transcript.py): a round's bytes are hashed where they lie, behind the state.
+    function _drawChallenges(uint256 m, uint256 state) private pure {
+        assembly ("memory-safe") {
+            function u16(p) -> value {
+                value := shr(240, mload(p))
+            }
+            // keccak256(state || the bytes), the word before the bytes kept.
+            function absorb(before, start, length) -> after_ {
+                let word := sub(start, 32)
+                let kept := mload(word)
+                mstore(word, before)
+                after_ := keccak256(word, add(length, 32))
+                mstore(word, kept)
+            }
+            function draw(before) -> after_ {
+                mstore(0, before)
+                after_ := keccak256(0, 32)
+            }
+            let cursor := add(m, u16(add(m, PROOF)))
+            let length := u16(add(m, ROUND_1))
+            state := draw(absorb(state, cursor, length))
+            mstore(add(m, ALPHA), mod(state, R))
+            state := draw(state)
+            mstore(add(m, GAMMA), mod(state, R))
+            cursor := add(cursor, length)
+            length := u16(add(m, ROUND_2))
+            state := draw(absorb(state, cursor, length))
+            mstore(add(m, Y), mod(state, R))
+            cursor := add(cursor, length)
+            state := draw(absorb(state, cursor, 128))
+            mstore(add(m, ZETA), mod(state, R))
+            cursor := add(cursor, 128)
+            length := shl(5, u16(add(m, CLAIM_COUNT)))
+            state := draw(absorb(state, cursor, length))
+            mstore(add(m, V), mod(state, R))
+            cursor := add(cursor, length)
+            state := draw(absorb(state, cursor, 64))
+            mstore(add(m, Z), mod(state, R))
+        }
+    }
+
+    /// Powers of zeta; sparse columns, which are sums of Lagrange polynomials L = root (zeta^n - 1) / n / (zeta - root),
+    /// and masks, which are such sums over cosets of rows, with a power of zeta; and (z - zeta) / (z - w zeta). There is
+    /// one inverse of the product of all denominators, which the proof's last word hints at and a product checks.
+    function _invert(uint256 m) private pure {
+        uint256 zeta = _word(m + ZETA);
+        uint256 z = _word(m + Z);
+        uint256 rotatedPoint;
+        uint256 zetaN;
+        assembly ("memory-safe") {
+            rotatedPoint := mulmod(mload(add(m, ROOT)), zeta, R)
+            let power := add(m, shr(240, mload(add(m, POWERS))))
+            let end := add(power, shl(5, shr(240, mload(add(m, LOG_ROWS)))))
+            zetaN := zeta
+            mstore(power, zetaN)
+            for {} lt(power, end) {} {
+                zetaN := mulmod(zetaN, zetaN, R)
+                power := add(power, 32)
+                mstore(power, zetaN)
+            }
+            mstore(add(m, ZETA_N), zetaN)
+        }
+        if (zetaN == 1) revert ZetaInDomain(zeta);
+        if (z == zeta || z == rotatedPoint) revert DegenerateChallenge(z);
+        bool hinted;
+        uint256 hint;
+        assembly ("memory-safe") {
+            // Forward: each column is one fraction, by (N / D) + v root / d = (N d + v root D) / (D d). A record is the
+            // product of all earlier columns' D times N, then D.
+            let first := add(m, shr(240, mload(add(m, SPARSE_VALUES))))
+            let record := first
+            let product := 1
+            {
+                let w := mload(add(m, ROOT))
+                let root := 0
+                let cursor := add(m, shr(240, mload(add(m, SPARSE))))
+                for { let end := add(first, shl(6, shr(240, mload(add(m, SPARSE_COUNT))))) } lt(record, end) {} {
+                    // A column: address of the power of zeta, number of entries; each: root or 0 for "the next", value.
+                    let entry := mload(cursor)
+                    let point := mload(add(m, shr(240, entry)))
+                    let numerator := 0
+                    let denominator := 1
+                    cursor := add(cursor, 4)
+                    for { let last := add(cursor, shl(2, and(shr(224, entry), 0xffff))) } lt(cursor, last) {
+                        cursor := add(cursor, 4)
+                    } {
+                        entry := mload(cursor)
+                        root := mulmod(root, w, R)
+                        if shr(240, entry) { root := mload(add(m, shr(240, entry))) }
+                        let difference := addmod(point, sub(R, root), R)
+                        numerator :=
+                            addmod(
+                                mulmod(numerator, difference, R),
+                                mulmod(mulmod(root, mload(add(m, and(shr(224, entry), 0xffff))), R), denominator, R),
+                                R
+                            )
+                        denominator := mulmod(denominator, difference, R)
+                    }
+                    mstore(record, mulmod(product, numerator, R))
+                    mstore(add(record, 32), denominator)
+                    product := mulmod(product, denominator, R)
+                    record := add(record, 64)
+                }
+            }
+            let last := addmod(z, sub(R, rotatedPoint), R)
+            hint := mload(sub(add(add(m, shr(240, mload(add(m, PROOF)))), shr(240, mload(add(m, PROOF_BYTES)))), 32))
+            hinted := and(lt(hint, R), eq(mulmod(mulmod(product, last, R), hint, R), 1))
+            mstore(add(m, ROTATED), mulmod(mulmod(hint, product, R), addmod(z, sub(R, zeta), R), R))
+            // Backward: a column is N / D (zeta^n - 1) / n, the constant factor carried in the suffix product.
+            let suffix :=
+                mulmod(mulmod(hint, last, R), mulmod(addmod(zetaN, sub(R, 1), R), mload(add(m, INVERSE_ROWS)), R), R)
+            for {} gt(record, first) {} {
+                record := sub(record, 64)
+                mstore(record, mulmod(suffix, mload(record), R))
+                suffix := mulmod(suffix, mload(add(record, 32)), R)
+            }
+        }
+        if (!hinted) revert WrongHint(hint);
+    }
+
+    /// The constraints' expressions at zeta: a list of steps a * b + c, each result a word.
+    function _evaluate(uint256 m) private pure {
+        assembly ("memory-safe") {
+            let cursor := add(m, shr(240, mload(add(m, PROGRAM))))
+            let target := add(m, shr(240, mload(add(m, RESULTS))))
+            let end := add(cursor, mul(6, shr(240, mload(add(m, PROGRAM_COUNT)))))
+            for {} lt(cursor, end) { cursor := add(cursor, 6) } {
+                let step := mload(cursor)
+                mstore(
+                    target,
+                    addmod(
+                        mulmod(mload(add(m, shr(240, step))), mload(add(m, and(shr(224, step), 0xffff))), R),
+                        mload(add(m, and(shr(208, step), 0xffff))),
+                        R
+                    )
+                )
+                target := add(target, 32)
+            }
+        }
+    }
+
+    /// The linearised constraint polynomial: its constant, and the scalars of the polynomials that enter it linearly.
+    /// Order of the identities: the circuit's own, one a LogUp helper, the running sum's.
+    function _linearise(uint256 m) private pure {
+        assembly ("memory-safe") {
+            function u16(p) -> value {
+                value := shr(240, mload(p))
+            }
+            function increase(p, value) {
+                mstore(p, addmod(mload(p), value, R))
+            }
+            let y := mload(add(m, Y))
+            let weight := 1
+            let constant_ := 0
+            let cursor := add(m, u16(add(m, IDENTITIES)))
+            // The scalars start at zero; behind the code's end calldata reads as zero.
+            calldatacopy(
+                add(m, u16(add(m, WEIGHTS))), calldatasize(), sub(u16(add(m, SIZE)), u16(add(m, WEIGHTS)))
+            )
+
+            for { let i := u16(add(m, IDENTITY_COUNT)) } i { i := sub(i, 1) } {
+                constant_ := addmod(constant_, mulmod(weight, mload(add(m, u16(cursor))), R), R)
+                let markets := byte(2, mload(cursor))
+                cursor := add(cursor, 3)
+                for {} markets { markets := sub(markets, 1) } {
+                    increase(add(m, u16(cursor)), mulmod(weight, mload(add(m, u16(add(cursor, 2)))), R))
+                    cursor := add(cursor, 4)
+                }
+                weight := mulmod(weight, y, R)
+            }
+
+            // Helpers of two fractions each: h d1 d2 - n1 d2 - n2 d1, the table's numerator being -m, others 1.
+            let lookups := u16(add(m, LOOKUP_COUNT))
+            let firstHelper := add(m, u16(add(m, HELPER_WEIGHTS)))
+            let helper := firstHelper
+            if lookups {
+                let alpha := mload(add(m, ALPHA))
+                cursor := add(m, u16(add(m, LOOKUPS)))
+                for {} gt(lookups, 1) { lookups := sub(lookups, 2) } {
+                    let left := add(alpha, mload(add(m, u16(cursor))))
+                    let right := addmod(alpha, mload(add(m, u16(add(cursor, 2)))), R)
+                    mstore(helper, mulmod(weight, mulmod(left, right, R), R))
+                    constant_ := addmod(constant_, sub(R, mulmod(weight, add(left, right), R)), R)
+                    weight := mulmod(weight, y, R)
+                    helper := add(helper, 32)
+                    cursor := add(cursor, 4)
+                }
+                let table := addmod(alpha, mload(add(m, u16(add(m, TABLE_VALUE)))), R)
+                let left := 1
+                if lookups {
+                    left := addmod(alpha, mload(add(m, u16(cursor))), R)
+                    constant_ := addmod(constant_, sub(R, mulmod(weight, table, R)), R)
+                }
+                mstore(helper, mulmod(weight, mulmod(left, table, R), R))
+                mstore(add(m, u16(add(m, MULTIPLICITY_WEIGHT))), mulmod(weight, left, R))
+                weight := mulmod(weight, y, R)
+                helper := add(helper, 32)
+            }
+
+            // The running sum: phi(w zeta) - phi - helpers - sum_j gamma^(j+1) (terms - right side / n).
+            let negative := sub(R, weight)
+            for {} gt(helper, firstHelper) {} {
+                helper := sub(helper, 32)
+                increase(helper, negative)
+            }
+            increase(add(m, u16(add(m, RUNNING_SUM_WEIGHT))), negative)
+            // The running sum's value is the last evaluation: behind it two points and the hint.
+            let sum := mload(add(m, sub(add(u16(add(m, PROOF)), u16(add(m, PROOF_BYTES))), 192)))
+            let gamma := mload(add(m, GAMMA))
+            let factor := 1
+            cursor := add(m, u16(add(m, SUMS)))
+            for { let i := u16(add(m, SUM_COUNT)) } i { i := sub(i, 1) } {
+                factor := mulmod(factor, gamma, R)
+                // A sum: right side / n, number of groups of terms, number of terms with a committed factor.
+                let head := mload(cursor)
+                let part := mload(add(m, shr(240, head)))
+                let groups := and(shr(224, head), 0xffff)
+                let committed := and(shr(208, head), 0xffff)
+                cursor := add(cursor, 6)
+                for {} groups { groups := sub(groups, 1) } {
+                    // A group: the weight, number of terms; each: public factor, coefficient.
+                    head := mload(cursor)
+                    cursor := add(cursor, 4)
+                    let inner := 0
+                    for { let end := add(cursor, shl(2, and(shr(224, head), 0xffff))) } lt(cursor, end) {
+                        cursor := add(cursor, 4)
+                    } {
+                        let term := mload(cursor)
+                        inner :=
+                            addmod(
+                                inner,
+                                mulmod(mload(add(m, shr(240, term))), mload(add(m, and(shr(224, term), 0xffff))), R),
+                                R
+                            )
+                    }
+                    part := addmod(part, mulmod(inner, mload(add(m, shr(240, head))), R), R)
+                }
+                sum := addmod(sum, mulmod(factor, part, R), R)
+                if committed {
+                    let scaled := mulmod(weight, factor, R)
+                    for { let end := add(cursor, mul(6, committed)) } lt(cursor, end) { cursor := add(cursor, 6) } {
+                        // The point's scalar, the weight, the coefficient.
+                        let term := mload(cursor)
+                        increase(
+                            add(m, shr(240, term)),
+                            mulmod(
+                                mulmod(scaled, mload(add(m, and(shr(224, term), 0xffff))), R),
+                                mload(add(m, and(shr(208, term), 0xffff))),
+                                R
+                            )
+                        )
+                    }
+                }
+            }
+            mstore(add(m, CONSTANT), addmod(constant_, mulmod(weight, sum, R), R))
+
+            // The quotient's chunks: -(zeta^n - 1) (t0 + zeta^n t1).
+            let zetaN := mload(add(m, ZETA_N))
+            let quotient := add(m, u16(add(m, QUOTIENT_WEIGHTS)))
+            mstore(quotient, addmod(1, sub(R, zetaN), R))
+            mstore(add(quotient, 32), mulmod(mload(quotient), zetaN, R))
+        }
+    }
+
+    /// The openings (SHPLONK): claim i weighs v^i, claims at w zeta also (z - zeta) / (z - w zeta). The holding of this
+    /// proof is C + (zeta^n - 1) E.
+    function _open(uint256 m) private pure {
+        assembly ("memory-safe") {
+            function u16(p) -> value {
+                value := shr(240, mload(p))
+            }
+            function increase(p, value) {
+                mstore(p, addmod(mload(p), value, R))
+            }
+            let v := mload(add(m, V))
+            let rotated := mload(add(m, ROTATED))
+            let weight := 1
+            let constant_ := mload(add(m, CONSTANT))
+            let claims := u16(add(m, CLAIM_COUNT))
+            let value := sub(add(m, add(u16(add(m, PROOF)), u16(add(m, PROOF_BYTES)))), add(160, shl(5, claims)))
+            for { let cursor := add(m, u16(add(m, CLAIMS))) } claims { claims := sub(claims, 1) } {
+                // A claim: address of its column's scalar, of its mask's scalar or zero, rotation.
+                let entry := mload(cursor)
+                weight := mulmod(weight, v, R)
+                let scaled := weight
+                if byte(4, entry) { scaled := mulmod(weight, rotated, R) }
+                constant_ := addmod(constant_, sub(R, mulmod(scaled, mload(value), R)), R)
+                increase(add(m, shr(240, entry)), scaled)
+                let mask := and(shr(224, entry), 0xffff)
+                if mask { increase(add(m, mask), mulmod(scaled, addmod(mload(add(m, ZETA_N)), sub(R, 1), R), R)) }
+                cursor := add(cursor, 5)
+                value := add(value, 32)
+            }
+            // The openings' scalars follow those of the other points of the proof; the generator's is the last.
+            let weights := add(m, u16(add(m, WEIGHTS)))
+            let opening := add(weights, shl(5, u16(add(m, POINTS))))
+            mstore(opening, addmod(mload(add(m, ZETA)), sub(R, mload(add(m, Z))), R))
+            mstore(add(opening, 32), mload(add(m, Z)))
+            let count := add(u16(add(m, HOLDING_COUNT)), add(u16(add(m, MARKET_COUNT)), u16(add(m, FIXED_COUNT))))
+            mstore(add(opening, shl(5, add(count, 1))), constant_)
+        }
+    }
+
+    // -- points -------------------------------------------------------------------------------------------------------
+
+    /// Revert unless `count` points from address `points` on have canonical coordinates and lie on y^2 = x^3 + 3.
+    /// (0, 0), infinity, does not lie on it. The market's points are left to the precompiles, which check the same but
+    /// let infinity pass, as it should.
+    function _checkPoints(uint256 points, uint256 count) private pure {
+        uint256 bad;
+        assembly ("memory-safe") {
+            for { let end := add(points, shl(6, count)) } lt(points, end) { points := add(points, 64) } {
+                let x := mload(points)
+                let y := mload(add(points, 32))
+                if iszero(
+                    and(
+                        and(lt(x, Q), lt(y, Q)), eq(mulmod(y, y, Q), addmod(mulmod(x, mulmod(x, x, Q), Q), 3, Q))
+                    )
+                ) { bad := points }
+            }
+        }
+        if (bad != 0) revert NotOnCurve(_word(bad), _word(bad + 32));
+    }
+
+    /// The sum of `count` >= 1 points at `points` to `target`; `scratch` is four words.
+    function _sum(uint256 points, uint256 count, uint256 target, uint256 scratch) private view {
+        bool ok = true;
+        assembly ("memory-safe") {
+            mcopy(scratch, points, 64)
+            for { let end := add(points, shl(6, count)) } 1 {} {
+                points := add(points, 64)
+                if iszero(lt(points, end)) { break }
+                mcopy(add(scratch, 64), points, 64)
+                ok := and(ok, staticcall(gas(), 6, scratch, 128, scratch, 64))
+            }
+            mcopy(target, scratch, 64)
+        }
+        if (!ok) revert PrecompileFailed();
+    }
+
+    /// Add scalar times point, for each of `count` points, to the point at `total`, which three words of scratch follow.
+    function _combine(uint256 points, uint256 weights, uint256 count, uint256 total) private view {
+        bool ok = true;
+        assembly ("memory-safe") {
+            let product := add(total, 64)
+            for { let end := add(points, shl(6, count)) } lt(points, end) { points := add(points, 64) } {
+                mcopy(product, points, 64)
+                mstore(add(total, 128), mload(weights))
+                ok := and(ok, staticcall(gas(), 7, product, 96, product, 64))
+                ok := and(ok, staticcall(gas(), 6, total, 128, total, 64))
+                weights := add(weights, 32)
+            }
+        }
+        if (!ok) revert PrecompileFailed();
+    }
+
+    /// The points that belong to this proof alone, to `total`. Returns the address of the shared points' scalars.
+    function _combineOwn(uint256 m, uint256 total) private view returns (uint256 weights) {
+        assembly ("memory-safe") {
+            mstore(total, 0)
+            mstore(add(total, 0x20), 0)
+        }
+        weights = m + _field(m, WEIGHTS);
+        uint256 proof = m + _field(m, PROOF);
+        uint256 points = _field(m, POINTS);
+        uint256 holdings = _field(m, HOLDING_COUNT);
+        _combine(proof, weights, points, total);
+        weights += 32 * points;
+        _combine(proof + _field(m, PROOF_BYTES) - 160, weights, 2, total);
+        weights += 64;
+        _combine(m + _field(m, HOLDINGS), weights, holdings, total);
+        weights += 32 * holdings;
+    }
+
+    /// Whether the claims valid[from..to) hold when added up.
+    function _sumHolds(
+        uint256 m,
+        bytes calldata market,
+        uint256[4][] memory own,
+        uint256[][] memory shared,
+        uint256[] memory valid,
+        uint256 from,
+        uint256 to
+    ) private view returns (bool) {
+        uint256 marketCount = _field(m, MARKET_COUNT);
+        uint256 fixedCount = _field(m, FIXED_COUNT);
+        uint256[] memory sums = new uint256[](marketCount + fixedCount);
+        uint256 total = m + SCRATCH;
+        uint256 opening;
+        uint256 points;
+        assembly ("memory-safe") {
+            points := mload(0x40)
+            opening := add(points, market.length)
+            mstore(0x40, add(opening, 160))
+            calldatacopy(points, market.offset, market.length)
+            mstore(total, 0)
+            mstore(add(total, 0x20), 0)
+            mstore(opening, 0)
+            mstore(add(opening, 0x20), 0)
+        }
+        bool ok = true;
+        for (uint256 i = from; i < to; ++i) {
+            uint256[4] memory pair = own[valid[i]];
+            uint256[] memory scalars = shared[valid[i]];
+            assembly ("memory-safe") {
+                mcopy(add(total, 0x40), pair, 0x40)
+                ok := and(ok, staticcall(gas(), 6, total, 0x80, total, 0x40))
+                mcopy(add(opening, 0x40), add(pair, 0x40), 0x40)
+                ok := and(ok, staticcall(gas(), 6, opening, 0x80, opening, 0x40))
+                let end := add(add(sums, 0x20), shl(5, mload(sums)))
+                let scalar := add(scalars, 0x20)
+                for { let p := add(sums, 0x20) } lt(p, end) { p := add(p, 32) } {
+                    mstore(p, addmod(mload(p), mload(scalar), R))
+                    scalar := add(scalar, 32)
+                }
+            }
+        }
+        if (!ok) revert PrecompileFailed();
+        uint256 weights;
+        assembly ("memory-safe") {
+            weights := add(sums, 0x20)
+        }
+        _combine(points, weights, marketCount, total);
+        _combine(m + _field(m, FIXED), weights + 32 * marketCount, fixedCount, total);
+        return _pairingHolds(m, total, opening);
+    }
+
+    /// Whether e(P, [1]_2) = e(opening, [x]_2), P the point at `left`.
+    function _pairingHolds(uint256 m, uint256 left, uint256 opening) private view returns (bool holds) {
+        bool ok;
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mcopy(input, left, 64)
+            mstore(add(input, 0x40), 0x198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2)
+            mstore(add(input, 0x60), 0x1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed)
+            mstore(add(input, 0x80), 0x090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b)
+            mstore(add(input, 0xa0), 0x12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa)
+            mstore(add(input, 0xc0), mload(opening))
+            mstore(add(input, 0xe0), mod(sub(Q, mload(add(opening, 0x20))), Q))
+            mcopy(add(input, 0x100), add(m, G2_X), 128)
+            ok := staticcall(gas(), 8, input, 0x180, 0, 0x20)
+            holds := eq(mload(0), 1)
+        }
+        if (!ok) revert PrecompileFailed();
+    }
+
+    // -- memory -------------------------------------------------------------------------------------------------------
+
+    function _word(uint256 address_) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := mload(address_)
+        }
+    }
+
+    /// A 16-bit field of the table.
+    function _field(uint256 m, uint256 offset) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := shr(240, mload(add(m, offset)))
+        }
+    }
+}
