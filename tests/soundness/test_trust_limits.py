@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pytest
+from soundness.weakened import Cheat
 from support.backends import fastest_backend, fastest_engine
 from support.programs import Case, margin
 from support.setup import bases
@@ -15,7 +17,9 @@ from support.statements import Statement, make_statement
 
 from zkmargin.circuits.language import Holding, Inputs
 from zkmargin.circuits.language.witness import generate_witness, vector_of
+from zkmargin.prover.rounds.columns import commit_masks
 from zkmargin.verifier.curve import G1
+from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS
 
 BACKEND = fastest_backend()
@@ -96,3 +100,54 @@ def test_a_venue_that_sees_the_other_s_commitment_can_set_the_net_alone() -> Non
     rogue = difference(commitment(case, wished, rho), other)
     forged = with_net(statement, (rogue, other), wished, rho)
     forged.verify(forged.prove())
+
+
+# -- commitments of a higher degree ------------------------------------------------------------------------------------
+
+
+def with_higher_degree(statement: Statement, factor: int) -> Statement:
+    """The statement with factor X^3 (X^n - 1) added to the first venue's polynomial: the same values on the domain."""
+    first, *others = statement.public.holdings[0]
+    blinding_point = BACKEND.slice_points(
+        statement.key.lagrange, statement.circuit.rows + 3, statement.circuit.rows + 4
+    )
+    added = BACKEND.msm(blinding_point, [BACKEND.vector([factor])])[0]
+    return statement.with_public(holdings=((ENGINE.combine([first, added], [1, 1]), *others),))
+
+
+def test_a_commitment_of_a_higher_degree_holds_the_same_portfolio_for_whoever_knows_it() -> None:
+    """Nothing bounds the degree of a commitment, and nothing need: the mask takes up what vanishes on the domain."""
+    factor = 97531
+    statement = with_higher_degree(make_statement(margin()), factor)
+    cheat = Cheat(statement)
+    cheat.commit_columns()
+    ((e0, e1),) = cheat.masks
+    sent = [(e0, e1, 0, -factor % SCALAR_MODULUS)]
+    cheat.proof = replace(cheat.proof, masks=commit_masks(BACKEND, statement.key.monomial, sent))
+    cheat.commit_multiplicities()
+    cheat.compute_helpers()
+    cheat.compute_running_sum()
+    cheat.commit_helpers()
+    cheat.compute_quotient()  # q = C + Z E has no trace of the factor.
+    cheat.masks = sent
+    cheat.commit_quotient()
+    cheat.evaluate()
+    cheat.open()
+    statement.verify(cheat.proof.encode())
+
+
+def test_a_commitment_of_a_higher_degree_is_of_no_use_to_who_does_not_know_it() -> None:
+    statement = with_higher_degree(make_statement(margin()), 97531)
+    proof = statement.prove()
+    with pytest.raises(ProofRejected, match="pairing"):
+        statement.verify(proof)
+
+
+def test_a_commitment_of_a_higher_degree_does_not_open_to_another_portfolio() -> None:
+    case = margin()
+    richer = [[q + 50 for q in case.venues["net"][0]], case.venues["net"][1]]
+    committed = with_higher_degree(make_statement(case), 97531).public.holdings
+    forged = make_statement(case.with_venues("net", richer)).with_public(holdings=committed)
+    proof = forged.prove()
+    with pytest.raises(ProofRejected, match="pairing"):
+        forged.verify(proof)

@@ -15,7 +15,7 @@ from typing import Any
 from support.backends import fastest_engine
 from support.statements import Statement
 
-from zkmargin.prover.prove import blinded_polynomials, domain_columns
+from zkmargin.prover.prove import blinded_polynomials, domain_columns, public_columns
 from zkmargin.prover.randomness import Blinding
 from zkmargin.prover.rounds import opening as openings
 from zkmargin.prover.rounds.columns import BlindedColumn, commit_columns, commit_masks
@@ -167,6 +167,7 @@ class Cheat:
             opening=G1_GENERATOR,
             opening_check=G1_GENERATOR,
         )
+        self.masks: list[tuple[int, ...]] = []
         self.helpers: list[Any] = []
         self.factors: dict[Any, Any] = {}
         self.numbers: dict[str, int] = {}
@@ -196,11 +197,11 @@ class Cheat:
             BlindedColumn(values, tuple(blinding.draw(self.circuit.blinding(index))))
             for index, values in enumerate(self.statement.assignment.witness)
         ]
-        self._masks = [tuple(blinding.draw(Circuit.HOLDING_BLINDING)) for _ in self.circuit.holdings]
+        self.masks = [tuple(blinding.draw(Circuit.HOLDING_BLINDING)) for _ in self.circuit.holdings]
         self.proof = replace(
             self.proof,
             witness=commit_columns(key.backend, key.lagrange, self._columns),
-            masks=commit_masks(key.backend, key.monomial, self._masks),
+            masks=commit_masks(key.backend, key.monomial, self.masks),
         )
 
     def commit_multiplicities(self) -> None:
@@ -241,13 +242,14 @@ class Cheat:
         """Round 3: for columns that break a constraint, some polynomial."""
         key, backend = self.statement.key, self.statement.backend
         first = [*self._columns, self._multiplicities] if self.circuit.lookups else self._columns
-        self.polynomials = blinded_polynomials(key, self.statement.assignment, first, self._masks, self._second)
+        self.polynomials = blinded_polynomials(key, self.statement.assignment, first, self.masks, self._second)
         if self.factors:
             interpolated = backend.interpolate(list(self.factors.values()))
             self.polynomials |= dict(zip(self.factors, interpolated, strict=True))
         at = self.challenges
+        public = public_columns(key, self.statement.assignment)
         values = {"alpha": at.alpha, "y": at.y, **self.numbers}
-        self.quotient = quotient(backend, self.circuit, key.quotient_tape, self.polynomials, values)
+        self.quotient = quotient(backend, self.circuit, key.quotient_tape, self.polynomials, public, values)
 
     def commit_quotient(self) -> None:
         """Round 3: commitments."""
@@ -348,7 +350,7 @@ class Cheat:
             self.statement.backend,
             self.circuit,
             self.polynomials,
-            self._masks,
+            self.masks,
             self.linearised(self.linear()),
             zeta_n,
             self.challenges.v,
