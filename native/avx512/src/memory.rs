@@ -118,8 +118,9 @@ pub fn wipe<T: Copy>(memory: &mut Vec<T>) {
 
 /// A growing array of plain data, aligned to 64 bytes or more, wiped on drop.
 pub struct Buffer<T: Copy> {
-    piece: Option<Piece>,
-    /// Items that may be written, at most what the piece holds; this much is wiped.
+    /// The start of a piece of `rounded(room * size_of::<T>())` bytes, or dangling if that is zero.
+    start: NonNull<T>,
+    /// Items that may be written; this much is wiped.
     room: usize,
     len: usize,
     items: PhantomData<T>,
@@ -141,7 +142,8 @@ impl<T: Copy> Buffer<T> {
     pub fn with_capacity(count: usize) -> Self {
         const { assert!(align_of::<T>() <= 64 && size_of::<T>() > 0) };
         let bytes = size_of::<T>().checked_mul(count).unwrap_or_else(|| panic!("a buffer of {count} items"));
-        Self { piece: (bytes > 0).then(|| obtain(rounded(bytes))), room: count, len: 0, items: PhantomData }
+        let start = if bytes == 0 { NonNull::dangling() } else { obtain(rounded(bytes)).start.cast() };
+        Self { start, room: count, len: 0, items: PhantomData }
     }
 
     /// `count` copies of an item.
@@ -153,11 +155,8 @@ impl<T: Copy> Buffer<T> {
 
     /// Room for items, initialised or not.
     pub fn room(&mut self) -> &mut [MaybeUninit<T>] {
-        match &self.piece {
-            // SAFETY: the piece is that large, aligned, and exclusively ours.
-            Some(piece) => unsafe { std::slice::from_raw_parts_mut(piece.start.as_ptr().cast(), self.room) },
-            None => &mut [],
-        }
+        // SAFETY: the piece is that large, aligned, and exclusively ours.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.room) }
     }
 
     /// Declares the first `len` items initialised.
@@ -175,6 +174,7 @@ impl<T: Copy> Buffer<T> {
     }
 
     /// Moves the items to where there is room for `count`, if there is not.
+    #[cold]
     fn reserve(&mut self, count: usize) {
         if self.room < count {
             let mut larger = Self::with_capacity(count);
@@ -198,8 +198,8 @@ impl<T: Copy> Buffer<T> {
         if self.len == self.room {
             self.reserve((2 * self.len).max(STEP / size_of::<T>()));
         }
-        let len = self.len;
-        self.room()[len].write(item);
+        // SAFETY: there is room for one more.
+        unsafe { self.start.add(self.len).write(item) };
         self.len += 1;
     }
 
@@ -221,21 +221,15 @@ impl<T: Copy> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        match &self.piece {
-            // SAFETY: the first `len` items are initialised.
-            Some(piece) => unsafe { std::slice::from_raw_parts(piece.start.as_ptr().cast(), self.len) },
-            None => &[],
-        }
+        // SAFETY: the first `len` items are initialised.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
 
 impl<T: Copy> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        match &self.piece {
-            // SAFETY: the first `len` items are initialised, and exclusively ours.
-            Some(piece) => unsafe { std::slice::from_raw_parts_mut(piece.start.as_ptr().cast(), self.len) },
-            None => &mut [],
-        }
+        // SAFETY: the first `len` items are initialised, and exclusively ours.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
 
@@ -249,10 +243,11 @@ impl<T: Copy> Clone for Buffer<T> {
 
 impl<T: Copy> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if let Some(piece) = self.piece.take() {
+        let bytes = self.room * size_of::<T>();
+        if bytes > 0 {
             // SAFETY: the piece is ours until it is given back.
-            unsafe { wipe_range(piece.start.as_ptr(), self.room * size_of::<T>()) };
-            give_back(piece);
+            unsafe { wipe_range(self.start.as_ptr().cast(), bytes) };
+            give_back(Piece { start: self.start.cast(), bytes: rounded(bytes) });
         }
     }
 }

@@ -54,7 +54,7 @@ impl FieldVec {
         unsafe { Self::build(self.len, |k, out| enter!(scale(out, &self.blocks[k..k + out.len()], &factor))) }
     }
 
-    /// sum_k coefficients[k] * vectors[k], in one pass.
+    /// `sum_k coefficients[k] * vectors[k]`, in one pass.
     ///
     /// Lengths may differ: the shorter are read as padded with zeros. Errors if the counts differ or are zero.
     pub fn linear_combination(vectors: &[&Self], coefficients: &[Scalar]) -> Result<Self, Error> {

@@ -63,7 +63,7 @@ impl FieldVec {
         }
     }
 
-    /// Entry i is self[i] * factor^i.
+    /// Entry i is `self[i] * factor^i`.
     pub fn scale_by_powers(&self, factor: Scalar) -> Self {
         // SAFETY: the kernel writes all of `out`.
         unsafe {

@@ -14,19 +14,19 @@ use crate::lanes::{Block, Columns, Lanes};
 pub(super) const PRODUCTS: usize = 48;
 
 impl FieldVec {
-    /// sum_i self[i] * other[i], equal lengths.
+    /// `sum_i self[i] * other[i]`, equal lengths.
     pub fn inner_product(&self, other: &Self) -> Result<Scalar, Error> {
         self.same_length(other)?;
         let pairs = self.blocks.par_chunks(GRAIN).zip(other.blocks.par_chunks(GRAIN));
         Ok(pairs.map(|(a, b)| enter!(inner_product(a, b))).reduce(|| Scalar::ZERO, |a, b| a + b))
     }
 
-    /// sum_i self[i].
+    /// `sum_i self[i]`.
     pub fn sum(&self) -> Scalar {
         self.blocks.par_chunks(GRAIN).map(|chunk| enter!(sum(chunk))).reduce(|| Scalar::ZERO, |a, b| a + b)
     }
 
-    /// Exclusive prefix sums: entry i is self[0] + ... + self[i - 1], entry 0 is zero.
+    /// Exclusive prefix sums: entry i is `self[0] + ... + self[i - 1]`, entry 0 is zero.
     pub fn prefix_sum(&self) -> Self {
         // Each chunk's sum first, so that the chunks can run on several cores.
         let sums: Vec<Scalar> = if self.blocks.len() <= GRAIN || rayon::current_num_threads() == 1 {
