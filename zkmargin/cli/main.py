@@ -36,7 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "market": "Build the public data of one epoch.",
     "attest": "Commit to an account's positions at a venue, and sign.",
     "evaluate": "Show an account's owner its margin in clear.",
-    "profile": "Tell what a policy costs to prove and to verify.",
+    "profile": "Tell what a policy costs over a market's universe.",
     "prove": "Prove a statement without showing a holding.",
     "verify": "Judge a proof as of a time.",
     "disclose": "Open one number to one auditor, and nothing else.",
