@@ -15,7 +15,7 @@ class PublicColumns(Generic[V]):
 
     values: tuple[V, ...]
     coefficients: tuple[V, ...]
-    _cosets: dict[tuple[int, int], V] = field(default_factory=dict, repr=False, compare=False)
+    _cosets: dict[tuple[int, int], V] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, backend: Backend[V, P], values: Sequence[V]) -> PublicColumns[V]:
