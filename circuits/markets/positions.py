@@ -88,15 +88,19 @@ def read_positions(path: str | Path, universe: Universe) -> Positions:
 
 def net(positions: Iterable[Positions], universe: Universe) -> Positions:
     """The sum of positions over one universe. Raises FormatError for another universe, RangeError beyond 60 bits."""
-    total = np.zeros(universe.rows, dtype=object)
+    total = np.zeros(universe.rows, dtype=np.int64)
+    estimate = np.zeros(universe.rows, dtype=np.float64)
     for each in positions:
         if each.universe_digest != universe.digest or each.lots.shape != total.shape:
             raise FormatError("positions: expected the market's universe, got positions over another one")
-        total = total + each.lots.astype(object)
-    over = np.flatnonzero(np.abs(total) >= 1 << QUANTITY_BITS)
+        total = total + each.lots
+        estimate = estimate + each.lots
+    # Where the estimate is below 2^61 nothing has wrapped around, and the total is exact.
+    limit = 1 << QUANTITY_BITS
+    over = np.flatnonzero((np.abs(estimate) >= 2.0 * limit) | (total >= limit) | (total <= -limit))
     if over.size:
         raise RangeError(f"{_name_of_row(universe, int(over[0]))}: netted quantity is not below 2^{QUANTITY_BITS} lots")
-    return Positions(universe.digest, total.astype(np.int64))
+    return Positions(universe.digest, total)
 
 
 def _name_of_row(universe: Universe, row: int) -> str:

@@ -171,13 +171,8 @@ def _assign_norm(norm: SquareNorm, sums: Sums, values: dict[str, int]) -> None:
 
 
 def _limbs(values: Ints) -> list[tuple[int, Ints]]:
-    """(shift, limb) pairs that add up to `values`; all limbs but the highest are in [0, 2^20)."""
-    limbs, shift = [], 0
-    while True:
-        rest = values >> _LIMB_BITS
-        if not np.any((rest != 0) & (rest != -1)):
-            # What is left fits 21 signed bits: keep it whole.
-            limbs.append((shift, values))
-            return limbs
-        limbs.append((shift, values & _LIMB_MASK))
-        values, shift = rest, shift + _LIMB_BITS
+    """(shift, limb) pairs that add up to `values`; limbs are in [0, 2^20), the highest in [-2^20, 2^20)."""
+    bits = max(int(values.max(initial=0)), -1 - int(values.min(initial=0))).bit_length()
+    highest = max(bits - 1, 0) // _LIMB_BITS * _LIMB_BITS
+    limbs = [(shift, (values >> shift) & _LIMB_MASK) for shift in range(0, highest, _LIMB_BITS)]
+    return [*limbs, (highest, values >> highest)]
