@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+
+from zkmargin.circuits.markets.normal import ndtr
 
 SECONDS_PER_YEAR: Final = 365 * 86400
 """Deribit's and Derive's day count: actual/365."""

@@ -33,9 +33,10 @@ def check_disclosure(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Check a disclosure against the venues' commitments and the market's prices.
+    """Judge a disclosure.
 
-    Exit code 0 when it is true, 1 when it is rejected."""
+    It is checked against the venues' commitments and the market's prices. Exit code 0 when it is true, 1 when it is
+    rejected."""
     with progress() as report:
         source = load_setup(setup)
         found = disclosures.judge_disclosure(

@@ -45,9 +45,9 @@ def disclose(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Open one number about an account's holdings to one auditor, and nothing else.
+    """Open one number to one auditor, and nothing else.
 
-    Of all venues whose attestations are given, netted; of one alone, that venue's."""
+    A quantity or an exposure of all venues whose attestations are given, netted; of one alone, that venue's."""
     check_destinations(("--out", out), arrays=True)
     check_pairs(len(attestations), len(secrets))
     with progress() as report:
