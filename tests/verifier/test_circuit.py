@@ -32,6 +32,8 @@ def test_a_column_read_rotated_has_more_blinding() -> None:
     ("change", "says"),
     [
         ({"rows": 33}, "power of two"),
+        ({"rows": 16}, "power of two from 32"),
+        ({"rows": 1 << 28}, "power of two from 32"),
         ({"table_bits": 6}, "table_bits"),
         ({"table_bits": 0}, "table_bits"),
         ({"sparse": (SparseColumn("s", ((1, 1), (1, 2))),)}, "increasing rows"),
@@ -94,3 +96,11 @@ def test_every_field_of_a_circuit_changes_its_digest() -> None:
     digests = {c.digest for c in changed}
     assert len(digests) == len(changed)
     assert circuit.digest not in digests
+
+
+def test_a_node_that_no_constraint_reads_is_refused() -> None:
+    """Else a column that only such a node reads would pass for constrained."""
+    circuit = margin().program.circuit
+    dead = Binary(Operator.MULTIPLY, 0, 0)
+    with pytest.raises(CircuitError, match=rf"nodes\[{len(circuit.nodes)}\]: no constraint reads this node"):
+        replace(circuit, nodes=(*circuit.nodes, dead))

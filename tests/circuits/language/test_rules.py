@@ -3,13 +3,15 @@
 from collections.abc import Callable
 
 import pytest
-from support.programs import CASES, define_margin
+from support.programs import CASES, Case, define_margin
+from support.statements import make_statement
 
-from zkmargin.circuits.language import CompileError, Program, RowsError, compile_program
+from zkmargin.circuits.language import CompileError, Program, RowsError, TraceError, compile_program
 from zkmargin.circuits.language.compiler import CompiledProgram
 from zkmargin.circuits.language.program import PACKING_SHIFT
 from zkmargin.verifier.circuit import CircuitError
 from zkmargin.verifier.expression import Column, ColumnKind
+from zkmargin.verifier.field import SCALAR_MODULUS
 
 
 def _compile(define: Callable[[Program], object], **options: int) -> CompiledProgram:
@@ -115,6 +117,69 @@ def test_a_holding_that_no_constraint_reads_is_refused() -> None:
         p.boolean("flag", lambda context: context.sparse({}))
 
     with pytest.raises(CircuitError, match="forgotten: no constraint reads"):
+        _compile(define)
+
+
+# -- what a review found: each of these once compiled, or once failed to prove -----------------------------------------
+
+
+def test_scalars_live_only_in_columns_exactly_as_wide_as_a_row() -> None:
+    """In wider columns a scalar's row could hold more than 2^row_bits, beyond what keeps sums from wrapping around."""
+
+    def define(p: Program) -> None:
+        net = p.holding("net")
+        p.sign_split(net, 30, label="net")
+        p.require_sum_at_least(net * p.market("price", 5), 0, bits=15, label="equity")
+
+    program = _compile(define)
+    assert program.bank is not None
+    assert program.bank.label == "scalars"
+    assert program.bank.bits == program.row_bits == 15
+
+
+@pytest.mark.parametrize("bits", [0, 253, 300])
+def test_a_range_is_at_most_252_bits_wide(bits: int) -> None:
+    with pytest.raises(CompileError, match=r"^wide: expected 1 to 252 bits"):
+        _compile(lambda p: p.ranged("wide", bits, lambda context: context.sparse({})))
+
+
+def test_a_constant_stands_for_an_integer() -> None:
+    with pytest.raises(TraceError, match="below r / 2"):
+        _compile(lambda p: p.market("price", 5) * (SCALAR_MODULUS - 1))
+
+
+def test_coefficients_are_bounded_before_they_are_reduced() -> None:
+    """2^200 (2^200)^-1 is one modulo r and no integer near one."""
+    inverse_of_big = pow(1 << 200, -1, SCALAR_MODULUS)
+    small = min(inverse_of_big, SCALAR_MODULUS - inverse_of_big)
+
+    def define(p: Program) -> None:
+        net = p.holding("net")
+        p.sign_split(net, 15, label="net")
+        p.require_sum(net * (1 << 200) * small, 0, label="sneaky")
+
+    with pytest.raises(CompileError, match=r"^sneaky: a coefficient reaches r / 2"):
+        _compile(define)
+
+
+def test_a_sum_of_products_of_three_private_columns_proves() -> None:
+    """Its public factor is the number one; as a column it would have been a fourth factor, beyond the quotient."""
+
+    def define(p: Program) -> None:
+        flags = [p.boolean(f"flag[{k}]", lambda context, k=k: context.sparse({k: 1, 5: 1})) for k in range(3)]
+        p.require_sum(flags[0] * flags[1] * flags[2], 1, label="all")
+
+    statement = make_statement(Case(_compile(define), {}, {}, {}))
+    statement.verify(statement.proof)
+
+
+@pytest.mark.parametrize("constant", [0, 1])
+def test_a_constraint_on_no_column_is_refused(constant: int) -> None:
+    def define(p: Program) -> None:
+        flag = p.boolean("flag", lambda context: context.sparse({}))
+        p.require_zero(flag * 0 + constant, label="nothing")
+
+    with pytest.raises(CircuitError, match=r"^nothing: degree 0"):
         _compile(define)
 
 
