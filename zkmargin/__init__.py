@@ -13,8 +13,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from zkmargin.api import (
+        FormatError,
+        InadequateError,
         MarginProver,
+        ProofRejected,
         Verdict,
+        ZkmarginError,
         attest,
         build_market,
         development_setup,
@@ -31,8 +35,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Disclosed",
+    "FormatError",
+    "InadequateError",
     "MarginProver",
+    "ProofRejected",
     "Verdict",
+    "ZkmarginError",
     "__version__",
     "attest",
     "build_market",

@@ -29,7 +29,7 @@ from zkmargin.circuits.statements import attest as attesting
 from zkmargin.circuits.statements import market as markets
 from zkmargin.circuits.statements.attest import Opening, OpeningError, read_opening, read_recipient, write_opening
 from zkmargin.circuits.statements.market import Market, read_market, write_market
-from zkmargin.circuits.statements.prove_margin import MarginProver, margin_verifying_key
+from zkmargin.circuits.statements.prove_margin import InadequateError, MarginProver, margin_verifying_key
 from zkmargin.destinations import check_destinations
 from zkmargin.keys import read_signing_key
 from zkmargin.loading import Instant, PathLike, loaded, private_key, seconds_of, verifying_engine
@@ -39,7 +39,7 @@ from zkmargin.prover.kernels.choice import AnyBackend, set_threads
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.errors import FormatError, ProofRejected, ZkmarginError
 from zkmargin.verifier.formats.attestation import Attestation, read_attestation, universe_id, write_attestation
 from zkmargin.verifier.formats.deployment import read_deployment
 from zkmargin.verifier.formats.ethereum import format_address, parse_address
@@ -54,8 +54,12 @@ from zkmargin.verifier.formats.margin_proof import (
 from zkmargin.verifier.formats.statement import OFF_CHAIN, Deployment
 
 __all__ = [
+    "FormatError",
+    "InadequateError",
     "MarginProver",
+    "ProofRejected",
     "Verdict",
+    "ZkmarginError",
     "attest",
     "build_market",
     "development_setup",

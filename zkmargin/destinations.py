@@ -19,7 +19,9 @@ def check_destinations(*destinations: tuple[str, str | Path | None], arrays: boo
             continue
         path = Path(destination)
         if arrays and path.suffix == ".npz":
-            raise FormatError(f"{option}: {path}: expected a name that does not end in .npz, which its arrays take")
+            raise FormatError(
+                f"{option}: {path}: expected a name that does not end in .npz, which its arrays take; use .json"
+            )
         if not path.parent.is_dir():
             raise FormatError(f"{option}: {path}: expected its folder to exist; create {path.parent} first")
         if path.is_dir():

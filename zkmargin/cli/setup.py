@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.cli.console import note, print_json, print_table, progress
+from zkmargin.cli.options import Json, Threads
+from zkmargin.destinations import check_destinations
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import (
     Setup,
@@ -19,21 +21,19 @@ from zkmargin.prover.setup import (
     verify_setup,
 )
 from zkmargin.prover.setup.ceremonies import published_power
-from zkmargin.verifier.errors import FormatError
 
 app = typer.Typer(help="Make, import and verify powers-of-tau setups.", rich_markup_mode=None)
 
 Rows = Annotated[int, typer.Option("--rows", help="Largest domain: a power of two.", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", help="Where to write S; its arrays go beside it.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
-def dev(rows: Rows, out: Out, as_json: Json = False) -> None:
+def dev(rows: Rows, out: Out, threads: Threads = None, as_json: Json = False) -> None:
     """Make an UNSAFE development setup.
 
     This machine chooses x, and whoever knows x forges proofs."""
-    _check_destination(out)
+    check_destinations(("--out", out), arrays=True)
     with progress() as report:
         setup = development_setup(rows, load_backend(), report)
         save_setup(setup, out)
@@ -48,12 +48,13 @@ def import_(
     require_ceremony: Annotated[
         bool, typer.Option("--require-ceremony", help="Refuse a file whose digest is not the known ceremony's.")
     ] = False,
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Import and check a ceremony's file.
 
     Its points are checked by pairings, its BLAKE2b-512 is printed and compared with the known ceremony's."""
-    _check_destination(out)
+    check_destinations(("--out", out), arrays=True)
     with progress() as report:
         setup = import_ptau(file, rows, load_backend(), require_ceremony=require_ceremony, report=report)
         save_setup(setup, out)
@@ -63,6 +64,7 @@ def import_(
 @app.command()
 def verify(
     path: Annotated[Path, typer.Argument(metavar="S", help="A setup file.")],
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Check a setup by pairings.
@@ -116,13 +118,3 @@ def _print(setup: Setup, path: Path, as_json: bool, **more: Any) -> None:
         print_json({**describe(setup, path), **more})
     else:
         print_table(summarise(setup, path))
-
-
-def _check_destination(out: Path) -> None:
-    """Fail before the work rather than after it."""
-    if out.suffix == ".npz":
-        raise FormatError(f"--out: {out}: expected a name that does not end in .npz, which its arrays take; use .json")
-    if not out.parent.is_dir():
-        raise FormatError(f"--out: {out}: expected its folder to exist; create {out.parent} first")
-    if out.is_dir():
-        raise FormatError(f"--out: {out}: expected a file's name, got a folder")
