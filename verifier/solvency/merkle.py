@@ -18,15 +18,25 @@ def leaf_hash(data: bytes) -> bytes:
     return keccak256(b"\x00" + data)
 
 
-def merkle_root(entries: Sequence[bytes]) -> bytes:
-    """The root over entries in their order; an empty list has the empty leaf's."""
-    return _levels(entries)[-1][0]
+class MerkleTree:
+    """The tree over a list of entries in their order; an empty list has the empty leaf for a root."""
 
+    def __init__(self, entries: Sequence[bytes]) -> None:
+        level = [leaf_hash(entry) for entry in entries]
+        level += [EMPTY] * ((1 << path_length(len(entries))) - len(level))
+        self._levels = [level]
+        while len(level) > 1:
+            level = [keccak256(b"\x01" + level[i] + level[i + 1]) for i in range(0, len(level), 2)]
+            self._levels.append(level)
 
-def merkle_paths(entries: Sequence[bytes], indices: Sequence[int]) -> list[tuple[bytes, ...]]:
-    """For each index, the siblings from its leaf up."""
-    levels = _levels(entries)
-    return [tuple(level[(index >> depth) ^ 1] for depth, level in enumerate(levels[:-1])) for index in indices]
+    @property
+    def root(self) -> bytes:
+        """The root."""
+        return self._levels[-1][0]
+
+    def path(self, index: int) -> tuple[bytes, ...]:
+        """The siblings from the leaf at `index` up."""
+        return tuple(level[(index >> depth) ^ 1] for depth, level in enumerate(self._levels[:-1]))
 
 
 def root_of_path(entry: bytes, index: int, path: Sequence[bytes]) -> bytes:
@@ -41,13 +51,3 @@ def root_of_path(entry: bytes, index: int, path: Sequence[bytes]) -> bytes:
 def path_length(count: int) -> int:
     """Siblings in a path of a list of `count` entries."""
     return max(count - 1, 0).bit_length()
-
-
-def _levels(entries: Sequence[bytes]) -> list[list[bytes]]:
-    level = [leaf_hash(entry) for entry in entries]
-    level += [EMPTY] * ((1 << path_length(len(entries))) - len(level))
-    levels = [level]
-    while len(level) > 1:
-        level = [keccak256(b"\x01" + level[i] + level[i + 1]) for i in range(0, len(level), 2)]
-        levels.append(level)
-    return levels

@@ -26,7 +26,7 @@ from zkmargin.verifier.curve import G1
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import encode_points
 from zkmargin.verifier.solvency.accounts import epoch_id
-from zkmargin.verifier.solvency.merkle import merkle_root
+from zkmargin.verifier.solvency.merkle import MerkleTree
 from zkmargin.verifier.solvency.reserves import ReserveAttestation
 from zkmargin.verifier.solvency.terms import Terms
 
@@ -89,8 +89,12 @@ class Solvency:
     @cached_property
     def liabilities(self) -> bytes:
         """The liabilities digest."""
-        root = merkle_root([batch.leaf for batch in self.batches])
-        return liabilities_digest(self.epoch, self.rows, len(self.batches), root)
+        return liabilities_digest(self.epoch, self.rows, len(self.batches), self.tree.root)
+
+    @cached_property
+    def tree(self) -> MerkleTree:
+        """The tree over all batches."""
+        return MerkleTree([batch.leaf for batch in self.batches])
 
     @property
     def settlement_context(self) -> bytes:

@@ -34,7 +34,7 @@ from zkmargin.verifier.files import Fields, read_document, write_document
 from zkmargin.verifier.formats.ethereum import format_address, parse_address
 from zkmargin.verifier.formats.instants import format_seconds, parse_seconds
 from zkmargin.verifier.keccak import keccak256
-from zkmargin.verifier.solvency.merkle import merkle_root
+from zkmargin.verifier.solvency.merkle import MerkleTree
 
 KIND: Final = "solvency-terms"
 DOMAIN: Final = b"zkmargin/solvency-terms/v1"
@@ -138,7 +138,7 @@ class Terms:
     @cached_property
     def digest(self) -> bytes:
         """Names the terms. The lines are bound by a Merkle root, so that a customer needs only those of their own."""
-        return terms_digest(self.heading, merkle_root(self.leaves))
+        return terms_digest(self.heading, self.tree.root)
 
     @cached_property
     def heading(self) -> bytes:
@@ -146,6 +146,11 @@ class Terms:
         document = self.to_json()
         del document["assets"]
         return _canonical({**document, "lines": len(self.lines)})
+
+    @cached_property
+    def tree(self) -> MerkleTree:
+        """The tree over all lines."""
+        return MerkleTree(self.leaves)
 
     @cached_property
     def leaves(self) -> tuple[bytes, ...]:

@@ -1,0 +1,108 @@
+"""Making inclusion files: openings of a batch's one combination at a customer's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic
+
+from zkmargin.circuits.solvency.batch import Batch, batch_witness, records
+from zkmargin.circuits.solvency.prover import BatchProver
+from zkmargin.prover.kernels.interface import P, V
+from zkmargin.verifier.curve import G1
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.expression import Column, ColumnKind
+from zkmargin.verifier.field import SCALAR_MODULUS, root_of_unity
+from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.solvency.accounts import salt_of
+from zkmargin.verifier.solvency.combination import coefficient, terms_of
+from zkmargin.verifier.solvency.inclusion import IncludedRow, Inclusion
+from zkmargin.verifier.solvency.statement import BatchStatement, Solvency, batch_context
+
+
+class UnknownCustomerError(FormatError):
+    """Nobody of this id is in the epoch."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchOpener(Generic[V, P]):
+    """Opens the combination of one batch; keeps its polynomial between customers."""
+
+    prover: BatchProver[V, P]
+    batch: Batch
+    statement: BatchStatement
+    master: bytes
+
+    @cached_property
+    def polynomial(self) -> V:
+        """The coefficients of P, blinded exactly as its columns were when they were committed."""
+        prover, circuit = self.prover, self.prover.program.circuit
+        columns = batch_witness(self.batch, prover.terms, prover.rows, records(self.batch, prover.epoch, self.master))
+        witness = prover.witness(columns, prover.opening(self.batch, columns, self.master))
+        draw = prover.blinding_source(self.batch, self.master)
+        blinding = [[draw() for _ in range(circuit.blinding(index))] for index in range(len(circuit.witness))]
+        context = batch_context(prover.epoch, prover.rows, self.batch.index)
+        weights = terms_of(circuit, coefficient(context, keccak256(self.statement.proof)))
+        vectors = [witness.columns[Column(ColumnKind.WITNESS, index)] for index in weights]
+        values = prover.backend.linear_combination(vectors, list(weights.values()))
+        tail = [0] * max(len(blinding[index]) for index in weights)
+        for index, weight in weights.items():
+            for position, scalar in enumerate(blinding[index]):
+                tail[position] += weight * scalar
+        polynomial = prover.backend.interpolate([values], [tail])[0]
+        if prover.backend.msm(prover.setup.monomial(prover.backend), [polynomial])[0] != self.statement.opened:
+            raise FormatError(
+                f"batch {self.batch.index}: expected the batch that was proven, got another: the folder was changed"
+            )
+        return polynomial
+
+    def open_rows(self, rows: Sequence[int]) -> list[G1]:
+        """For each row i the commitment to (P(X) - P(w^i)) / (X - w^i)."""
+        backend = self.prover.backend
+        w = root_of_unity(self.prover.rows)
+        quotients = [backend.divide_by_linear(self.polynomial, pow(w, row, SCALAR_MODULUS)) for row in rows]
+        return backend.msm(self.prover.setup.monomial(backend), quotients)
+
+
+@dataclass(frozen=True, eq=False)
+class InclusionMaker(Generic[V, P]):
+    """Makes inclusion files for one statement."""
+
+    statement: Solvency
+
+    def make(self, opener: BatchOpener[V, P], position: int) -> Inclusion:
+        """The file of the customer at `position` of the opener's batch."""
+        batch = opener.batch
+        first = batch.first_row(position)
+        openings = opener.open_rows(range(first, first + len(batch.rows_of(position))))
+        return self.assemble(batch, opener.master, position, openings)
+
+    def assemble(self, batch: Batch, master: bytes, position: int, openings: Sequence[G1]) -> Inclusion:
+        """The file, from openings of the customer's rows."""
+        statement, terms = self.statement, self.statement.terms
+        customer = batch.customers[position]
+        rows = batch.rows_of(position)
+        return Inclusion(
+            customer=customer.decode(),
+            salt=salt_of(master, customer),
+            heading=terms.heading,
+            nonce=statement.nonce,
+            setup=statement.setup,
+            rows=statement.rows,
+            batches=len(statement.batches),
+            leaf=statement.batches[batch.index].leaf,
+            leaf_path=statement.tree.path(batch.index),
+            first_row=batch.first_row(position),
+            holdings=tuple(
+                IncludedRow(row, terms.leaves[row.line - 1], terms.tree.path(row.line - 1), opening)
+                for row, opening in zip(rows, openings, strict=True)
+            ),
+        )
+
+    def make_all(self, opener: BatchOpener[V, P], openings: Sequence[G1]) -> Iterator[Inclusion]:
+        """The files of a whole batch, from the openings of all of its rows."""
+        for position in range(len(opener.batch.customers)):
+            first = opener.batch.first_row(position)
+            last = first + len(opener.batch.rows_of(position))
+            yield self.assemble(opener.batch, opener.master, position, openings[first:last])
