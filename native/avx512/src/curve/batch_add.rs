@@ -99,10 +99,10 @@ struct Group {
     /// x1 + x2.
     sum: Loose<Fq>,
     numerator: Lanes<Fq>,
+    /// x2 - x1; later x3.
     denominator: Lanes<Fq>,
     /// The product of the chain's denominators before this one; later 1 / denominator, the slope.
     slope: Lanes<Fq>,
-    x3: Lanes<Fq>,
     flags: Flags,
 }
 
@@ -245,7 +245,6 @@ fn try_add<const SIGNED: bool, const CARE: u8>(
             numerator: zero,
             denominator: zero,
             slope: zero,
-            x3: zero,
             flags: Flags::default(),
         };
         adder.groups.grow(empty, count);
@@ -279,11 +278,11 @@ fn try_add<const SIGNED: bool, const CARE: u8>(
         for group in &mut groups[start..end] {
             // The square is below 2.1, the sum below 7.4, so 0.6 to 10.1 goes in.
             let square = group.slope.factor().square().reduce();
-            group.x3 = square.subtract_loose::<8>(group.sum).reduce_8();
+            group.denominator = square.subtract_loose::<8>(group.sum).reduce_8();
         }
         for g in start..end {
             let group = &groups[g];
-            let (mut x, mut y) = (group.x3, finish_y(group));
+            let (mut x, mut y) = (group.denominator, finish_y(group));
             let e = eight::<SIGNED>(batch, g);
             if CARE > 0 {
                 (x, y) = special::<SIGNED>(source, &e, group, x, y);
@@ -337,7 +336,7 @@ fn begin<const SIGNED: bool, const CARE: u8>(source: &[Packed], e: &Eight, group
 #[target_feature(enable = "avx512ifma,avx512vbmi2")]
 #[inline]
 fn finish_y(group: &Group) -> Lanes<Fq> {
-    let run = group.x1.subtract::<4>(group.x3).factor();
+    let run = group.x1.subtract::<4>(group.denominator).factor();
     group.slope.factor().product(run).reduce().subtract_loose::<5>(group.y1.loose()).reduce_8()
 }
 

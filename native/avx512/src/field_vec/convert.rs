@@ -10,6 +10,7 @@ use super::{FieldVec, GRAIN, Scalar};
 use crate::constants::{Field, Fr, limbs_of_words};
 use crate::error::Error;
 use crate::lanes::{Block, Lanes, load_words};
+use crate::memory::wipe;
 
 impl FieldVec {
     /// From 32-byte little-endian canonical integers.
@@ -34,8 +35,10 @@ impl FieldVec {
 
     /// From scalars.
     pub fn from_scalars(scalars: &[Scalar]) -> Self {
-        let words: Vec<[u64; 4]> = scalars.iter().map(|s| s.to_montgomery()).collect();
-        Self::from_montgomery(&words).unwrap_or_else(|_| unreachable!("a scalar is canonical"))
+        let mut words: Vec<[u64; 4]> = scalars.iter().map(|s| s.to_montgomery()).collect();
+        let vector = Self::from_montgomery(&words).unwrap_or_else(|_| unreachable!("a scalar is canonical"));
+        wipe(&mut words);
+        vector
     }
 
     /// From signed integers; -1 becomes r - 1.

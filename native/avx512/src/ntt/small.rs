@@ -4,6 +4,7 @@ use super::root_of_unity;
 use crate::element::Element;
 use crate::error::Error;
 use crate::field_vec::{FieldVec, Scalar};
+use crate::memory::wipe;
 
 /// The values of at most `size` coefficients.
 pub fn forward(coefficients: &FieldVec, size: usize, shift: Option<Scalar>) -> Result<FieldVec, Error> {
@@ -13,7 +14,9 @@ pub fn forward(coefficients: &FieldVec, size: usize, shift: Option<Scalar>) -> R
         scale_by_powers(&mut x, shift);
     }
     transform(&mut x)?;
-    Ok(FieldVec::from_scalars(&x))
+    let vector = FieldVec::from_scalars(&x);
+    wipe(&mut x);
+    Ok(vector)
 }
 
 /// The coefficients.
@@ -26,7 +29,9 @@ pub fn inverse(values: &FieldVec, shift: Option<Scalar>) -> Result<FieldVec, Err
     if let Some(shift) = shift {
         scale_by_powers(&mut x, shift.inverse().ok_or(Error::ZeroShift)?);
     }
-    Ok(FieldVec::from_scalars(&x))
+    let vector = FieldVec::from_scalars(&x);
+    wipe(&mut x);
+    Ok(vector)
 }
 
 fn scale_by_powers(x: &mut [Scalar], factor: Scalar) {
