@@ -35,9 +35,9 @@ ROWS: Final = 4096
 Book = Mapping[str, str]
 
 
-def instruments() -> InstrumentSet:
+def instruments(spot: str = "94250.5", forward: str = "94301.25", vol: str = "0.6243") -> InstrumentSet:
     """Every kind of instrument on one coin and a dollar token; one option expires within the hour, one has no vol."""
-    coin = {"underlying": "BTC", "mark_price_usd": "94250.5"}
+    coin = {"underlying": "BTC", "mark_price_usd": spot}
     token = {"underlying": "USDC", "mark_price_usd": "0.9998"}
     entries: list[dict[str, Any]] = [
         {"id": "USD", "kind": "cash"},
@@ -56,8 +56,8 @@ def instruments() -> InstrumentSet:
                 "kind": "option",
                 "underlying": "BTC",
                 "mark_price_usd": "1159.28",
-                "forward_usd": "94301.25",
-                "implied_vol": "0" if strike == 94000 and hours == 1 else "0.6243",
+                "forward_usd": forward,
+                "implied_vol": "0" if strike == 94000 and hours == 1 else vol,
                 "expiry": expiry,
                 "strike_usd": str(strike),
                 "option_type": side,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.desk import Book, Desk, make_desk, preset_desk
+from support.desk import Book, Desk, instruments, make_desk, preset_desk
 
-from zkmargin.circuits.markets.units import format_decimal
+from zkmargin.circuits.markets.units import RangeError, format_decimal
 from zkmargin.circuits.policies.policy import PRESETS, Policy, load_policy
 from zkmargin.circuits.statements.prove_margin import InadequateError
 from zkmargin.verifier.errors import ProofRejected
@@ -27,11 +28,12 @@ cash = st.decimals(-5_000_000, 5_000_000, places=6, allow_nan=False, allow_infin
 @st.composite
 def books(draw: st.DrawFn, desk: Desk) -> list[Book]:
     """One to three venues' books of a few instruments; a short of everything, dust and one giant position included."""
-    names = [listing.id for listing in desk.market.epoch.universe.listings if listing.id != "USD"]
+    lots = {listing.id: Decimal(1).scaleb(-listing.lot_exponent) for listing in desk.market.epoch.universe.listings}
+    names = [name for name in lots if name != "USD"]
     drawn: list[Book] = []
     for _ in range(draw(st.integers(1, 3))):
         held = draw(st.dictionaries(st.sampled_from(names), quantities, max_size=5))
-        drawn.append({name: format_decimal(quantity) for name, quantity in held.items()})
+        drawn.append({name: format_decimal(quantity.quantize(lots[name])) for name, quantity in held.items()})
     return [{**drawn[0], "USD": format_decimal(draw(cash))}, *drawn[1:]]
 
 
@@ -74,6 +76,53 @@ def test_many_books(name: str) -> None:
         check(desk, held)
 
     agree()
+
+
+@st.composite
+def desks(draw: st.DrawFn) -> Desk:
+    """A policy with numbers that nobody chose, over prices that nobody saw."""
+    preset = load_policy(draw(st.sampled_from(["span", "paradex", "perpetual-tiers", "tiered-haircuts"])))
+    fields = {name: value for name, value in preset.to_json().items() if name not in ("format", "version")}
+    fields["cover"] = draw(st.sampled_from(["1", "1.25", "1.000001", "99.999999"]))
+    fields["risk_factor"] = draw(st.sampled_from(["1", "0.8", "0.000001", "9.999999"]))
+    fields["quantity_bits"] = draw(st.sampled_from([48, 60]))
+    price = st.decimals(1, 2_000_000, places=4, allow_nan=False, allow_infinity=False).map(format_decimal)
+    vol = st.decimals(0, 5, places=4, allow_nan=False, allow_infinity=False).map(format_decimal)
+    return make_desk(Policy.model_validate(fields), instruments(draw(price), draw(price), draw(vol)))
+
+
+def refusal(act: Callable[[list[Book]], object], held: list[Book]) -> str:
+    """What a netted quantity beyond the policy's range is refused with; empty when none is."""
+    try:
+        act(held)
+    except RangeError as error:
+        return str(error)
+    except InadequateError:
+        pass
+    return ""
+
+
+def any_policy_and_prices(examples: int) -> None:
+    @settings(EVERYDAY, max_examples=examples, report_multiple_bugs=False)
+    @given(st.data())
+    def agree(data: st.DataObject) -> None:
+        desk = data.draw(desks())
+        held = data.draw(books(desk))
+        if refused := refusal(desk.evaluate, held):
+            assert refusal(desk.prove, held) == refused
+        else:
+            check(desk, held)
+
+    agree()
+
+
+def test_any_policy_and_prices() -> None:
+    any_policy_and_prices(10)
+
+
+@pytest.mark.slow
+def test_many_policies_and_prices() -> None:
+    any_policy_and_prices(300)
 
 
 def with_cash(held: list[Book], micro_usd: int) -> list[Book]:
