@@ -5,14 +5,23 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.backends import fastest_backend
 from support.programs import Case, margin
 from support.statements import Statement, make_statement
 
-from zkmargin.circuits.language import Holding, Inputs, WitnessRangeError, check_constraints
-from zkmargin.circuits.language.witness import WitnessContext, generate_witness
+from zkmargin.circuits.language import (
+    Holding,
+    Inputs,
+    Program,
+    WitnessContext,
+    WitnessRangeError,
+    check_constraints,
+    compile_program,
+)
+from zkmargin.circuits.language.witness import generate_witness
 from zkmargin.prover.assignment import HoldingOpening
 from zkmargin.prover.errors import UnsatisfiedError
 from zkmargin.prover.kernels import load_backend
@@ -58,6 +67,24 @@ def each_backend(request: pytest.FixtureRequest) -> AnyBackend:
     return load_backend(request.param)
 
 
+def context_of_a_hint(backend: AnyBackend) -> WitnessContext[Any, Any]:
+    """What a hint is given while a witness is computed."""
+    seen = []
+
+    def define(p: Program) -> None:
+        net = p.holding("net")
+
+        def spy(context: WitnessContext[Any, Any]) -> Any:
+            seen.append(context)
+            return context.evaluate(net)
+
+        p.require_zero(p.witness("copy", spy) - net, label="copied")
+
+    program = compile_program(define, name="spy", rows=32)
+    generate_witness(program, backend, Inputs(holdings={"net": Holding([SECRET], RHO)}))
+    return seen[0]
+
+
 def things(statement: Statement, backend: AnyBackend) -> Iterator[object]:
     """Everything that holds a secret."""
     vector = backend.vector([SECRET, RHO])
@@ -73,7 +100,7 @@ def things(statement: Statement, backend: AnyBackend) -> Iterator[object]:
     yield statement.assignment
     yield statement.key
     yield generate_witness(statement.program, statement.backend, statement.inputs)
-    yield WitnessContext(statement.program, statement.backend, inputs)
+    yield context_of_a_hint(backend)
 
 
 def test_nothing_that_holds_a_secret_prints_it(secret_statement: Statement, each_backend: AnyBackend) -> None:
