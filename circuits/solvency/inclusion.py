@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Generic
 
 from zkmargin.circuits.solvency.batch import Batch, batch_witness, records
+from zkmargin.circuits.solvency.bulk import open_everywhere
 from zkmargin.circuits.solvency.prover import BatchProver
 from zkmargin.prover.kernels.interface import P, V
 from zkmargin.verifier.curve import G1
@@ -64,6 +65,10 @@ class BatchOpener(Generic[V, P]):
         quotients = [backend.divide_by_linear(self.polynomial, pow(w, row, SCALAR_MODULUS)) for row in rows]
         return backend.msm(self.prover.setup.monomial(backend), quotients)
 
+    def open_all(self) -> list[G1]:
+        """The same for every row of the batch, at once."""
+        return open_everywhere(self.prover.backend, self.prover.setup, self.polynomial, self.prover.rows)
+
 
 @dataclass(frozen=True, eq=False)
 class InclusionMaker(Generic[V, P]):
@@ -100,8 +105,9 @@ class InclusionMaker(Generic[V, P]):
             ),
         )
 
-    def make_all(self, opener: BatchOpener[V, P], openings: Sequence[G1]) -> Iterator[Inclusion]:
-        """The files of a whole batch, from the openings of all of its rows."""
+    def make_all(self, opener: BatchOpener[V, P]) -> Iterator[Inclusion]:
+        """The files of a whole batch, in the order of its customers."""
+        openings = opener.open_all()
         for position in range(len(opener.batch.customers)):
             first = opener.batch.first_row(position)
             last = first + len(opener.batch.rows_of(position))

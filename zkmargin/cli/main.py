@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "profile": "Tell what a policy costs over a market's universe.",
     "prove": "Prove a statement without showing a holding.",
     "verify": "Judge a proof as of a time.",
+    "solvency": "Prove that an exchange's reserves cover what it owes.",
     "disclose": "Open one number to one auditor, and nothing else.",
     "check-disclosure": "Judge a disclosure.",
 }
@@ -129,9 +130,10 @@ def _verdict(error: BaseException) -> tuple[int, str]:
 def _has_no_proof(error: ZkmarginError) -> bool:
     """Whether the statement is false. Asked of a failure only: the classes come with half of the program."""
     from zkmargin.circuits.language.errors import WitnessRangeError  # noqa: PLC0415
+    from zkmargin.circuits.solvency.settlement import InsolventError  # noqa: PLC0415
     from zkmargin.circuits.statements.prove_margin import InadequateError  # noqa: PLC0415
 
-    return isinstance(error, InadequateError | WitnessRangeError)
+    return isinstance(error, InadequateError | InsolventError | WitnessRangeError)
 
 
 def _defect(error: BaseException) -> str:

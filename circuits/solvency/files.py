@@ -1,0 +1,66 @@
+"""Inclusion files from a work folder: one customer's, or everybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker, UnknownCustomerError
+from zkmargin.circuits.solvency.prover import BatchProver
+from zkmargin.circuits.solvency.work import Work, WorkError
+from zkmargin.prover.kernels.choice import AnyBackend
+from zkmargin.prover.setup import Setup
+from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.solvency.accounts import account_number, customer_bytes
+from zkmargin.verifier.solvency.inclusion import Inclusion, write_inclusion
+from zkmargin.verifier.solvency.statement import Solvency
+
+Report = Callable[[str, int, int], None]
+
+
+def make_inclusion(work: Work, statement: Solvency, setup: Setup, backend: AnyBackend, customer: str) -> Inclusion:
+    """One customer's file. Raises UnknownCustomerError when the epoch has no such customer."""
+    _check(work, statement, setup)
+    name = customer_bytes(customer, "--customer")
+    number = account_number(work.epoch, name)
+    index = next(batch.index for batch in statement.batches if number < batch.high or batch is statement.batches[-1])
+    opener = _opener(work, statement, BatchProver(work.terms, work.epoch, work.rows, setup, backend), index)
+    if name not in opener.batch.customers:
+        raise UnknownCustomerError("--customer: expected a customer of this epoch, found nobody of that id")
+    return InclusionMaker[Any, Any](statement).make(opener, list(opener.batch.customers).index(name))
+
+
+def make_inclusions(
+    work: Work, statement: Solvency, setup: Setup, backend: AnyBackend, folder: Path, report: Report = lambda *_: None
+) -> int:
+    """Everybody's files in `folder`, a subfolder a batch, each named after the Keccak-256 of its customer's id.
+
+    A file that is there is kept: an interrupted run goes on where it stopped. Returns how many files there are.
+    """
+    _check(work, statement, setup)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    prover = BatchProver[Any, Any](work.terms, work.epoch, work.rows, setup, backend)
+    maker = InclusionMaker[Any, Any](statement)
+    count = 0
+    for index in range(work.batches):
+        report("inclusion files", index, work.batches)
+        opener = _opener(work, statement, prover, index)
+        place = folder / f"{index:05d}"
+        place.mkdir(mode=0o700, exist_ok=True)
+        paths = [place / f"{keccak256(name).hex()}.json" for name in opener.batch.customers]
+        if not all(path.exists() for path in paths):
+            for path, made in zip(paths, maker.make_all(opener), strict=True):
+                write_inclusion(path, made, statement.liabilities)
+        count += len(paths)
+    report("inclusion files", work.batches, work.batches)
+    return count
+
+
+def _opener(work: Work, statement: Solvency, prover: BatchProver[Any, Any], index: int) -> BatchOpener[Any, Any]:
+    return BatchOpener(prover, work.read_batch(index), statement.batches[index], work.master)
+
+
+def _check(work: Work, statement: Solvency, setup: Setup) -> None:
+    if statement.epoch != work.epoch or len(statement.batches) != work.batches or setup.digest != work.setup:
+        raise WorkError(f"{work.folder}: expected the statement and the setup of this epoch, got another's")
