@@ -40,7 +40,13 @@ from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import FormatError, ProofRejected, ZkmarginError
-from zkmargin.verifier.formats.attestation import Attestation, read_attestation, universe_id, write_attestation
+from zkmargin.verifier.formats.attestation import (
+    Attestation,
+    parse_attestor,
+    read_attestation,
+    universe_id,
+    write_attestation,
+)
 from zkmargin.verifier.formats.deployment import read_deployment
 from zkmargin.verifier.formats.ethereum import format_address, parse_address
 from zkmargin.verifier.formats.instants import format_seconds
@@ -345,7 +351,7 @@ def judge(
 ) -> Verdict:
     """`verify`, with a rejection as a verdict too. Raises FormatError for bad input only."""
     time = int(datetime.now(UTC).timestamp()) if at is None else seconds_of(at, "--at")
-    trusted = [each if isinstance(each, bytes) else parse_address(each, "--attestor") for each in attestors]
+    trusted = [each if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in attestors]
     margin = loaded(proof, MarginProof, read_margin_proof)
     rules = loaded(policy, Policy, load_policy)
     report("reading", 0, 0)

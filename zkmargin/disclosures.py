@@ -23,9 +23,9 @@ from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.formats.attestation import Attestation, read_attestation, universe_id
+from zkmargin.verifier.formats.attestation import Attestation, parse_attestor, read_attestation, universe_id
 from zkmargin.verifier.formats.disclosure import Disclosure, read_disclosure, write_disclosure
-from zkmargin.verifier.formats.ethereum import format_address, parse_address
+from zkmargin.verifier.formats.ethereum import format_address
 from zkmargin.verifier.formats.instants import format_seconds
 from zkmargin.verifier.formats.margin_proof import StatementError
 
@@ -130,7 +130,7 @@ def judge_disclosure(
     report: Report = silent,
 ) -> Disclosed:
     """`check_disclosure`, with a rejection as a result too. Raises FormatError for bad input only."""
-    trusted = [each if isinstance(each, bytes) else parse_address(each, "--attestor") for each in attestors]
+    trusted = [each if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in attestors]
     given = loaded(disclosure, Disclosure, read_disclosure)
     report("reading", 0, 0)
     source = loaded(setup, Setup, load_setup)

@@ -34,7 +34,7 @@ from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.formats.attestation import Attestation
+from zkmargin.verifier.formats.attestation import Attestation, Attestor
 from zkmargin.verifier.formats.disclosure import (
     AMOUNT_BITS,
     EXPOSURES,
@@ -205,7 +205,7 @@ def check_disclosure(
     universe: bytes,
     setup: Setup,
     backend: Backend[V, P],
-    attestors: Collection[bytes] = (),
+    attestors: Collection[bytes | Attestor] = (),
     engine: GroupEngine | None = None,
 ) -> None:
     """Return if the disclosure is true of the attested holdings and this epoch's prices; raise if not.

@@ -24,7 +24,7 @@ from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import ZkmarginError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.formats.attestation import Attestation
+from zkmargin.verifier.formats.attestation import Attestation, Attestor
 from zkmargin.verifier.formats.margin_proof import (
     MarginProof,
     make_statement,
@@ -124,7 +124,7 @@ def verify_margin(
     market: Market,
     setup: Setup,
     backend: Backend[V, P],
-    attestors: Collection[bytes] = (),
+    attestors: Collection[bytes | Attestor] = (),
     at: int,
     engine: GroupEngine | None = None,
 ) -> None:

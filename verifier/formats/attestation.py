@@ -61,6 +61,22 @@ def check_venue(name: object, where: str) -> str:
 
 
 @dataclass(frozen=True)
+class Attestor:
+    """Whom a verifier trusts: an address, for one venue or, without a venue, for whichever it signs."""
+
+    address: bytes
+    venue: str | None = None
+
+
+def parse_attestor(text: str, where: str) -> Attestor:
+    """An attestor from "0x.." or "VENUE=0x..". Raises FormatError."""
+    venue, separator, address = text.rpartition("=")
+    if not separator:
+        return Attestor(parse_address(text, where))
+    return Attestor(parse_address(address, where), check_venue(venue, where))
+
+
+@dataclass(frozen=True)
 class Claimed:
     """What a venue signs."""
 

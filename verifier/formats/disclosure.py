@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from zkmargin.verifier.curve import G1, GroupEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.files import Fields, read_arrays, read_document, write_document
-from zkmargin.verifier.formats.attestation import Attestation, attestation_from_fields, venue_id
+from zkmargin.verifier.formats.attestation import Attestation, Attestor, attestation_from_fields, venue_id
 from zkmargin.verifier.formats.ethereum import address_word, format_address, parse_address, struct_hash, word
 from zkmargin.verifier.formats.instants import format_seconds, parse_seconds
 from zkmargin.verifier.formats.margin_proof import (
@@ -130,7 +130,7 @@ def verify_disclosure(
     universe: bytes,
     epoch_time: int,
     weights: tuple[G1, ...],
-    attestors: Collection[bytes] = (),
+    attestors: Collection[bytes | Attestor] = (),
     engine: GroupEngine | None = None,
 ) -> None:
     """Return if the disclosure is true; raise ProofRejected or FormatError if not.

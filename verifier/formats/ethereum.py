@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from eth_keys import keys
-from eth_keys.exceptions import BadSignature, ValidationError
-from eth_utils import is_checksum_address, to_checksum_address
-
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
 
@@ -24,14 +20,22 @@ def parse_address(text: object, where: str) -> bytes:
     digits = text[2:] if isinstance(text, str) and text.startswith("0x") else ""
     if len(digits) != 2 * ADDRESS_BYTES or set(digits) - set("0123456789abcdefABCDEF"):
         raise FormatError(f"{where}: expected an address, 0x and 40 hexadecimal digits")
-    if digits not in (digits.lower(), digits.upper()) and not is_checksum_address(text):
+    if digits not in (digits.lower(), digits.upper()) and digits != _checksummed(digits.lower()):
         raise FormatError(f"{where}: expected an address whose EIP-55 checksum is right; a letter may be mistyped")
     return bytes.fromhex(digits)
 
 
 def format_address(address: bytes) -> str:
     """An address with its EIP-55 checksum."""
-    return str(to_checksum_address(address))
+    return "0x" + _checksummed(address.hex())
+
+
+def _checksummed(digits: str) -> str:
+    """Lower-case digits, those raised where the digits' hash has a digit of 8 or more."""
+    return "".join(
+        digit.upper() if int(mark, 16) >= 8 else digit
+        for digit, mark in zip(digits, keccak256(digits.encode()).hex(), strict=False)
+    )
 
 
 def word(value: int) -> bytes:
@@ -66,6 +70,9 @@ def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
         raise FormatError(
             f"{where}: expected s in the lower half of the curve's order, got a malleable (high-s) signature"
         )
+    from eth_keys import keys  # noqa: PLC0415 - takes a tenth of a second to load
+    from eth_keys.exceptions import BadSignature, ValidationError  # noqa: PLC0415
+
     try:
         public = keys.Signature(vrs=(v - 27, r, s)).recover_public_key_from_msg_hash(digest)
     except (BadSignature, ValidationError):
@@ -75,10 +82,14 @@ def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
 
 def sign_digest(digest: bytes, private_key: bytes) -> bytes:
     """r || s || v of a deterministic (RFC 6979), low-s signature."""
+    from eth_keys import keys  # noqa: PLC0415
+
     v, r, s = keys.PrivateKey(private_key).sign_msg_hash(digest).vrs
     return word(r) + word(s) + bytes([27 + v])
 
 
 def address_of_key(private_key: bytes) -> bytes:
     """The address of a private key."""
+    from eth_keys import keys  # noqa: PLC0415
+
     return bytes(keys.PrivateKey(private_key).public_key.to_canonical_address())

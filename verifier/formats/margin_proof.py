@@ -10,7 +10,7 @@ from typing import Any, Final
 from zkmargin.verifier.curve import G1, GroupEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.files import Fields, read_document, write_document
-from zkmargin.verifier.formats.attestation import Attestation, attestation_from_fields, venue_id
+from zkmargin.verifier.formats.attestation import Attestation, Attestor, attestation_from_fields, venue_id
 from zkmargin.verifier.formats.ethereum import format_address, parse_address
 from zkmargin.verifier.formats.instants import format_seconds, parse_seconds
 from zkmargin.verifier.formats.statement import Deployment, MarginStatement, epoch_id
@@ -158,13 +158,13 @@ def verify_margin_proof(
     key: VerifyingKey,
     policy: PolicyTerms,
     market: MarketTerms,
-    attestors: Collection[bytes] = (),
+    attestors: Collection[bytes | Attestor] = (),
     at: int,
     engine: GroupEngine | None = None,
 ) -> None:
     """Return if the proof is valid at time `at` (seconds since 1970); raise ProofRejected or FormatError if not.
 
-    attestors: when given, exactly these addresses must have signed: a missing one is an omitted venue.
+    attestors: when given, exactly these must have signed, a missing one being an omitted venue.
     """
     statement = margin.statement
     expected, ordered = make_statement(margin.attestations, policy, market, statement.deployment)
@@ -188,16 +188,26 @@ def verify_margin_proof(
     verify(key, public_inputs(statement, margin.attestations, market), margin.proof, engine)
 
 
-def check_attestors(attestations: Collection[Attestation], attestors: Collection[bytes]) -> None:
-    """Raise ProofRejected unless exactly the addresses of `attestors` signed; with none given, anybody may have."""
-    signers = {attestation.attestor for attestation in attestations}
-    if attestors and signers != set(attestors):
-        unknown = signers - set(attestors)
-        raise ProofRejected(
-            f"{format_address(min(unknown))} signed an attestation and is not a trusted attestor"
-            if unknown
-            else f"trusted attestor {format_address(min(set(attestors) - signers))} has not attested"
-        )
+def check_attestors(attestations: Collection[Attestation], attestors: Collection[bytes | Attestor]) -> None:
+    """Raise ProofRejected unless exactly the given attestors signed; with none given, anybody may have.
+
+    An attestor that is given with a venue may sign for that venue only.
+    """
+    trusted = {each if isinstance(each, Attestor) else Attestor(each) for each in attestors}
+    if not trusted:
+        return
+    for attestation in attestations:
+        signed = (Attestor(attestation.attestor), Attestor(attestation.attestor, attestation.claimed.venue))
+        if trusted.isdisjoint(signed):
+            raise ProofRejected(
+                f"{format_address(attestation.attestor)} signed the attestation of {attestation.claimed.venue} and is "
+                "not a trusted attestor of it"
+            )
+    seen = {Attestor(each.attestor) for each in attestations}
+    seen |= {Attestor(each.attestor, each.claimed.venue) for each in attestations}
+    for missing in sorted(trusted - seen, key=lambda each: (each.address, each.venue or "")):
+        venue = f" of {missing.venue}" if missing.venue else ""
+        raise ProofRejected(f"trusted attestor {format_address(missing.address)}{venue} has not attested")
 
 
 def read_margin_proof(path: str | Path) -> MarginProof:

@@ -28,7 +28,7 @@ def check_disclosure(
     ] = None,
     attestors: Annotated[
         list[str] | None,
-        typer.Option("--attestor", metavar="0x..", help="Address that must have signed, and no other; repeat it."),
+        typer.Option("--attestor", metavar="[VENUE=]0x..", help="Who must have signed, and nobody else; repeat it."),
     ] = None,
     threads: Threads = None,
     as_json: Json = False,

@@ -24,7 +24,7 @@ def verify(
     setup: SetupFile,
     attestors: Annotated[
         list[str] | None,
-        typer.Option("--attestor", metavar="0x..", help="Address that must have signed, and no other; repeat it."),
+        typer.Option("--attestor", metavar="[VENUE=]0x..", help="Who must have signed, and nobody else; repeat it."),
     ] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="ISO", help="The time to judge by; by default now.")] = None,
     threads: Threads = None,
