@@ -2,8 +2,8 @@
 
 With s_a = [x^a], the opening's point at z is sum_b z^b h_b, where h_b = sum_a f_{a+b+1} s_a. The h_b are coefficients
 of one product, of f with the reversed s, taken by transforms in the group; the openings on the domain are then a
-transform of h. Cost: transforms of 2 n and n points and 2 n multiplications, against n multi-scalar multiplications of n
-points.
+transform of h. Cost: transforms of 2 n and n points and 2 n multiplications, against n multi-scalar multiplications
+of n points.
 
 The transforms of the kernels are inverse ones: a forward transform is an inverse one in another order and larger by the
 number of points, which goes into the scalars.

@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
+
 from support.backends import fastest_backend
 from support.statements import Statement
-
 from zkmargin.circuits.language import Holding, Inputs
 from zkmargin.circuits.solvency.batch import Batch, BatchWitness, batch_witness, records
 from zkmargin.circuits.solvency.program import DEBT, EQUITY

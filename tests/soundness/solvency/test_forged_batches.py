@@ -1,7 +1,7 @@
 """For every constraint of a batch an exchange that breaks it and repairs everything else.
 
-The prover's own check names exactly what is broken; without the check the verifier rejects what the prover makes. Totals
-are committed as forged: nothing here is caught by a commitment that does not fit.
+The prover's own check names exactly what is broken; without the check the verifier rejects what the prover makes.
+Totals are committed as forged: nothing here is caught by a commitment that does not fit.
 """
 
 from __future__ import annotations

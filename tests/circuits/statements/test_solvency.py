@@ -1,0 +1,285 @@
+"""A whole solvency statement: what verifies, what does not, and what its files refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.backends import fastest_backend, fastest_engine
+from support.solvency import (
+    CUSTODIAN_KEY,
+    MASTER,
+    NONCE,
+    ROWS,
+    WALLET_KEY,
+    batch,
+    epoch,
+    prover,
+    reserves,
+    setup,
+    terms,
+)
+
+from zkmargin.circuits.solvency.prover import BatchProver
+from zkmargin.circuits.solvency.settlement import (
+    InsolventError,
+    prove_settlement,
+    settle,
+    sum_of_openings,
+    verify_statement,
+)
+from zkmargin.prover.prove import Options
+from zkmargin.verifier.curve import G1_GENERATOR, PythonEngine
+from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.formats.ethereum import address_of_key
+from zkmargin.verifier.solvency.accounts import Row
+from zkmargin.verifier.solvency.files import read_solvency, write_solvency
+from zkmargin.verifier.solvency.reserves import ReserveAttestation, ReservesError, sign_reserves
+from zkmargin.verifier.solvency.statement import PublicTotals, Solvency
+from zkmargin.verifier.solvency.terms import Terms
+from zkmargin.verifier.solvency.verify import SolvencyVerdict
+
+MIDDLE = 1 << 59
+ENOUGH = {"BTC": "100", "USD": "1000"}
+
+
+def statement_under(agreed: Terms, *signed: ReserveAttestation) -> Solvency:
+    by = BatchProver(agreed, epoch(agreed), ROWS, setup(), fastest_backend())
+    halves = [
+        batch(index=0, high=MIDDLE),
+        batch({"gina": [Row(1, 77, 0, 0)], "hugo": [Row(3, 10, 20, 15)]}, index=1, low=MIDDLE),
+    ]
+    proven = [by.prove(half, MASTER) for half in halves]
+    return settle(
+        agreed,
+        NONCE,
+        ROWS,
+        [each for each, _ in proven],
+        [opening for _, opening in proven],
+        signed or [reserves(ENOUGH, of=agreed)],
+        setup(),
+        fastest_backend(),
+    )
+
+
+def verified(statement: Solvency) -> SolvencyVerdict:
+    return verify_statement(statement, setup(), fastest_backend(), fastest_engine())
+
+
+@pytest.fixture(scope="module")
+def hidden() -> Solvency:
+    return statement_under(terms())
+
+
+@pytest.fixture(scope="module")
+def public() -> Solvency:
+    return statement_under(terms(totals="public"))
+
+
+@pytest.mark.parametrize("coverage", ["asset", "value"])
+@pytest.mark.parametrize("totals", ["hidden", "public"])
+@pytest.mark.parametrize("count_debts", [True, False])
+def test_every_kind_of_statement_verifies(coverage: str, totals: str, count_debts: bool) -> None:
+    statement = statement_under(terms(coverage=coverage, totals=totals, count_debts=count_debts))
+    verdict = verified(statement)
+    assert verdict.batches == 2
+    assert verdict.reserves == (0, 1_000_000, 100_000)
+    if totals == "public":
+        debts = np.array([0, 1, 90_065]) * int(count_debts)
+        assert verdict.owed == tuple(np.array([0, 180_082, 24_124]) - debts)
+
+
+def test_the_python_engine_agrees(hidden: Solvency) -> None:
+    verify_statement(hidden, setup(), fastest_backend(), PythonEngine())
+
+
+def test_a_file_comes_back_as_it_was(hidden: Solvency, public: Solvency, tmp_path: Path) -> None:
+    for statement in (hidden, public):
+        write_solvency(tmp_path / "s.json", statement)
+        assert read_solvency(tmp_path / "s.json") == statement
+
+
+# -- batches -----------------------------------------------------------------------------------------------------------
+
+
+def with_batch(statement: Solvency, index: int, **changes: Any) -> Solvency:
+    batches = list(statement.batches)
+    batches[index] = replace(batches[index], **changes)
+    return replace(statement, batches=tuple(batches))
+
+
+def flipped(data: bytes, position: int) -> bytes:
+    return data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
+
+
+TAMPERINGS: dict[str, Callable[[Solvency], Solvency]] = {
+    "a batch left out": lambda s: replace(s, batches=s.batches[:1]),
+    "the first batch left out": lambda s: replace(s, batches=s.batches[1:]),
+    "a batch twice": lambda s: replace(s, batches=(s.batches[0], *s.batches)),
+    "batches exchanged": lambda s: replace(s, batches=s.batches[::-1]),
+    "a gap between batches": lambda s: with_batch(s, 1, low=MIDDLE + 1),
+    "an overlap of batches": lambda s: with_batch(s, 0, high=MIDDLE + 5),
+    "a separator moved": lambda s: with_batch(with_batch(s, 0, high=MIDDLE + 1), 1, low=MIDDLE + 1),
+    "fewer accounts": lambda s: with_batch(s, 0, accounts=s.batches[0].accounts - 1),
+    "smaller totals": lambda s: with_batch(s, 0, equity=G1_GENERATOR),
+    "larger debts": lambda s: with_batch(s, 1, debt=G1_GENERATOR),
+    "another combination for customers": lambda s: with_batch(s, 1, opened=G1_GENERATOR),
+    "one batch's proof for another": lambda s: with_batch(s, 1, proof=s.batches[0].proof),
+    "a proof with one evaluation changed": lambda s: with_batch(s, 0, proof=flipped(s.batches[0].proof, -160)),
+    "another nonce": lambda s: replace(s, nonce=bytes(32)),
+    "other prices": lambda s: replace(s, terms=replace(s.terms, value_decimals=5)),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_a_tampered_statement_is_rejected(hidden: Solvency, name: str) -> None:
+    with pytest.raises((ProofRejected, ReservesError)):
+        verified(TAMPERINGS[name](hidden))
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_a_tampered_statement_with_reserves_signed_again_is_rejected(hidden: Solvency, name: str) -> None:
+    """So that reserves, which are signed for one epoch, are not what rejects it."""
+    tampered = TAMPERINGS[name](hidden)
+    claim = tampered.reserves[0].claim
+    signed = sign_reserves(claim, tampered.terms, tampered.epoch, WALLET_KEY)
+    with pytest.raises(ProofRejected):
+        verified(replace(tampered, reserves=(signed,)))
+
+
+def test_another_setup_is_refused(hidden: Solvency) -> None:
+    other = replace(hidden, setup=bytes(32), reserves=())
+    with pytest.raises(FormatError, match="another setup"):
+        verified(other)
+
+
+def test_a_batch_proven_twice_is_the_same_and_another_one_shares_no_blinding() -> None:
+    first, again = (prover().prove(batch(), MASTER)[0] for _ in range(2))
+    assert first == again
+    assert prover().prove(batch(), bytes(32))[0].equity != first.equity
+    other, opening = prover().prove(batch({"anna": [Row(1, 30_000, 0, 0)]}), MASTER)
+    assert opening.equity_blinding != prover().prove(batch(), MASTER)[1].equity_blinding
+    assert not {first.proof[i : i + 64] for i in range(0, 1024, 64)} & {
+        other.proof[i : i + 64] for i in range(0, 1024, 64)
+    }
+
+
+# -- reserves ----------------------------------------------------------------------------------------------------------
+
+
+def test_reserves_that_fall_short_have_no_proof() -> None:
+    for agreed in (terms(), terms(totals="public"), terms(coverage="value")):
+        with pytest.raises(InsolventError):
+            statement_under(agreed, reserves({"BTC": "14.2", "USD": "5"}, of=agreed))
+    exactly = terms(count_debts=False)
+    verified(statement_under(exactly, reserves({"BTC": "18.0082", "USD": "241.24"}, of=exactly)))
+    with pytest.raises(InsolventError, match="reserves of USD are less"):
+        statement_under(exactly, reserves({"BTC": "18.0082", "USD": "241.23"}, of=exactly))
+
+
+@pytest.mark.parametrize("coverage", ["asset", "value"])
+def test_a_forged_settlement_is_rejected(coverage: str) -> None:
+    """Reserves that fall short, and a prover who goes on regardless."""
+    agreed = terms(coverage=coverage, count_debts=False)
+    honest = statement_under(agreed)
+    by = BatchProver(agreed, epoch(agreed), ROWS, setup(), fastest_backend())
+    halves = [
+        batch(index=0, high=MIDDLE),
+        batch({"gina": [Row(1, 77, 0, 0)], "hugo": [Row(3, 10, 20, 15)]}, index=1, low=MIDDLE),
+    ]
+    totals = sum_of_openings([by.prove(half, MASTER)[1] for half in halves])
+    short = replace(honest, reserves=(reserves({"BTC": "18.0081", "USD": "1"}, of=agreed),))
+    proof = prove_settlement(
+        short, totals, [0, 180_081, 100], setup(), fastest_backend(), Options(check=False), check=False
+    )
+    with pytest.raises(ProofRejected, match="settlement"):
+        verified(replace(short, settlement=proof))
+    with pytest.raises(ProofRejected, match="settlement"):
+        verified(replace(honest, reserves=short.reserves))
+
+
+def test_published_totals_must_open_the_batches(public: Solvency) -> None:
+    totals = public.settlement
+    assert isinstance(totals, PublicTotals)
+    for changed in (
+        replace(totals, equity=(0, 180_081, 24_124)),
+        replace(totals, debt=(0, 2, 90_065)),
+        replace(totals, equity_blinding=totals.equity_blinding + 1),
+        replace(totals, equity_blinding=totals.debt_blinding, debt_blinding=totals.equity_blinding),
+    ):
+        with pytest.raises(ProofRejected, match="published totals"):
+            verified(replace(public, settlement=changed))
+
+
+def test_hidden_and_published_totals_do_not_stand_for_each_other(hidden: Solvency, public: Solvency) -> None:
+    with pytest.raises(ProofRejected, match="publish totals"):
+        verified(replace(public, settlement=bytes(64)))
+    with pytest.raises(ProofRejected, match="hide totals"):
+        verified(replace(hidden, settlement=public.settlement))
+
+
+def test_reserves_signed_by_the_wrong_key_or_for_another_time_do_not_count(hidden: Solvency) -> None:
+    good = reserves(ENOUGH)
+    stranger = replace(good.claim, address=address_of_key(CUSTODIAN_KEY))
+    later = terms(chains=(replace(terms().chains[0], block=21_000_001),))
+    other_block = sign_reserves(good.claim, later, epoch(), WALLET_KEY)
+    other_epoch = sign_reserves(good.claim, terms(), bytes(32), WALLET_KEY)
+    more = replace(good.claim, amounts=((1, 2_000_000), (2, 100_000)))
+    for bad, why in (
+        (replace(good, claim=stranger, text=stranger.text(terms(), epoch())), "to have signed"),
+        (other_block, "block of the terms"),
+        (replace(other_block, text=good.text), "to have signed"),
+        (replace(other_epoch, text=good.text), "to have signed"),
+        (replace(good, claim=more, text=more.text(terms(), epoch())), "to have signed"),
+        (replace(good, claim=more), "expected a text"),
+    ):
+        with pytest.raises(ReservesError, match=why):
+            verified(replace(hidden, reserves=(bad,)))
+    with pytest.raises(ReservesError, match="once, got it twice"):
+        verified(replace(hidden, reserves=(good, good)))
+
+
+def test_custodians_of_the_terms_count_and_no_others(hidden: Solvency) -> None:
+    vault = reserves(ENOUGH, key=CUSTODIAN_KEY, place=None)
+    verified(statement_under(terms(), reserves({"BTC": "1"}), vault))
+    with pytest.raises(ReservesError, match="custodian of the terms"):
+        reserves(ENOUGH, key=WALLET_KEY, place=None)
+    with pytest.raises(ReservesError, match="chain of the terms"):
+        reserves(ENOUGH, place="eip155:137")
+    with pytest.raises(ProofRejected, match="settlement"):
+        verified(replace(hidden, reserves=(vault,)))
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def test_damaged_files_are_refused(hidden: Solvency, tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    write_solvency(path, hidden)
+    document = json.loads(path.read_text())
+    for field, value, why in (
+        ("rows", 0, "rows"),
+        ("batches", 3, "array"),
+        ("nonce", "0x00", "nonce"),
+        ("liabilities", "0x" + "00" * 32, "liabilities"),
+        ("settlement", None, "either 'totals' or 'settlement'"),
+        ("settlement", "0xzz", "hexadecimal"),
+        ("reserves", [7], "expected an object"),
+        ("extra", 1, "no such field"),
+        ("version", 2, "version"),
+    ):
+        path.write_text(json.dumps({**document, field: value}))
+        with pytest.raises(FormatError, match=why):
+            read_solvency(path)
+    path.write_text(json.dumps(document))
+    arrays = path.with_suffix(".npz")
+    data = arrays.read_bytes()
+    for damaged in (data[:-100], data[:5000] + b"\0" + data[5001:], data + b"\0"):
+        arrays.write_bytes(damaged)
+        with pytest.raises(FormatError, match="Keccak"):
+            read_solvency(path)
