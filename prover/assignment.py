@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
+from zkmargin.prover.columns import OnDemand
 from zkmargin.prover.kernels.interface import Backend, P, V
 
 
@@ -13,14 +14,20 @@ from zkmargin.prover.kernels.interface import Backend, P, V
 class PublicColumns(Generic[V]):
     """Public columns in both forms: values on H and coefficients. Values on cosets are kept from proof to proof."""
 
-    values: tuple[V, ...]
-    coefficients: tuple[V, ...]
+    values: Sequence[V]
+    coefficients: Sequence[V]
     _cosets: dict[tuple[int, int], V] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, backend: Backend[V, P], values: Sequence[V]) -> PublicColumns[V]:
         """Interpolate the columns' values."""
         return cls(tuple(values), tuple(backend.interpolate(values)) if values else ())
+
+    @classmethod
+    def on_demand(cls, backend: Backend[V, P], count: int, make: Callable[[int], V]) -> PublicColumns[V]:
+        """Columns that are made, and interpolated, when they are first read."""
+        values = OnDemand(count, make)
+        return cls(values, OnDemand(count, lambda index: backend.interpolate([values[index]])[0]))
 
     def on_coset(self, backend: Backend[V, P], indices: Sequence[int], shift: int) -> list[V]:
         """Values of some columns on shift * H, computed the first time they are asked for."""

@@ -87,17 +87,27 @@ def make_proving_key(
             f"setup: circuit {circuit.name} needs {circuit.rows} + {spare} powers of tau, got {len(monomial)}"
         )
     _check_fixed(circuit, fixed)
-    sparse = [sparse_vector(backend, circuit.rows, column.entries) for column in circuit.sparse]
-    masks = [mask_vector(backend, circuit.rows, column) for column in circuit.masks]
     return ProvingKey(
         backend=backend,
         verifying=VerifyingKey(circuit, setup, commit(backend, lagrange, fixed)),
         lagrange=lagrange,
         monomial=monomial,
         fixed=PublicColumns.of(backend, fixed),
-        sparse=PublicColumns.of(backend, sparse),
-        masks=PublicColumns.of(backend, masks),
+        sparse=sparse_columns(backend, circuit),
+        masks=mask_columns(backend, circuit),
     )
+
+
+def sparse_columns(backend: Backend[V, P], circuit: Circuit) -> PublicColumns[V]:
+    """The circuit's sparse columns: most are read by sums only, entry by entry, and never made."""
+    entries = [column.entries for column in circuit.sparse]
+    return PublicColumns.on_demand(backend, len(entries), lambda k: sparse_vector(backend, circuit.rows, entries[k]))
+
+
+def mask_columns(backend: Backend[V, P], circuit: Circuit) -> PublicColumns[V]:
+    """The circuit's mask columns."""
+    masks = circuit.masks
+    return PublicColumns.on_demand(backend, len(masks), lambda k: mask_vector(backend, circuit.rows, masks[k]))
 
 
 def _check_fixed(circuit: Circuit, fixed: Sequence[V]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from zkmargin.prover.assignment import Assignment, PublicColumns
 from zkmargin.prover.check import failing_constraints
+from zkmargin.prover.columns import Columns
 from zkmargin.prover.errors import Failure, UnsatisfiedError
 from zkmargin.prover.kernels.interface import P, V
 from zkmargin.prover.key import ProvingKey
@@ -153,14 +154,11 @@ def public_columns(key: ProvingKey[V, P], assignment: Assignment[V]) -> dict[Col
     return {**key.public, ColumnKind.MARKET: assignment.market}
 
 
-def domain_columns(key: ProvingKey[V, P], assignment: Assignment[V]) -> dict[Key, V]:
+def domain_columns(key: ProvingKey[V, P], assignment: Assignment[V]) -> Columns[V]:
     """Every column of the circuit on H, by name."""
-    named: dict[Key, V] = {}
-    kinds = {kind: columns.values for kind, columns in public_columns(key, assignment).items()}
-    kinds[ColumnKind.HOLDING] = tuple(holding.values for holding in assignment.holdings)
-    kinds[ColumnKind.WITNESS] = assignment.witness
-    for kind, values in kinds.items():
-        named.update({Column(kind, index): column for index, column in enumerate(values)})
+    named = Columns({kind: columns.values for kind, columns in public_columns(key, assignment).items()})
+    named |= {Column(ColumnKind.HOLDING, index): holding.values for index, holding in enumerate(assignment.holdings)}
+    named |= {Column(ColumnKind.WITNESS, index): column for index, column in enumerate(assignment.witness)}
     if assignment.multiplicities is not None:
         named[MULTIPLICITIES] = assignment.multiplicities
     return named
@@ -172,7 +170,7 @@ def blinded_polynomials(
     first: list[BlindedColumn[V]],
     masks: list[tuple[int, ...]],
     second: list[BlindedColumn[V]],
-) -> dict[Key, V]:
+) -> Columns[V]:
     """Every polynomial of the proof but the quotient, blinded where it is secret, by name."""
     # q(X) = C(X) + (X^n - 1) E(X): the venues' blinding and the mask share the lowest coefficient.
     holdings = [
@@ -185,9 +183,8 @@ def blinded_polynomials(
     names += [MULTIPLICITIES] if assignment.multiplicities is not None else []
     names += [Symbol("helper", index) for index in range(len(second) - 1)]
     names.append(RUNNING_SUM)
-    named = dict(zip(names, blinded, strict=True))
-    for kind, columns in public_columns(key, assignment).items():
-        named.update({Column(kind, index): column for index, column in enumerate(columns.coefficients)})
+    named = Columns({kind: columns.coefficients for kind, columns in public_columns(key, assignment).items()})
+    named.update(zip(names, blinded, strict=True))
     return named
 
 

@@ -15,11 +15,13 @@ from zkmargin.circuits.language.program import FreeColumn, PrivateScalar, Ranged
 from zkmargin.circuits.language.traced import Scalar, Vector
 from zkmargin.prover.assignment import Assignment, HoldingOpening, PublicColumns
 from zkmargin.prover.check import failing_constraints
+from zkmargin.prover.columns import Columns, OnDemand
 from zkmargin.prover.errors import Failure
 from zkmargin.prover.kernels.interface import Backend, P, RangeError, V
+from zkmargin.prover.key import mask_columns, sparse_columns
 from zkmargin.prover.rounds.lookups import looked_up_values
 from zkmargin.prover.tape import Key
-from zkmargin.prover.vectors import mask_vector, sparse_vector
+from zkmargin.prover.vectors import sparse_vector
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.expression import Column, ColumnKind
 from zkmargin.verifier.field import centred
@@ -66,10 +68,16 @@ class Witness(Generic[V]):
 class WitnessContext(Generic[V, P]):
     """What a hint sees: columns and scalars recorded before it."""
 
-    def __init__(self, program: CompiledProgram, backend: Backend[V, P], inputs: Inputs[V]) -> None:
+    def __init__(
+        self,
+        program: CompiledProgram,
+        backend: Backend[V, P],
+        inputs: Inputs[V],
+        public: Mapping[ColumnKind, Sequence[V]],
+    ) -> None:
         self.backend = backend
         self.program = program
-        self.columns: dict[Key, V] = {}
+        self.columns = Columns(public)
         self.private: list[int] = []
         self._hints = inputs.hints
         self._given = inputs.columns
@@ -138,24 +146,17 @@ def generate_witness(
     goes on regardless.
     """
     circuit = program.circuit
-    context = WitnessContext(program, backend, inputs)
     market = inputs.market
     if not isinstance(market, PublicColumns):
         named = _named(market, list(circuit.market), "market")
         market = PublicColumns.of(backend, [vector_of(backend, values, circuit.rows) for values in named])
-    if public is not None:
-        for kind, columns in public.items():
-            _enter(context, kind, columns.values)
-    else:
-        _enter(context, ColumnKind.FIXED, [vector_of(backend, values, circuit.rows) for values in program.fixed_values])
-        _enter(context, ColumnKind.SPARSE, [sparse_vector(backend, circuit.rows, c.entries) for c in circuit.sparse])
-        _enter(context, ColumnKind.MASK, [mask_vector(backend, circuit.rows, mask) for mask in circuit.masks])
-    _enter(context, ColumnKind.MARKET, market.values)
+    known = {kind: columns.values for kind, columns in public.items()} if public else _fixed(program, backend)
+    context = WitnessContext(program, backend, inputs, {**known, ColumnKind.MARKET: market.values})
     openings = [
         HoldingOpening(vector_of(backend, holding.values, circuit.rows), holding.blinding)
         for holding in _named(inputs.holdings, list(circuit.holdings), "holdings")
     ]
-    _enter(context, ColumnKind.HOLDING, [opening.values for opening in openings])
+    context.columns.update({Column(ColumnKind.HOLDING, k): opening.values for k, opening in enumerate(openings)})
     waiting: V | None = None
     for step in program.recording.steps:
         if isinstance(step, PrivateScalar):
@@ -191,8 +192,14 @@ def vector_of(backend: Backend[V, P], values: Values, rows: int) -> V:
     return backend.concatenate([head, backend.constant(0, rows - len(values))]) if len(values) < rows else head
 
 
-def _enter(context: WitnessContext[V, P], kind: ColumnKind, columns: Sequence[V]) -> None:
-    context.columns.update({Column(kind, index): column for index, column in enumerate(columns)})
+def _fixed(program: CompiledProgram, backend: Backend[V, P]) -> dict[ColumnKind, Sequence[V]]:
+    """The columns that the circuit fixes, each made when it is first read."""
+    circuit, values = program.circuit, program.fixed_values
+    return {
+        ColumnKind.FIXED: OnDemand(len(values), lambda index: vector_of(backend, values[index], circuit.rows)),
+        ColumnKind.SPARSE: sparse_columns(backend, circuit).values,
+        ColumnKind.MASK: mask_columns(backend, circuit).values,
+    }
 
 
 def _enter_digits(context: WitnessContext[V, P], step: RangedColumns, values: V, *, check: bool) -> None:
