@@ -9,7 +9,7 @@ that proves or verifies many times keeps a `MarginProver`, or the objects that t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -36,6 +36,7 @@ from zkmargin.loading import Instant, PathLike, loaded, private_key, seconds_of,
 from zkmargin.prover import setup as setups
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import AnyBackend, set_threads
+from zkmargin.prover.phases import Phases
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
@@ -253,11 +254,13 @@ def prove_margin(
     identity: PathLike | EccKey | None = None,
     out: PathLike | None = None,
     report: Report = silent,
+    phases: Phases | None = None,
 ) -> MarginProof:
     """The proof that what the venues attest to, netted, is adequate under `policy` in this market.
 
     secrets[i] is the opening that came with attestations[i]; identity is the X25519 private key of sealed ones.
-    deployment binds the proof to a gate on a chain; without it the proof is for off-chain verification.
+    deployment binds the proof to a gate on a chain; without it the proof is for off-chain verification. phases, when
+    given, learns where the proof's time goes.
 
     Raises InadequateError when the account is under-margined, StatementError or OpeningError when the inputs do not go
     together, PositionsError when an instrument that has expired is held.
@@ -271,10 +274,16 @@ def prove_margin(
     prover = margin_prover(market, policy, setup, report=report)
     refuse_expired_openings(prover.market.epoch, openings)
 
+    if phases is not None:
+        prover = replace(prover, backend=phases.watch(prover.backend))
+
     def tell(name: str, fraction: float) -> None:
         report(f"proving: {name}", round(100 * fraction), 100)
+        if phases is not None:
+            phases.report(name, fraction)
 
     report("preparing", 0, 0)
+    prover.prepare()
     proof = prover.prove(attested, openings, deployment=gate, options=Options(progress=tell))
     if out is not None:
         write_margin_proof(out, proof)

@@ -80,6 +80,10 @@ class MarginProver(Generic[V, P]):
         """The market's columns, interpolated once."""
         return PublicColumns.of(self.backend, self.program.market_vectors(self.backend, self.market.columns))
 
+    def prepare(self) -> None:
+        """Make now what the first proof would make: keys, bases, the market's columns."""
+        _ = self.obligations, self.columns, self.key.helper_tapes, self.key.quotient_tape
+
     def prove(
         self,
         attestations: Sequence[Attestation],
@@ -93,6 +97,8 @@ class MarginProver(Generic[V, P]):
         Raises InadequateError when it is not, StatementError or OpeningError when the inputs do not go together,
         RangeError when a netted quantity is beyond the policy's range.
         """
+        if options is not None and options.progress is not None:
+            options.progress("witness", 0.0)
         universe = self.market.epoch.universe
         statement, ordered = make_statement(attestations, self.market.policy, self.market.terms, deployment)
         check_openings(attestations, openings, self.setup, self.backend, universe.rows)

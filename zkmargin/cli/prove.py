@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from zkmargin import api
-from zkmargin.cli.console import print_json, print_table, progress
+from zkmargin.cli.console import note, print_json, print_table, progress
 from zkmargin.cli.options import Json, Market, Policy, SetupFile, Threads
 from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.destinations import check_destinations
+from zkmargin.prover.phases import Phases
 from zkmargin.verifier.formats.statement import OFF_CHAIN
 
 app = typer.Typer(help="Prove a statement without showing a holding.", add_completion=False, rich_markup_mode=None)
@@ -41,6 +42,9 @@ def margin(
     identity: Annotated[
         Path | None, typer.Option("--identity", metavar="KEY.pem", help="X25519 private key of sealed openings.")
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell, on standard error, where the proof's time went.")
+    ] = False,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -50,6 +54,7 @@ def margin(
     owner only, when the account is under-margined."""
     check_destinations(("--out", out))
     api.check_pairs(len(attestations), len(secrets))
+    phases = Phases() if profile else None
     with progress() as report:
         source = api.load_setup(setup)
         proof = api.prove_margin(
@@ -62,7 +67,11 @@ def margin(
             identity=identity,
             out=out,
             report=report,
+            phases=phases,
         )
+    if phases is not None:
+        for line in str(phases).splitlines():
+            note(line)
     warn_if_unsafe(source, setup)
     document = proof.to_json()
     statement = document["statement"]
