@@ -17,7 +17,12 @@ def lagrange_evaluations(rows: int, indices: Iterable[int], point: int) -> dict[
     `point` lies outside the domain, else ZeroDivisionError.
     """
     w = root_of_unity(rows)
-    roots = {index: pow(w, index, _R) for index in indices}
+    roots: dict[int, int] = {}
+    last, root = 0, 1
+    for index in indices:
+        # From one index to the next: cheap for neighbours, which most are.
+        last, root = index, root * pow(w, index - last, _R) % _R
+        roots[index] = root
     if not roots:
         return {}
     prefix, product = [], 1
