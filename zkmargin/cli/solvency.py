@@ -17,6 +17,7 @@ from zkmargin.destinations import check_destinations
 from zkmargin.loading import verifying_engine
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import load_setup_key
+from zkmargin.solvency_page import write_page
 from zkmargin.solvency_report import write_report
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.formats.ethereum import address_of_key
@@ -210,6 +211,18 @@ def inclusion(
         check_destinations(("--out", out))
         made = make_inclusion(opened, published, parameters, load_backend(), customer)
         write_inclusion(out, made, published.liabilities)
+    typer.echo(str(out))
+
+
+@inclusion_app.command()
+def page(
+    setup: SetupFile,
+    statement: Annotated[Path, typer.Option("--statement", metavar="STATEMENT", help="What was published.")],
+    out: Annotated[Path, typer.Option("--out", metavar="PAGE.html", help="Where to write the page.")],
+) -> None:
+    """Write the static page on which customers check their files in the browser."""
+    check_destinations(("--out", out))
+    write_page(out, load_setup_key(setup), read_solvency(statement).liabilities)
     typer.echo(str(out))
 
 
