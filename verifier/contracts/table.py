@@ -14,15 +14,17 @@ table is 16 bits big-endian, relative to m. All field elements are 32 bytes big-
     constants  every field element that is referred to by address
     fixed      commitments to the fixed columns, then the generator
     bits       of each public scalar, a byte each
-    sparse     a column: address of a power of zeta, count, then (root, value) addresses; a root at address 0 is w times
-               the one before. Masks are sparse columns over cosets. A column's value is two words from the next one's
+    sparse     runs of columns of two neighbouring rows with values 1 and K: count, addresses of the first root,
+               negated, and of w K; then the other columns: address of a power of zeta, count, then addresses of
+               (negated root, value), a root at 0 being w times the one before. Masks are sparse columns over cosets.
+               A column's value is two words from the next one's
     program    steps a * b + c: three addresses each, results stored one after the other
     identities an identity: its value's address, number of market columns, then (scalar, coefficient) addresses
     lookups    addresses of the looked-up values
     sums       a sum: address of right side / n, number of groups, number of committed terms; then the groups, each
                (weight, count) and (public factor, coefficient) by address; then the committed terms, each
                (scalar of the point, weight, coefficient) by address
-    claims     a claim: addresses of its column's scalar and of its mask's or 0, rotation
+    claims     addresses of the claimed columns' scalars
     length     of the table, these two bytes included
 """
 
@@ -62,6 +64,7 @@ FIELDS: Final = (
     "fixed_count",
     "powers",
     "sparse",
+    "pair_runs",
     "sparse_count",
     "sparse_values",
     "program",
@@ -75,7 +78,10 @@ FIELDS: Final = (
     "sums",
     "sum_count",
     "claims",
+    "rotated_count",
     "weights",
+    "holding_weights",
+    "mask_weights",
     "multiplicity_weight",
     "helper_weights",
     "running_sum_weight",
@@ -163,14 +169,16 @@ class _Program:
 
     def _query(self, query: Query) -> _Affine:
         kind, index = query.column.kind, query.column.index
+        claimed = next(
+            (i for c, i in self._claims.items() if (c.column, c.rotation) == (query.column, query.rotation)), None
+        )
+        if claimed is not None:
+            return _Affine(_Claimed(claimed), {})
         if kind is ColumnKind.MARKET:
             return _Affine(_ZERO, {index: _ONE})
         if kind is ColumnKind.SPARSE:
             return _Affine(_Public(index), {})
-        if kind is ColumnKind.MASK:
-            return _Affine(_Public(self._sparse + index), {})
-        claimed = next(i for c, i in self._claims.items() if (c.column, c.rotation) == (query.column, query.rotation))
-        return _Affine(_Claimed(claimed), {})
+        return _Affine(_Public(self._sparse + index), {})
 
     def _binary(self, operator: Operator, left: _Affine, right: _Affine, once: tuple[bool, bool]) -> _Affine:
         if operator is Operator.MULTIPLY:
@@ -240,7 +248,7 @@ class _Layout:
         self.addresses = dict.fromkeys((*FIELDS, "constants"), 0)
         self._place(self._parts())
         table = self._assemble(self._parts())
-        if len(table) > MAX_CODE_BYTES or self.addresses["size"] >= 1 << 16:
+        if len(table) >= MAX_CODE_BYTES or self.addresses["size"] >= 1 << 16:
             raise TableError(
                 f"circuit {self.circuit.name}: {len(table)} bytes of table and {self.addresses['size']} bytes of "
                 "memory are beyond what a contract holds; use fewer rows of private scalars or fewer market columns"
@@ -266,12 +274,17 @@ class _Layout:
         return {"constants": b"".join(_word(value) for value in self.constants), **parts}
 
     def _sparse(self) -> bytes:
+        circuit = self.circuit
+        w = root_of_unity(circuit.rows)
+        runs, taken = self._pair_runs()
         encoded, previous = b"", -1
-        for column in self.circuit.sparse:
+        for first, count, factor in runs:
+            encoded += _short(count) + _short(self._constant(-pow(w, first, _R))) + _short(self._constant(w * factor))
+        for column in circuit.sparse[taken:]:
             encoded += _short(self.addresses["powers"]) + _short(len(column.entries))
             for row, value in column.entries:
                 follows = row and row == previous + 1
-                root = 0 if follows else self._constant(pow(root_of_unity(self.circuit.rows), row, _R))
+                root = 0 if follows else self._constant(-pow(w, row, _R))
                 encoded += _short(root) + _short(self._constant(value))
                 previous = row
         for mask in self.circuit.masks:
@@ -280,8 +293,26 @@ class _Layout:
             encoded += _short(self.addresses["powers"] + SCALAR_BYTES * (size.bit_length() - 1))
             encoded += _short(len(mask.offsets))
             for offset in mask.offsets:
-                encoded += _short(self._constant(pow(unit, offset, _R))) + _short(self._constant(size))
+                encoded += _short(self._constant(-pow(unit, offset, _R))) + _short(self._constant(size))
         return encoded
+
+    def _pair_runs(self) -> tuple[list[tuple[int, int, int]], int]:
+        """Runs (first row, number of columns, K) that the first columns form, and how many columns they are."""
+        runs: list[tuple[int, int, int]] = []
+        taken = 0
+        for column in self.circuit.sparse:
+            if len(column.entries) != 2:
+                break
+            (row, one), (next_row, factor) = column.entries
+            if one != 1 or next_row != row + 1:
+                break
+            first, count, same = runs[-1] if runs else (0, 0, None)
+            if factor == same and row == first + 2 * count:
+                runs[-1] = (first, count + 1, factor)
+            else:
+                runs.append((row, 1, factor))
+            taken += 1
+        return runs, taken
 
     def _identities(self) -> bytes:
         encoded = b""
@@ -331,16 +362,14 @@ class _Layout:
     def _claims(self) -> bytes:
         encoded = b""
         for claim in self.circuit.claims:
-            column, mask = claim.column, 0
+            column = claim.column
             if column is None:
                 target = self.addresses["running_sum_weight"]
             elif column.kind is ColumnKind.WITNESS:
                 target = self.addresses["weights"] + SCALAR_BYTES * column.index
             else:
                 target = self._point_weight(column.kind, column.index)
-                if column.kind is ColumnKind.HOLDING:
-                    mask = self._mask_weight(column.index)
-            encoded += _short(target) + _short(mask) + bytes([claim.rotation])
+            encoded += _short(target)
         return encoded
 
     # -- where points' scalars lie -------------------------------------------------------------------------------------
@@ -349,10 +378,6 @@ class _Layout:
     def _points(self) -> int:
         """Points of the proof before its evaluations."""
         return self.circuit.proof_points - 2
-
-    def _mask_weight(self, index: int) -> int:
-        before = len(self.circuit.witness) + bool(self.circuit.lookups)
-        return self.addresses["weights"] + SCALAR_BYTES * (before + index)
 
     def _point_weight(self, kind: ColumnKind, index: int) -> int:
         """Order: the proof's points, its two openings, holdings, market, fixed columns, generator."""
@@ -408,10 +433,12 @@ class _Layout:
             "round_1": POINT_BYTES * first_round,
             "round_2": POINT_BYTES * (circuit.helpers + 1),
             "claim_count": len(circuit.claims),
+            "rotated_count": sum(claim.rotation for claim in circuit.claims),
             "scalar_count": len(circuit.scalars),
             "holding_count": len(circuit.holdings),
             "market_count": len(circuit.market),
             "fixed_count": len(circuit.fixed) + 1,
+            "pair_runs": len(self._pair_runs()[0]),
             "sparse_count": len(circuit.sparse) + len(circuit.masks),
             "program_count": len(self.kept),
             "identity_count": len(circuit.identities),
@@ -436,6 +463,8 @@ class _Layout:
         self.addresses["proof"] += SCALAR_BYTES
         self.addresses["size"] = cursor
         start = self.addresses["weights"]
+        self.addresses["holding_weights"] = start + SCALAR_BYTES * (points + 2)
+        self.addresses["mask_weights"] = start + SCALAR_BYTES * (first_round - len(circuit.holdings))
         self.addresses["multiplicity_weight"] = start + SCALAR_BYTES * len(circuit.witness)
         self.addresses["helper_weights"] = start + SCALAR_BYTES * first_round
         self.addresses["running_sum_weight"] = start + SCALAR_BYTES * (first_round + circuit.helpers)
@@ -449,18 +478,34 @@ def build_table(key: VerifyingKey) -> bytes:
     """The table of a verifying key. Raises TableError when the circuit is too large for a contract."""
     if FRACTIONS_PER_HELPER != 2:
         raise TableError("the contract reads two fractions a helper column")
+    if key.circuit.fractions:
+        raise TableError(f"circuit {key.circuit.name}: fraction sums are for statements that are verified off chain")
     return _Layout(key).build()
 
 
-def runtime_code(key: VerifyingKey, instructions: bytes) -> bytes:
-    """The verifier contract's code: the compiled `Verifier`, then the key's table."""
-    code = instructions + build_table(key)
-    if len(code) > MAX_CODE_BYTES:
-        raise TableError(
-            f"circuit {key.circuit.name}: a contract of {len(code)} bytes, over {MAX_CODE_BYTES}; use fewer rows of "
-            "private scalars or fewer market columns"
-        )
-    return code
+def runtime_code(table: bytes, instructions: bytes, holder: bytes | None = None) -> bytes:
+    """The verifier contract's code: the compiled `Verifier`, then the table.
+
+    holder: address of the contract that holds the table, when both together would be too large: see `holder_code`.
+    """
+    if holder is not None:
+        return instructions + holder + bytes(2)
+    return instructions + table
+
+
+def fits(table: bytes, instructions: bytes) -> bool:
+    """Whether instructions and table fit one contract."""
+    return len(instructions) + len(table) <= MAX_CODE_BYTES
+
+
+def holder_code(table: bytes) -> bytes:
+    """The code of a contract that holds a table and does nothing: STOP, then the table."""
+    return b"\0" + table
+
+
+def table_holder(code: bytes) -> bytes | None:
+    """The address of the contract that holds a verifier's table, when it is not in the verifier's own code."""
+    return code[-22:-2] if len(code) > 22 and code[-2:] == bytes(2) else None
 
 
 def creation_code(code: bytes) -> bytes:
@@ -505,7 +550,9 @@ def inversion_hint(key: VerifyingKey, public: PublicInputs, proof: Proof) -> int
 
 
 def hint_for_code(code: bytes, public_inputs: bytes, market: bytes, proof: bytes) -> int:
-    """`inversion_hint` from a verifier contract's code alone: what a sender needs who has no verifying key.
+    """`inversion_hint` from a contract's code alone: what a sender needs who has no verifying key.
+
+    code: of the verifier, or of the contract that holds its table.
 
     Raises FormatError when the code has no table or the proof another length, ZeroDivisionError as above.
     """
@@ -542,13 +589,20 @@ def hint_for_code(code: bytes, public_inputs: bytes, market: bytes, proof: bytes
     z = transcript.challenge()
     w = element(start + HEADER_BYTES)
     product, root, cursor = (z - w * zeta) % _R, 0, field["sparse"]
-    for _ in range(field["sparse_count"]):
+    remaining = field["sparse_count"]
+    for _ in range(field["pair_runs"]):
+        count, root = short(cursor), element(short(cursor + 2))
+        for _ in range(2 * count):
+            product, root = product * (zeta + root) % _R, root * w % _R
+        remaining -= count
+        cursor += 6
+    for _ in range(remaining):
         exponent = 1 << ((short(cursor) - field["powers"]) // SCALAR_BYTES)
         power, entries = pow(zeta, exponent, _R), short(cursor + 2)
         cursor += 4
         for _ in range(entries):
             root = element(short(cursor)) if short(cursor) else root * w % _R
-            product = product * (power - root) % _R
+            product = product * (power + root) % _R
             cursor += 4
     return inverse(product)
 
@@ -576,8 +630,11 @@ __all__ = [
     "build_table",
     "creation_code",
     "encode_public_inputs",
+    "fits",
     "hint_for_code",
+    "holder_code",
     "inversion_hint",
     "runtime_code",
+    "table_holder",
     "with_hint",
 ]

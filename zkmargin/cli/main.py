@@ -42,6 +42,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "solvency": "Prove that an exchange's reserves cover what it owes.",
     "disclose": "Open one number to one auditor, and nothing else.",
     "check-disclosure": "Judge a disclosure.",
+    "chain": "Deploy the contracts, publish epochs, submit proofs, ask the gate.",
 }
 """Every command: the module of `zkmargin.cli` that has it as `app`, and its line in `zkmargin --help`."""
 

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {
     AccessControlDefaultAdminRules
 } from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IGate} from "./IGate.sol";
 import {IRegistry} from "./IRegistry.sol";
 import {IVerifier} from "./IVerifier.sol";
@@ -34,7 +35,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     uint256 public constant MAX_VENUES = 64;
 
     /// @notice An epoch's data under a policy, as the oracle published them.
-    /// @param market The market columns' commitments, 64 bytes each.
+    /// @param market The market columns' commitments, 64 bytes each; nothing when the registry has the epoch pinned.
     struct Epoch {
         bytes32 policy;
         bytes32 universe;
@@ -62,6 +63,17 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     struct Statement {
         Epoch epoch;
         Holder holder;
+    }
+
+    /// @notice What a statement comes to once everything but the proof is checked.
+    /// @param verifier Who verifies the proof.
+    /// @param publicInputs What the verifier takes besides proof and market.
+    struct Examined {
+        address verifier;
+        bytes32 epochDigest;
+        uint256 expiresAt;
+        bytes publicInputs;
+        bytes market;
     }
 
     /// @notice What a grant leaves. Sequences of the first two venues lie in the same slot, those of others in more.
@@ -140,7 +152,6 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     error AlreadyChallenged(uint256 deadline);
     error GraceNotOver(uint256 deadline);
     error NotChallenged(address account, bytes32 policy);
-    error TimeTooLarge(uint64 time);
     error LengthMismatch(uint256 expected, uint256 got);
 
     /// @param owner The first owner; may pause.
@@ -159,10 +170,9 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     /// @param statement What it states.
     function submit(bytes calldata proof, Statement calldata statement) external {
         _checkNotPaused();
-        (address verifier, bytes memory publicInputs, bytes32 epoch, uint256 expiresAt) =
-            _examine(statement.epoch, statement.holder);
-        IVerifier(verifier).verify(publicInputs, statement.epoch.market, proof);
-        _grant(statement.epoch, statement.holder, epoch, expiresAt);
+        Examined memory e = _examine(statement.epoch, statement.holder);
+        IVerifier(e.verifier).verify(e.publicInputs, e.market, proof);
+        _grant(statement.epoch, statement.holder, e.epochDigest, e.expiresAt);
     }
 
     /// @notice Verify many accounts' proofs on one epoch with one pairing check. What does not hold is refused with an
@@ -179,14 +189,12 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         bytes[] memory inputs = new bytes[](count);
         bytes[] memory candidates = new bytes[](count);
         uint256[] memory positions = new uint256[](count);
-        address verifier;
-        bytes32 digest;
-        uint256 expiresAt;
+        Examined memory e;
         uint256 found;
         for (uint256 i = 0; i < count; ++i) {
-            try this.examine(epoch, holders[i]) returns (address v, bytes memory input, bytes32 d, uint256 e) {
-                (verifier, inputs[found], digest, expiresAt) = (v, input, d, e);
-                (candidates[found], positions[found]) = (proofs[i], i);
+            try this.examine(epoch, holders[i]) returns (Examined memory examined) {
+                e = examined;
+                (inputs[found], candidates[found], positions[found]) = (examined.publicInputs, proofs[i], i);
                 ++found;
             } catch (bytes memory reason) {
                 emit Refused(holders[i].account, epoch.policy, reason);
@@ -197,14 +205,14 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
             mstore(inputs, found)
             mstore(candidates, found)
         }
-        bytes[] memory refusals = IVerifier(verifier).verifyBatch(epoch.market, inputs, candidates);
+        bytes[] memory refusals = IVerifier(e.verifier).verifyBatch(e.market, inputs, candidates);
         for (uint256 i = 0; i < found; ++i) {
             Holder calldata holder = holders[positions[i]];
             bytes memory reason = refusals[i];
             if (reason.length == 0) {
                 // Two items may be of one account: the second is looked at again behind the first.
                 try this.checkNewer(epoch, holder) {
-                    _grant(epoch, holder, digest, expiresAt);
+                    _grant(epoch, holder, e.epochDigest, e.expiresAt);
                     granted[positions[i]] = true;
                     continue;
                 } catch (bytes memory again) {
@@ -216,15 +224,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     }
 
     /// @notice Check everything of a statement but the proof, or revert.
-    /// @return verifier Who verifies the proof.
-    /// @return publicInputs What the verifier takes besides proof and market.
-    /// @return epochDigest Digest of the epoch's data.
-    /// @return expiresAt When a record would expire.
-    function examine(Epoch calldata epoch, Holder calldata holder)
-        external
-        view
-        returns (address verifier, bytes memory publicInputs, bytes32 epochDigest, uint256 expiresAt)
-    {
+    function examine(Epoch calldata epoch, Holder calldata holder) external view returns (Examined memory) {
         return _examine(epoch, holder);
     }
 
@@ -233,73 +233,96 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         _checkNewer(epoch, holder);
     }
 
-    function _examine(Epoch calldata epoch, Holder calldata holder)
-        private
-        view
-        returns (address verifier, bytes memory publicInputs, bytes32 epochDigest, uint256 expiresAt)
-    {
-        uint256 count = holder.attestations.length;
+    function _examine(Epoch calldata epoch, Holder calldata holder) private view returns (Examined memory e) {
+        Attestation[] calldata attestations = holder.attestations;
+        uint256 count = attestations.length;
+        (uint64 epochTime, uint64 snapshotTime) = (epoch.time, holder.snapshotTime);
         if (count == 0 || count > MAX_VENUES) revert AttestationCount(count);
-        if (epoch.time > type(uint40).max) revert TimeTooLarge(epoch.time);
-        if (epoch.time > block.timestamp) revert EpochInFuture(epoch.time);
-        if (holder.snapshotTime > epoch.time) revert SnapshotAfterEpoch(holder.snapshotTime, epoch.time);
+        if (epochTime > block.timestamp) revert EpochInFuture(epochTime);
+        if (snapshotTime > epochTime) revert SnapshotAfterEpoch(snapshotTime, epochTime);
         _checkNewer(epoch, holder);
 
         bytes32[] memory structs = new bytes32[](count);
-        publicInputs = new bytes(34 + 64 * count);
-        uint256 maxAge;
-        epochDigest = keccak256(
-            abi.encodePacked("zkmargin/epoch/v1", epoch.universe, epoch.policy, uint256(epoch.time), epoch.market)
-        );
+        e.publicInputs = new bytes(34 + 64 * count);
         {
             bytes32[] memory venues = new bytes32[](count);
-            bytes32[] memory digests = new bytes32[](count);
-            bytes[] memory signatures = new bytes[](count);
+            bytes32 last;
             for (uint256 i = 0; i < count; ++i) {
-                Attestation calldata a = holder.attestations[i];
-                if (i > 0 && a.venue <= venues[i - 1]) revert VenuesNotIncreasing(a.venue);
-                venues[i] = a.venue;
-                structs[i] = _hashAttestation(a, holder.account, epoch.universe, holder.snapshotTime);
-                digests[i] = _venueDigest(structs[i]);
-                signatures[i] = a.signature;
-                (uint256 x, uint256 y) = (a.commitmentX, a.commitmentY);
+                bytes32 venue = attestations[i].venue;
+                if (venue <= last) revert VenuesNotIncreasing(venue);
+                last = venue;
+                venues[i] = venue;
+            }
+            address[] memory keys;
+            uint256 maxAge;
+            bytes32 digestOrPin;
+            (e.verifier, e.expiresAt, maxAge, digestOrPin, keys) =
+                registry.grantTerms(epoch.policy, epoch.universe, epochTime, venues);
+            e.expiresAt += epochTime;
+            if (block.timestamp > e.expiresAt) revert Expired(e.expiresAt);
+            if (epochTime - snapshotTime > maxAge) revert SnapshotTooOld(epochTime - snapshotTime, maxAge);
+            _readMarket(e, epoch, digestOrPin);
+            for (uint256 i = 0; i < count; ++i) {
+                Attestation calldata a = attestations[i];
+                bytes32 structHash = _hashAttestation(a, holder.account, epoch.universe, snapshotTime);
+                structs[i] = structHash;
+                bytes32 digest = _venueDigest(structHash);
+                (address signer,,) = ECDSA.tryRecoverCalldata(digest, a.signature);
+                if (signer != keys[i] || signer == address(0)) registry.checkSignature(a.venue, digest, a.signature);
+                bytes memory inputs = e.publicInputs;
                 assembly ("memory-safe") {
-                    let p := add(add(publicInputs, 66), shl(6, i))
-                    mstore(p, x)
-                    mstore(add(p, 32), y)
+                    // Coordinates follow the venue in calldata.
+                    calldatacopy(add(add(inputs, 66), shl(6, i)), add(a, 32), 64)
                 }
             }
-            (verifier, expiresAt, maxAge) = registry.authorise(
-                epoch.policy, epoch.universe, epoch.time, epochDigest, venues, digests, signatures
-            );
         }
-        expiresAt += epoch.time;
-        if (block.timestamp > expiresAt) revert Expired(expiresAt);
-        if (epoch.time - holder.snapshotTime > maxAge) revert SnapshotTooOld(epoch.time - holder.snapshotTime, maxAge);
-        bytes32 context = _hashStatement(epoch, holder, epochDigest, expiresAt, structs);
+        bytes32 context = _hashStatement(epoch, holder, e.epochDigest, e.expiresAt, structs);
+        bytes memory publicInputs = e.publicInputs;
         assembly ("memory-safe") {
             mstore(add(publicInputs, 32), context)
             mstore8(add(publicInputs, 65), count)
         }
     }
 
+    /// The market's commitments from calldata, checked against the published digest, or from the pin.
+    function _readMarket(Examined memory e, Epoch calldata epoch, bytes32 digestOrPin) private view {
+        bool pinned = uint256(digestOrPin) < 1 << 160;
+        if (pinned) {
+            bytes memory market;
+            assembly ("memory-safe") {
+                market := mload(0x40)
+                let length := sub(extcodesize(digestOrPin), 1)
+                mstore(market, length)
+                extcodecopy(digestOrPin, add(market, 32), 1, length)
+                mstore(0x40, add(market, and(add(length, 63), not(31))))
+            }
+            e.market = market;
+        } else {
+            e.market = epoch.market;
+        }
+        e.epochDigest =
+            keccak256(abi.encodePacked("zkmargin/epoch/v1", epoch.universe, epoch.policy, uint256(epoch.time), e.market));
+        if (!pinned && e.epochDigest != digestOrPin) revert IRegistry.WrongMarket(digestOrPin, e.epochDigest);
+    }
+
     /// A statement replaces a record when nothing of it is older and something newer, and answers a challenge when it
     /// is fresh. A venue's sequence below its minimum is revoked.
     function _checkNewer(Epoch calldata epoch, Holder calldata holder) private view {
-        Record memory r = _records[holder.account][epoch.policy];
-        bool revocations = _revocations[holder.account] != 0;
-        if (r.state == State.None && !revocations) return;
+        address account = holder.account;
+        bool revocations = _revocations[account] != 0;
+        if (_records[account][epoch.policy].state == State.None && !revocations) return;
+        Record memory r = _records[account][epoch.policy];
         bool newer = epoch.time > r.epochTime;
         if (epoch.time < r.epochTime) revert NotNewer(epoch.time, r.epochTime);
         if (holder.snapshotTime < r.snapshotTime) revert SnapshotOlder(holder.snapshotTime, r.snapshotTime);
         for (uint256 i = 0; i < holder.attestations.length; ++i) {
             Attestation calldata a = holder.attestations[i];
             if (revocations) {
-                uint64 minimum = _minimumSequence[a.venue][holder.account];
+                uint64 minimum = _minimumSequence[a.venue][account];
                 if (a.sequence < minimum) revert SequenceOlder(a.venue, a.sequence, minimum);
             }
             if (r.state != State.None) {
-                uint64 recorded = _recordedSequence(r, holder.account, epoch.policy, i);
+                uint64 recorded = _recordedSequence(r, account, epoch.policy, i);
                 if (a.sequence < recorded) revert SequenceOlder(a.venue, a.sequence, recorded);
                 if (a.sequence > recorded) newer = true;
             }

@@ -29,29 +29,28 @@ interface IRegistry {
     error UnknownEpoch(bytes32 policy, bytes32 universe, uint64 time);
     /// @notice The market's points are not those that the oracle published.
     error WrongMarket(bytes32 expected, bytes32 got);
-    /// @notice Lists of different lengths.
-    error LengthMismatch(uint256 expected, uint256 got);
-
-    /// @notice Check everything that a grant rests on besides proof and time, or revert.
+    /// @notice What a grant rests on besides signatures, proof and time; reverts when policy, universe and venues are not
+    /// offered together or there is no such epoch.
     /// @param policy Digest of the policy.
     /// @param universe Id of the universe.
     /// @param epochTime The epoch's time.
-    /// @param epochDigest Digest of the epoch's data, computed from the market's points.
     /// @param venues Ids of the venues that attest, in the statement's order.
-    /// @param digests What each of them has signed.
-    /// @param signatures Their signatures: 65 bytes of ECDSA, or whatever an ERC-1271 contract takes.
     /// @return verifier The verifier of this policy over this universe.
     /// @return validity Seconds from the epoch's time to a record's expiry.
     /// @return maxAttestationAge Most seconds from the snapshot to the epoch's time.
-    function authorise(
-        bytes32 policy,
-        bytes32 universe,
-        uint64 epochTime,
-        bytes32 epochDigest,
-        bytes32[] calldata venues,
-        bytes32[] calldata digests,
-        bytes[] calldata signatures
-    ) external view returns (address verifier, uint256 validity, uint256 maxAttestationAge);
+    /// @return epoch The epoch's digest; or, when the epoch is pinned, the address of the contract whose code after its
+    /// first byte is the market's commitments.
+    /// @return keys Each venue's present key. A signature that none of these recovers to goes to `checkSignature`.
+    function grantTerms(bytes32 policy, bytes32 universe, uint64 epochTime, bytes32[] calldata venues)
+        external
+        view
+        returns (
+            address verifier,
+            uint256 validity,
+            uint256 maxAttestationAge,
+            bytes32 epoch,
+            address[] memory keys
+        );
 
     /// @notice The terms of a policy; reverts with `UnknownPolicy` when there is none. Retired policies keep theirs.
     function termsOf(bytes32 policy) external view returns (Terms memory terms);

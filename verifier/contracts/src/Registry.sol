@@ -28,6 +28,8 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
     uint256 public constant MAX_VENUES = 64;
 
     bytes32 private constant WITHDRAWN = bytes32(uint256(1));
+    /// What is stored for a pinned epoch is an address, smaller than any digest that is accepted.
+    uint256 private constant SMALLEST_DIGEST = 1 << 160;
 
     struct Venue {
         address key;
@@ -55,7 +57,7 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
     mapping(bytes32 universe => bool) private _universes;
     mapping(bytes32 policy => Policy) private _policies;
     mapping(bytes32 key => Offer) private _offers;
-    mapping(bytes32 key => bytes32 digest) private _epochs;
+    mapping(bytes32 key => bytes32 digestOrPin) private _epochs;
     mapping(bytes32 line => uint64 time) private _latest;
     mapping(address signer => bool) private _oracles;
 
@@ -74,7 +76,8 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
     event VerifierSet(bytes32 indexed policy, bytes32 indexed universe, address verifier);
     event OracleChanged(address indexed signer, bool trusted, uint256 quorum);
     event EpochPublished(bytes32 indexed policy, bytes32 indexed universe, uint64 time, bytes32 digest);
-    event EpochWithdrawn(bytes32 indexed policy, bytes32 indexed universe, uint64 time, bytes32 digest);
+    event EpochPinned(bytes32 indexed policy, bytes32 indexed universe, uint64 time, address pin);
+    event EpochWithdrawn(bytes32 indexed policy, bytes32 indexed universe, uint64 time, bytes32 digestOrPin);
 
     error VenueExists(bytes32 venue);
     error UnknownVenue(bytes32 venue);
@@ -98,6 +101,7 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
     error EpochInFuture(uint64 time);
     error EpochNotNewer(uint64 latest, uint64 time);
     error InvalidDigest(bytes32 digest);
+    error PinFailed(uint256 length);
 
     /// @param owner The first owner; also gets every role.
     /// @param ownerDelay Seconds between offering the ownership and accepting it.
@@ -313,7 +317,7 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
         if (signatures.length < quorum) revert TooFewSignatures(quorum, signatures.length);
         if (!_universes[universe]) revert UnknownUniverse(universe);
         _registered(policy);
-        if (uint256(digest) <= uint256(WITHDRAWN)) revert InvalidDigest(digest);
+        if (uint256(digest) < SMALLEST_DIGEST) revert InvalidDigest(digest);
         if (time > block.timestamp) revert EpochInFuture(time);
         bytes32 line = keccak256(abi.encode(policy, universe));
         if (time <= _latest[line]) revert EpochNotNewer(_latest[line], time);
@@ -330,6 +334,28 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
         emit EpochPublished(policy, universe, time, digest);
     }
 
+    /// @notice Keep the market's commitments of a published epoch on chain, as the code of a contract that does nothing
+    /// else, so that submissions need not carry them. Anyone may pay for it.
+    function pinEpoch(bytes32 policy, bytes32 universe, uint64 time, bytes calldata market)
+        external
+        returns (address pin)
+    {
+        bytes32 key = _epochKey(policy, universe, time);
+        bytes32 digest = _epochs[key];
+        if (uint256(digest) < SMALLEST_DIGEST) revert UnknownEpoch(policy, universe, time);
+        bytes32 got = hashMarket(policy, universe, time, market);
+        if (got != digest) revert WrongMarket(digest, got);
+        // The code: STOP, then the points. PUSH2 length, DUP1, PUSH1 10, PUSH0, CODECOPY, PUSH0, RETURN create it.
+        bytes memory creation =
+            abi.encodePacked(hex"61", uint16(market.length + 1), hex"80600a5f395ff300", market);
+        assembly ("memory-safe") {
+            pin := create(0, add(creation, 32), mload(creation))
+        }
+        if (pin == address(0)) revert PinFailed(market.length);
+        _epochs[key] = bytes32(uint256(uint160(pin)));
+        emit EpochPinned(policy, universe, time, pin);
+    }
+
     /// @notice Withdraw an epoch whose data were wrong: no more grants on it. Records that exist stay until they expire.
     function withdrawEpoch(bytes32 policy, bytes32 universe, uint64 time) external onlyRole(ORACLE_ROLE) {
         bytes32 key = _epochKey(policy, universe, time);
@@ -344,10 +370,19 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
         return _oracles[signer];
     }
 
-    /// @notice The digest of an epoch; zero when there is none or it was withdrawn.
-    function epochOf(bytes32 policy, bytes32 universe, uint64 time) external view returns (bytes32 digest) {
-        digest = _epochs[_epochKey(policy, universe, time)];
-        if (digest == WITHDRAWN) digest = 0;
+    /// @notice The digest of an epoch, or the address of its pin; zero when there is none or it was withdrawn.
+    function epochOf(bytes32 policy, bytes32 universe, uint64 time) external view returns (bytes32 digestOrPin) {
+        digestOrPin = _epochs[_epochKey(policy, universe, time)];
+        if (digestOrPin == WITHDRAWN) digestOrPin = 0;
+    }
+
+    /// @notice The digest of an epoch's data.
+    function hashMarket(bytes32 policy, bytes32 universe, uint64 time, bytes calldata market)
+        public
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encodePacked("zkmargin/epoch/v1", universe, policy, uint256(time), market));
     }
 
     /// @notice The time of the latest epoch of a policy over a universe, withdrawn ones included.
@@ -377,27 +412,26 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
     // -- what gates ask -----------------------------------------------------------------------------------------------
 
     /// @inheritdoc IRegistry
-    function authorise(
-        bytes32 policy,
-        bytes32 universe,
-        uint64 epochTime,
-        bytes32 epochDigest,
-        bytes32[] calldata venues,
-        bytes32[] calldata digests,
-        bytes[] calldata signatures
-    ) external view returns (address verifier, uint256 validity, uint256 maxAttestationAge) {
-        uint256 count = venues.length;
-        if (digests.length != count) revert LengthMismatch(count, digests.length);
-        if (signatures.length != count) revert LengthMismatch(count, signatures.length);
+    function grantTerms(bytes32 policy, bytes32 universe, uint64 epochTime, bytes32[] calldata venues)
+        external
+        view
+        returns (
+            address verifier,
+            uint256 validity,
+            uint256 maxAttestationAge,
+            bytes32 epoch,
+            address[] memory keys
+        )
+    {
         bytes32 venuesHash = keccak256(abi.encodePacked(venues));
         Offer memory offer = _offers[_offerKey(policy, universe, venuesHash)];
         if (offer.verifier == address(0)) revert NotOffered(policy, universe, venuesHash);
-        bytes32 published = _epochs[_epochKey(policy, universe, epochTime)];
-        if (uint256(published) <= uint256(WITHDRAWN)) revert UnknownEpoch(policy, universe, epochTime);
-        if (published != epochDigest) revert WrongMarket(published, epochDigest);
-        for (uint256 i = 0; i < count; ++i) {
-            _checkSignature(venues[i], digests[i], signatures[i]);
+        epoch = _epochs[_epochKey(policy, universe, epochTime)];
+        if (uint256(epoch) <= uint256(WITHDRAWN)) revert UnknownEpoch(policy, universe, epochTime);
+        keys = new address[](venues.length);
+        for (uint256 i = 0; i < venues.length; ++i) {
+            keys[i] = _venues[venues[i]].key;
         }
-        return (offer.verifier, offer.validity, offer.maxAttestationAge);
+        return (offer.verifier, offer.validity, offer.maxAttestationAge, epoch, keys);
     }
 }

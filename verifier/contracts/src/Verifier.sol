@@ -29,6 +29,7 @@ contract Verifier is IVerifier {
     uint256 private constant CONSTANT = 0x100;
     uint256 private constant MARKET_POINTS = 0x120;
     uint256 private constant SCRATCH = 0x140;
+    uint256 private constant OPENING = 0x1c0;
 
     // The table: digests, [x]_2, addresses and counts of 16 bits each, two field elements.
     uint256 private constant KEY_DIGEST = 0x200;
@@ -52,24 +53,28 @@ contract Verifier is IVerifier {
     uint256 private constant FIXED_COUNT = 0x2de;
     uint256 private constant POWERS = 0x2e0;
     uint256 private constant SPARSE = 0x2e2;
-    uint256 private constant SPARSE_COUNT = 0x2e4;
-    uint256 private constant SPARSE_VALUES = 0x2e6;
-    uint256 private constant PROGRAM = 0x2e8;
-    uint256 private constant PROGRAM_COUNT = 0x2ea;
-    uint256 private constant RESULTS = 0x2ec;
-    uint256 private constant IDENTITIES = 0x2ee;
-    uint256 private constant IDENTITY_COUNT = 0x2f0;
-    uint256 private constant LOOKUPS = 0x2f2;
-    uint256 private constant LOOKUP_COUNT = 0x2f4;
-    uint256 private constant TABLE_VALUE = 0x2f6;
-    uint256 private constant SUMS = 0x2f8;
-    uint256 private constant SUM_COUNT = 0x2fa;
-    uint256 private constant CLAIMS = 0x2fc;
-    uint256 private constant WEIGHTS = 0x2fe;
-    uint256 private constant MULTIPLICITY_WEIGHT = 0x300;
-    uint256 private constant HELPER_WEIGHTS = 0x302;
-    uint256 private constant RUNNING_SUM_WEIGHT = 0x304;
-    uint256 private constant QUOTIENT_WEIGHTS = 0x306;
+    uint256 private constant PAIR_RUNS = 0x2e4;
+    uint256 private constant SPARSE_COUNT = 0x2e6;
+    uint256 private constant SPARSE_VALUES = 0x2e8;
+    uint256 private constant PROGRAM = 0x2ea;
+    uint256 private constant PROGRAM_COUNT = 0x2ec;
+    uint256 private constant RESULTS = 0x2ee;
+    uint256 private constant IDENTITIES = 0x2f0;
+    uint256 private constant IDENTITY_COUNT = 0x2f2;
+    uint256 private constant LOOKUPS = 0x2f4;
+    uint256 private constant LOOKUP_COUNT = 0x2f6;
+    uint256 private constant TABLE_VALUE = 0x2f8;
+    uint256 private constant SUMS = 0x2fa;
+    uint256 private constant SUM_COUNT = 0x2fc;
+    uint256 private constant CLAIMS = 0x2fe;
+    uint256 private constant ROTATED_COUNT = 0x300;
+    uint256 private constant WEIGHTS = 0x302;
+    uint256 private constant HOLDING_WEIGHTS = 0x304;
+    uint256 private constant MASK_WEIGHTS = 0x306;
+    uint256 private constant MULTIPLICITY_WEIGHT = 0x308;
+    uint256 private constant HELPER_WEIGHTS = 0x30a;
+    uint256 private constant RUNNING_SUM_WEIGHT = 0x30c;
+    uint256 private constant QUOTIENT_WEIGHTS = 0x30e;
     uint256 private constant ROOT = 0x320;
     uint256 private constant INVERSE_ROWS = 0x340;
 
@@ -79,12 +84,12 @@ contract Verifier is IVerifier {
     // -- what others call ---------------------------------------------------------------------------------------------
 
     /// @inheritdoc IVerifier
-    function keyDigest() external pure returns (bytes32 digest) {
+    function keyDigest() external view returns (bytes32 digest) {
         return bytes32(_word(_load() + KEY_DIGEST));
     }
 
     /// @inheritdoc IVerifier
-    function setupDigest() external pure returns (bytes32 digest) {
+    function setupDigest() external view returns (bytes32 digest) {
         return bytes32(_word(_load() + SETUP_DIGEST));
     }
 
@@ -96,8 +101,7 @@ contract Verifier is IVerifier {
         uint256 marketCount = _field(m, MARKET_COUNT);
         _combine(_word(m + MARKET_POINTS), weights, marketCount, total);
         _combine(m + _field(m, FIXED), weights + 32 * marketCount, _field(m, FIXED_COUNT), total);
-        uint256 opening = m + _field(m, PROOF) + _field(m, PROOF_BYTES) - 96;
-        if (!_pairingHolds(m, total, opening)) revert ProofRejected();
+        if (!_pairingHolds(m, total, m + OPENING)) revert ProofRejected();
     }
 
     /// @inheritdoc IVerifier
@@ -117,13 +121,12 @@ contract Verifier is IVerifier {
         uint256 weights = _combineOwn(m, total);
         (own[0], own[1]) = (_word(total), _word(total + 32));
         // The opening times the weight: the scratch area is free again.
-        uint256 opening = m + _field(m, PROOF) + _field(m, PROOF_BYTES) - 96;
         assembly ("memory-safe") {
             mstore(total, 0)
             mstore(add(total, 0x20), 0)
             mstore(add(m, ALPHA), mod(weight, R))
         }
-        _combine(opening, m + ALPHA, 1, total);
+        _combine(m + OPENING, m + ALPHA, 1, total);
         (own[2], own[3]) = (_word(total), _word(total + 32));
         shared = new uint256[](count);
         for (uint256 i = 0; i < count; ++i) {
@@ -203,14 +206,23 @@ contract Verifier is IVerifier {
         _open(m);
     }
 
-    /// Copy the table to memory and reserve what it asks for.
-    function _load() private pure returns (uint256 m) {
+    /// Copy the table to memory and reserve what it asks for. The code ends with the table, whose last two bytes are its
+    /// length; or, when that is too large, with the address of a contract whose code after its first byte is the table,
+    /// and two zeros.
+    function _load() private view returns (uint256 m) {
         assembly ("memory-safe") {
             m := mload(0x40)
             let size := codesize()
             codecopy(0, sub(size, 32), 32)
-            let length := and(mload(0), 0xffff)
-            codecopy(add(m, TABLE), sub(size, length), length)
+            let end := mload(0)
+            let length := and(end, 0xffff)
+            switch length
+            case 0 {
+                let holder := and(shr(16, end), 0xffffffffffffffffffffffffffffffffffffffff)
+                length := sub(extcodesize(holder), 1)
+                extcodecopy(holder, add(m, TABLE), 1, length)
+            }
+            default { codecopy(add(m, TABLE), sub(size, length), length) }
             mstore(0x40, add(m, shr(240, mload(add(m, SIZE)))))
         }
     }
@@ -236,7 +248,8 @@ contract Verifier is IVerifier {
             points := add(inputs, publicInputs.length)
             calldatacopy(points, market.offset, market.length)
             let end := add(points, market.length)
-            mstore(0x40, and(add(end, 31), not(31)))
+            // One word more: see `_combine`.
+            mstore(0x40, and(add(end, 63), not(31)))
             state := keccak256(preamble, sub(end, preamble))
             mstore(add(m, MARKET_POINTS), points)
         }
@@ -361,10 +374,32 @@ contract Verifier is IVerifier {
             let product := 1
             {
                 let w := mload(add(m, ROOT))
-                let root := 0
                 let cursor := add(m, shr(240, mload(add(m, SPARSE))))
+                // Columns of two rows one behind the other, values 1 and K, each column's rows behind the one before's:
+                // root / d + w K root / d' = root (d' + w K d) / (d d'). The root is kept negated, as is the product's
+                // sign in the end.
+                for { let i := shr(240, mload(add(m, PAIR_RUNS))) } i { i := sub(i, 1) } {
+                    // A run: number of columns, -(first root), w K.
+                    let head := mload(cursor)
+                    let root := mload(add(m, and(shr(224, head), 0xffff)))
+                    let factor := mload(add(m, and(shr(208, head), 0xffff)))
+                    cursor := add(cursor, 6)
+                    for { let end := add(record, shl(6, shr(240, head))) } lt(record, end) { record := add(record, 64) } {
+                        let low := addmod(zeta, root, R)
+                        let next := mulmod(root, w, R)
+                        let high := addmod(zeta, next, R)
+                        mstore(
+                            record, mulmod(product, mulmod(root, addmod(high, mulmod(factor, low, R), R), R), R)
+                        )
+                        low := mulmod(low, high, R)
+                        mstore(add(record, 32), low)
+                        product := mulmod(product, low, R)
+                        root := mulmod(next, w, R)
+                    }
+                }
+                let root := 0
                 for { let end := add(first, shl(6, shr(240, mload(add(m, SPARSE_COUNT))))) } lt(record, end) {} {
-                    // A column: address of the power of zeta, number of entries; each: root or 0 for "the next", value.
+                    // A column: address of the power of zeta, number of entries; each: -root or 0 for "the next", value.
                     let entry := mload(cursor)
                     let point := mload(add(m, shr(240, entry)))
                     let numerator := 0
@@ -376,7 +411,7 @@ contract Verifier is IVerifier {
                         entry := mload(cursor)
                         root := mulmod(root, w, R)
                         if shr(240, entry) { root := mload(add(m, shr(240, entry))) }
-                        let difference := addmod(point, sub(R, root), R)
+                        let difference := addmod(point, root, R)
                         numerator :=
                             addmod(
                                 mulmod(numerator, difference, R),
@@ -395,9 +430,10 @@ contract Verifier is IVerifier {
             hint := mload(sub(add(add(m, shr(240, mload(add(m, PROOF)))), shr(240, mload(add(m, PROOF_BYTES)))), 32))
             hinted := and(lt(hint, R), eq(mulmod(mulmod(product, last, R), hint, R), 1))
             mstore(add(m, ROTATED), mulmod(mulmod(hint, product, R), addmod(z, sub(R, zeta), R), R))
-            // Backward: a column is N / D (zeta^n - 1) / n, the constant factor carried in the suffix product.
+            // Backward: a column is N / D (zeta^n - 1) / n, the constant factor, negated with the roots, carried in the
+            // suffix product.
             let suffix :=
-                mulmod(mulmod(hint, last, R), mulmod(addmod(zetaN, sub(R, 1), R), mload(add(m, INVERSE_ROWS)), R), R)
+                mulmod(mulmod(hint, last, R), mulmod(addmod(1, sub(R, zetaN), R), mload(add(m, INVERSE_ROWS)), R), R)
             for {} gt(record, first) {} {
                 record := sub(record, 64)
                 mstore(record, mulmod(suffix, mload(record), R))
@@ -558,27 +594,41 @@ contract Verifier is IVerifier {
             function u16(p) -> value {
                 value := shr(240, mload(p))
             }
-            function increase(p, value) {
-                mstore(p, addmod(mload(p), value, R))
-            }
             let v := mload(add(m, V))
-            let rotated := mload(add(m, ROTATED))
-            let weight := 1
+            let weight := v
             let constant_ := mload(add(m, CONSTANT))
-            let claims := u16(add(m, CLAIM_COUNT))
-            let value := sub(add(m, add(u16(add(m, PROOF)), u16(add(m, PROOF_BYTES)))), add(160, shl(5, claims)))
-            for { let cursor := add(m, u16(add(m, CLAIMS))) } claims { claims := sub(claims, 1) } {
-                // A claim: address of its column's scalar, of its mask's scalar or zero, rotation.
-                let entry := mload(cursor)
+            let cursor := add(m, u16(add(m, CLAIMS)))
+            let value := add(m, add(u16(add(m, PROOF)), shl(6, u16(add(m, POINTS)))))
+            let end := add(cursor, shl(1, u16(add(m, CLAIM_COUNT))))
+            let sum := 0
+            for { let last := sub(end, shl(1, u16(add(m, ROTATED_COUNT)))) } lt(cursor, last) {
+                cursor := add(cursor, 2)
+            } {
+                let target := add(m, u16(cursor))
+                mstore(target, addmod(mload(target), weight, R))
+                sum := addmod(sum, mulmod(weight, mload(value), R), R)
                 weight := mulmod(weight, v, R)
-                let scaled := weight
-                if byte(4, entry) { scaled := mulmod(weight, rotated, R) }
-                constant_ := addmod(constant_, sub(R, mulmod(scaled, mload(value), R)), R)
-                increase(add(m, shr(240, entry)), scaled)
-                let mask := and(shr(224, entry), 0xffff)
-                if mask { increase(add(m, mask), mulmod(scaled, addmod(mload(add(m, ZETA_N)), sub(R, 1), R), R)) }
-                cursor := add(cursor, 5)
                 value := add(value, 32)
+            }
+            weight := mulmod(weight, mload(add(m, ROTATED)), R)
+            for {} lt(cursor, end) { cursor := add(cursor, 2) } {
+                let target := add(m, u16(cursor))
+                mstore(target, addmod(mload(target), weight, R))
+                sum := addmod(sum, mulmod(weight, mload(value), R), R)
+                weight := mulmod(weight, v, R)
+                value := add(value, 32)
+            }
+            constant_ := addmod(constant_, sub(R, sum), R)
+            // A mask's scalar is its holding's times zeta^n - 1.
+            {
+                let vanishing := addmod(mload(add(m, ZETA_N)), sub(R, 1), R)
+                let holding := add(m, u16(add(m, HOLDING_WEIGHTS)))
+                let mask := add(m, u16(add(m, MASK_WEIGHTS)))
+                for { let i := u16(add(m, HOLDING_COUNT)) } i { i := sub(i, 1) } {
+                    mstore(mask, mulmod(mload(holding), vanishing, R))
+                    holding := add(holding, 32)
+                    mask := add(mask, 32)
+                }
             }
             // The openings' scalars follow those of the other points of the proof; the generator's is the last.
             let weights := add(m, u16(add(m, WEIGHTS)))
@@ -627,17 +677,20 @@ contract Verifier is IVerifier {
         if (!ok) revert PrecompileFailed();
     }
 
-    /// Add scalar times point, for each of `count` points, to the point at `total`, which three words of scratch follow.
+    /// Add scalar times point, for each of `count` points, to the point at `total`, which two words of scratch follow.
+    /// From the last point down, so that a scalar can be written behind its point: the points and the word behind them
+    /// are used up.
     function _combine(uint256 points, uint256 weights, uint256 count, uint256 total) private view {
         bool ok = true;
         assembly ("memory-safe") {
             let product := add(total, 64)
-            for { let end := add(points, shl(6, count)) } lt(points, end) { points := add(points, 64) } {
-                mcopy(product, points, 64)
-                mstore(add(total, 128), mload(weights))
-                ok := and(ok, staticcall(gas(), 7, product, 96, product, 64))
+            let weight := add(weights, shl(5, count))
+            for { let point := add(points, shl(6, count)) } gt(point, points) {} {
+                point := sub(point, 64)
+                weight := sub(weight, 32)
+                mstore(add(point, 64), mload(weight))
+                ok := and(ok, staticcall(gas(), 7, point, 96, product, 64))
                 ok := and(ok, staticcall(gas(), 6, total, 128, total, 64))
-                weights := add(weights, 32)
             }
         }
         if (!ok) revert PrecompileFailed();
@@ -651,11 +704,15 @@ contract Verifier is IVerifier {
         }
         weights = m + _field(m, WEIGHTS);
         uint256 proof = m + _field(m, PROOF);
+        uint256 openings = proof + _field(m, PROOF_BYTES) - 160;
+        assembly ("memory-safe") {
+            mcopy(add(m, OPENING), add(openings, 64), 64)
+        }
         uint256 points = _field(m, POINTS);
         uint256 holdings = _field(m, HOLDING_COUNT);
         _combine(proof, weights, points, total);
         weights += 32 * points;
-        _combine(proof + _field(m, PROOF_BYTES) - 160, weights, 2, total);
+        _combine(openings, weights, 2, total);
         weights += 64;
         _combine(m + _field(m, HOLDINGS), weights, holdings, total);
         weights += 32 * holdings;
@@ -677,11 +734,15 @@ contract Verifier is IVerifier {
         uint256 total = m + SCRATCH;
         uint256 opening;
         uint256 points;
+        uint256 fixedPoints = m + _field(m, FIXED);
         assembly ("memory-safe") {
+            // Market, fixed columns, generator, a word behind: a copy, as `_combine` uses it up.
             points := mload(0x40)
-            opening := add(points, market.length)
-            mstore(0x40, add(opening, 160))
             calldatacopy(points, market.offset, market.length)
+            opening := add(points, market.length)
+            mcopy(opening, fixedPoints, shl(6, fixedCount))
+            opening := add(add(opening, shl(6, fixedCount)), 32)
+            mstore(0x40, add(opening, 160))
             mstore(total, 0)
             mstore(add(total, 0x20), 0)
             mstore(opening, 0)
@@ -709,8 +770,7 @@ contract Verifier is IVerifier {
         assembly ("memory-safe") {
             weights := add(sums, 0x20)
         }
-        _combine(points, weights, marketCount, total);
-        _combine(m + _field(m, FIXED), weights + 32 * marketCount, fixedCount, total);
+        _combine(points, weights, marketCount + fixedCount, total);
         return _pairingHolds(m, total, opening);
     }
 
