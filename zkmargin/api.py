@@ -13,9 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
-
-from Crypto.PublicKey.ECC import EccKey
+from typing import TYPE_CHECKING, Any
 
 from zkmargin.circuits.markets.deribit import import_deribit
 from zkmargin.circuits.markets.epoch import MarketEpoch
@@ -59,6 +57,9 @@ from zkmargin.verifier.formats.margin_proof import (
     write_margin_proof,
 )
 from zkmargin.verifier.formats.statement import OFF_CHAIN, Deployment
+
+if TYPE_CHECKING:
+    from Crypto.PublicKey.ECC import EccKey
 
 __all__ = [
     "FormatError",
@@ -166,7 +167,7 @@ def attest(
     holder = account if isinstance(account, bytes) else parse_address(account, "--account")
     signer = key if isinstance(key, bytes) else read_signing_key(key)
     sealed_to = recipient
-    if sealed_to is not None and not isinstance(sealed_to, EccKey):
+    if isinstance(sealed_to, str | Path):
         sealed_to = read_recipient(sealed_to, private=False)
     source = loaded(setup, Setup, load_setup)
     if isinstance(market, Market):

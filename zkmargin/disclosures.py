@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-
-from Crypto.PublicKey.ECC import EccKey
+from typing import TYPE_CHECKING, Any
 
 from zkmargin.api import check_pairs
 from zkmargin.circuits.markets.epoch import MarketEpoch
@@ -28,6 +26,9 @@ from zkmargin.verifier.formats.disclosure import Disclosure, read_disclosure, wr
 from zkmargin.verifier.formats.ethereum import format_address
 from zkmargin.verifier.formats.instants import format_seconds
 from zkmargin.verifier.formats.margin_proof import StatementError
+
+if TYPE_CHECKING:
+    from Crypto.PublicKey.ECC import EccKey
 
 __all__ = ["Disclosed", "check_disclosure", "disclose", "disclosed", "judge_disclosure"]
 

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from Crypto.PublicKey import ECC
-
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.files import replacing
 from zkmargin.verifier.formats.ethereum import CURVE_ORDER, address_of_key
@@ -67,6 +65,8 @@ def new_signing_key() -> bytes:
 
 def write_opening_keys(identity: str | Path, recipient: str | Path) -> None:
     """Write a new X25519 pair in PEM: `identity`, the private key, with mode 0600, and `recipient`, the public one."""
+    from Crypto.PublicKey import ECC  # noqa: PLC0415 - slow to load, and most commands make no keys
+
     key = ECC.generate(curve="Curve25519")
     with replacing(identity, secret=True) as stream:
         stream.write(str(key.export_key(format="PEM")).encode() + b"\n")

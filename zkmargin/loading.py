@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
-
-from Crypto.PublicKey.ECC import EccKey
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkmargin.circuits.statements.attest import read_recipient
 from zkmargin.prover.kernels import load_backend, native_engine
 from zkmargin.prover.kernels.choice import BackendError
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.formats.instants import parse_seconds
+
+if TYPE_CHECKING:
+    from Crypto.PublicKey.ECC import EccKey
 
 PathLike = str | Path
 Instant = str | int | datetime
@@ -35,9 +36,7 @@ def seconds_of(instant: Instant, where: str) -> int:
 
 def private_key(identity: PathLike | EccKey | None) -> EccKey | None:
     """The X25519 private key of an identity file. Raises FormatError."""
-    if identity is None or isinstance(identity, EccKey):
-        return identity
-    return read_recipient(identity, private=True)
+    return read_recipient(identity, private=True) if isinstance(identity, str | Path) else identity
 
 
 def verifying_engine() -> GroupEngine | None:

@@ -11,12 +11,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from Crypto.Protocol import HPKE
-from Crypto.PublicKey import ECC
-from Crypto.PublicKey.ECC import EccKey
 from numpy.typing import NDArray
 
 from zkmargin.circuits.markets.positions import Positions
@@ -30,6 +27,9 @@ from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.files import Fields, read_document, write_document
 from zkmargin.verifier.formats.attestation import Attestation, Claimed, check_venue
 from zkmargin.verifier.formats.ethereum import format_address, parse_address
+
+if TYPE_CHECKING:
+    from Crypto.PublicKey.ECC import EccKey
 
 OPENING_KIND: Final = "opening"
 SEALED_KIND: Final = "sealed-opening"
@@ -121,6 +121,8 @@ def write_opening(path: str | Path, opening: Opening, *, recipient: EccKey | Non
     if recipient is None:
         write_document(path, OPENING_KIND, fields, secret=True)
         return
+    from Crypto.Protocol import HPKE  # noqa: PLC0415 - slow to load, and most openings are not sealed
+
     sender = HPKE.new(receiver_key=recipient, aead_id=HPKE.AEAD.AES256_GCM, info=SEAL_INFO)
     sealed = sender.seal(json.dumps(fields).encode())
     write_document(
@@ -138,6 +140,8 @@ def read_opening(path: str | Path, *, identity: EccKey | None = None) -> Opening
     """
     if identity is None:
         return _from_fields(Fields(path, read_document(path, OPENING_KIND), secret=True), str(path))
+    from Crypto.Protocol import HPKE  # noqa: PLC0415
+
     document = read_document(path, SEALED_KIND)
     try:
         encapsulated, sealed = (bytes.fromhex(document[name].removeprefix("0x")) for name in ("encapsulated", "sealed"))
@@ -152,6 +156,8 @@ def read_opening(path: str | Path, *, identity: EccKey | None = None) -> Opening
 
 def read_recipient(path: str | Path, *, private: bool) -> EccKey:
     """An X25519 key from a PEM file. Raises FormatError."""
+    from Crypto.PublicKey import ECC  # noqa: PLC0415
+
     try:
         key = ECC.import_key(Path(path).read_text(encoding="ascii"))
     except (ValueError, IndexError, TypeError, UnicodeDecodeError):

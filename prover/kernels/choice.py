@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any, Final, TypeAlias
 
 from zkmargin.prover.kernels.interface import Backend
-from zkmargin.prover.kernels.reference import ReferenceBackend
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import ZkmarginError
 
@@ -89,6 +88,8 @@ def _describe(name: str) -> BackendStatus:
 @cache
 def _make(name: str) -> AnyBackend:
     if name == "reference":
+        from zkmargin.prover.kernels.reference import ReferenceBackend  # noqa: PLC0415 - slow to load, rarely used
+
         return ReferenceBackend()
     wrapper, _ = _native()
     if wrapper is None:

@@ -8,8 +8,6 @@ from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from py_ecc.optimized_bn128.optimized_curve import G2 as G2_GENERATOR
-from py_ecc.optimized_bn128.optimized_curve import multiply, normalize
 
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup.progress import Report, silent
@@ -52,7 +50,10 @@ def _fresh_x(rows: int) -> int:
 
 
 def _times_g2(x: int) -> G2:
-    point = normalize(multiply(G2_GENERATOR, x))
+    from py_ecc.optimized_bn128.optimized_curve import G2 as GENERATOR  # noqa: PLC0415 - slow to load
+    from py_ecc.optimized_bn128.optimized_curve import multiply, normalize  # noqa: PLC0415
+
+    point = normalize(multiply(GENERATOR, x))
     return G2(*((int(c.coeffs[0]), int(c.coeffs[1])) for c in point))
 
 
