@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 from support.backends import fastest_backend, fastest_engine
 from support.programs import ballot, catalogue, grouped, margin, packed
 from support.statements import Statement, make_statement
 
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.verifier.curve import GroupEngine
+
+# No deadline: on a shared machine an example's first run is slow for reasons that are not the code's. Continuous
+# integration draws the same examples every time, so that a red run is about the change.
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture(scope="session")
