@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256_of_stream
 
-__all__ = ["Fields", "Shape", "read_arrays", "read_document", "read_json", "replacing", "write_document"]
+__all__ = ["Fields", "Shape", "read_arrays", "read_document", "read_format", "read_json", "replacing", "write_document"]
 
 VERSION: Final = 1
 MAX_DOCUMENT_BYTES: Final = 1 << 26
@@ -99,6 +99,17 @@ def read_document(path: str | Path, kind: str) -> dict[str, Any]:
             f"{path}: field 'version': expected {VERSION}, got {version}: a newer zkmargin may be able to read it"
         )
     return {name: value for name, value in document.items() if name not in ("format", "version")}
+
+
+def read_format(path: str | Path) -> str | None:
+    """What kind of document the file at `path` says it is; None if it says nothing that this project knows.
+
+    Raises FormatError when it is not JSON; OSError when it cannot be read.
+    """
+    document = read_json(path)
+    named = document.get("format") if isinstance(document, dict) else None
+    prefix = "zkmargin/"
+    return named.removeprefix(prefix) if isinstance(named, str) and named.startswith(prefix) else None
 
 
 def write_document(

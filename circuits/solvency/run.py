@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from time import monotonic
@@ -12,6 +13,7 @@ from zkmargin.circuits.solvency.batch import Batch
 from zkmargin.circuits.solvency.prover import BatchProver, TotalsOpening
 from zkmargin.circuits.solvency.work import Work, WorkError
 from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels.choice import set_threads
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.errors import ZkmarginError
 from zkmargin.verifier.solvency.statement import BatchStatement
@@ -23,6 +25,7 @@ Report = Callable[[str, int, int], None]
 Proven = tuple[BatchStatement, TotalsOpening]
 RETRIES: Final = 5
 """How often a cluster starts a batch again whose worker died."""
+CONNECT_SECONDS: Final = 10
 
 
 class ClusterError(ZkmarginError):
@@ -82,17 +85,16 @@ def _here(work: Work, setup: Setup, missing: list[int]) -> Iterator[Proven]:
 # -- on a cluster ------------------------------------------------------------------------------------------------------
 
 
-class _Worker:
-    """What one Ray process keeps between batches: the prover, by epoch."""
+_PROVERS: dict[bytes, BatchProver[Any, Any]] = {}
+"""What one worker process keeps between batches, by epoch."""
 
-    provers: dict[bytes, BatchProver[Any, Any]] = {}  # noqa: RUF012 - a process's own
 
-    @classmethod
-    def prove(cls, setup: Setup, terms: Terms, epoch: bytes, rows: int, batch: Batch, master: bytes) -> Proven:
-        """Prove a batch."""
-        if epoch not in cls.provers:
-            cls.provers[epoch] = BatchProver(terms, epoch, rows, setup, load_backend())
-        return cls.provers[epoch].prove(batch, master)
+def _prove_on_worker(setup: Setup, terms: Terms, epoch: bytes, rows: int, batch: Batch, master: bytes) -> Proven:
+    """Prove a batch on one of the cluster's processors."""
+    if epoch not in _PROVERS:
+        set_threads(1)
+        _PROVERS[epoch] = BatchProver(terms, epoch, rows, setup, load_backend())
+    return _PROVERS[epoch].prove(batch, master)
 
 
 def _on_cluster(work: Work, setup: Setup, missing: list[int], address: str) -> Iterator[Proven]:
@@ -104,9 +106,10 @@ def _on_cluster(work: Work, setup: Setup, missing: list[int], address: str) -> I
         ray: Any = import_module("ray")
     except ImportError:
         raise ClusterError("--ray: expected the extra zkmargin[ray] to be installed") from None
+    _reach(address)
     try:
         ray.init(address=address, ignore_reinit_error=True, logging_level=logging.ERROR, log_to_driver=False)
-        task = ray.remote(max_retries=RETRIES, num_cpus=1)(_Worker.prove)
+        task = ray.remote(max_retries=RETRIES, num_cpus=1)(_prove_on_worker)
         # A copy, without the handles that this process's back end has made of it.
         bare = Setup(setup.key, setup.powers, setup.lagrange_points, setup.source)
         shared = [ray.put(value) for value in (bare, work.terms)]
@@ -126,3 +129,14 @@ def _on_cluster(work: Work, setup: Setup, missing: list[int], address: str) -> I
                 yield ray.get(done)
     except (ray.exceptions.RayError, ConnectionError) as error:
         raise ClusterError(f"--ray {address}: {' '.join(str(error).split())[:300]}") from None
+
+
+def _reach(address: str) -> None:
+    """Raise ClusterError when nobody listens at `host:port`: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"--ray {address}: expected a Ray cluster there, found none: {error}") from None

@@ -64,6 +64,10 @@ def test_the_statement_verifies(made: Path, capsys: pytest.CaptureFixture[str]) 
     assert verdict["owed"] is None
     assert call(made, "solvency verify {d}/st.json --setup {d}/s.json") == 0
     assert "verdict      valid" in capsys.readouterr().out
+    assert call(made, "verify {d}/st.json --setup {d}/s.json --json") == 0
+    assert printed(capsys) == verdict
+    assert call(made, "verify {d}/r.json --setup {d}/s.json") == 2
+    assert "a margin proof needs --market" in capsys.readouterr().err
 
 
 def test_other_terms_and_damaged_statements_are_told_apart(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
