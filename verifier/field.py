@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final, NewType
 
 SCALAR_MODULUS: Final = 21888242871839275222246405745257275088548364400416034343698204186575808495617
@@ -27,6 +28,7 @@ def inverse(value: int) -> int:
     return pow(value, -1, SCALAR_MODULUS)
 
 
+@cache
 def root_of_unity(size: int) -> int:
     """The generator w of the domain H of `size` elements: 5^((r - 1) / size).
 

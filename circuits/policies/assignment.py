@@ -1,7 +1,7 @@
 """Exact interpretation of obligations: the witness of a book, and which obligations it fails.
 
 All sums are integers without rounding: quantities and columns are split into 20-bit limbs, whose products summed over
-2^20 rows stay below 2^60, and the partial sums are put together as Python integers.
+2^20 rows stay below 2^60; up to four such sums of equal weight are added, and the rest is done with Python integers.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ from zkmargin.circuits.policies.obligations import (
 from zkmargin.verifier.errors import FormatError
 
 Ints = NDArray[np.int64]
+Limbs = list[tuple[int, Ints]]
+"""(shift, limb) pairs that add up to an array, shifted."""
+ColumnLimbs = dict[tuple[str, ...], Limbs]
+"""The limbs of columns in the order of buckets, by part and columns."""
 _LIMB_BITS: Final = 20
 _LIMB_MASK: Final = (1 << _LIMB_BITS) - 1
 
@@ -57,9 +61,13 @@ class Sums:
     """Exact sums of terms for one book.
 
     `columns` maps names to (rows,) int64 arrays; `lots` is (rows,) int64, |lots| < 2^60, zero off instrument rows.
+    `kept` holds the columns' limbs from book to book, for whoever passes the same universe and columns again.
     """
 
-    def __init__(self, universe: Universe, columns: Mapping[str, Ints], lots: Ints) -> None:
+    def __init__(
+        self, universe: Universe, columns: Mapping[str, Ints], lots: Ints, *, kept: ColumnLimbs | None = None
+    ) -> None:
+        self._kept: ColumnLimbs = {} if kept is None else kept
         count = universe.instrument_rows
         if lots.shape != (universe.rows,) or np.any(lots[count:]):
             raise FormatError(f"positions: expected {universe.rows} rows, zero beyond row {count - 1}")
@@ -111,26 +119,44 @@ class Sums:
 
     def _sweep(self, part: Part, names: list[str]) -> None:
         """Sums by bucket of every column of `names` against one part, (len(names), buckets) in exact integers."""
-        columns = np.stack([self._columns[name] for name in names])[:, self._order]
-        total = np.zeros((len(names), len(self._starts)), dtype=object)
-        for column_shift, column_limb in _limbs(columns):
-            for part_shift, part_limb in _limbs(self._parts[part]):
-                partial = np.add.reduceat(column_limb * part_limb, self._starts, axis=1)
-                total = total + partial.astype(object) * (1 << (column_shift + part_shift))
-        for name, row in zip(names, total, strict=True):
-            self._by_bucket[name, part] = tuple(int(value) for value in row)
+        key = (part, *names)
+        if key not in self._kept:
+            self._kept[key] = _limbs(np.stack([self._columns[name] for name in names])[:, self._order])
+        by_shift: dict[int, Ints] = {}
+        part_limbs = _limbs(self._parts[part])
+        products = np.empty((len(names), len(self._order)), dtype=np.int64)
+        for column_shift, column_limb in self._kept[key]:
+            for part_shift, part_limb in part_limbs:
+                np.multiply(column_limb, part_limb, out=products)
+                partial = np.add.reduceat(products, self._starts, axis=1)
+                shift = column_shift + part_shift
+                by_shift[shift] = by_shift[shift] + partial if shift in by_shift else partial
+        rows = [[0] * len(self._starts) for _ in names]
+        for shift, partial in by_shift.items():
+            pairs = zip(rows, partial.tolist(), strict=True)
+            rows = [[a + (b << shift) for a, b in zip(row, more, strict=True)] for row, more in pairs]
+        for name, row in zip(names, rows, strict=True):
+            self._by_bucket[name, part] = tuple(row)
 
 
-def assign(obligations: Obligations, universe: Universe, columns: Mapping[str, Ints], lots: Ints) -> Assignment:
+def assign(
+    obligations: Obligations,
+    universe: Universe,
+    columns: Mapping[str, Ints],
+    lots: Ints,
+    *,
+    kept: ColumnLimbs | None = None,
+) -> Assignment:
     """The witness of a book: every private scalar at the smallest value its obligations allow.
 
+    kept: an empty dictionary at first, the same one for further books over the same universe and columns.
     Raises FormatError when a column is missing or has the wrong shape. Never raises for an inadequate book.
     """
     for column in obligations.columns:
         published = columns.get(column.name)
         if published is None or published.shape != (universe.rows,) or published.dtype != np.int64:
             raise FormatError(f"column {column.name}: expected {universe.rows} int64 values of this epoch")
-    sums = Sums(universe, columns, lots)
+    sums = Sums(universe, columns, lots, kept=kept)
     sums.prepare(obligations)
     values: dict[str, int] = {}
     failures: list[str] = []
@@ -170,7 +196,7 @@ def _assign_norm(norm: SquareNorm, sums: Sums, values: dict[str, int]) -> None:
     values[f"{norm.label}.slack"] = magnitude * magnitude - squares
 
 
-def _limbs(values: Ints) -> list[tuple[int, Ints]]:
+def _limbs(values: Ints) -> Limbs:
     """(shift, limb) pairs that add up to `values`; limbs are in [0, 2^20), the highest in [-2^20, 2^20)."""
     bits = max(int(values.max(initial=0)), -1 - int(values.min(initial=0))).bit_length()
     highest = max(bits - 1, 0) // _LIMB_BITS * _LIMB_BITS

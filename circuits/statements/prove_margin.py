@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic
 
 from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness, vector_of
 from zkmargin.circuits.markets.positions import Positions, net
-from zkmargin.circuits.policies.assignment import assign
+from zkmargin.circuits.policies.assignment import ColumnLimbs, assign
 from zkmargin.circuits.policies.evaluate import MarginResult, check_quantities, evaluate_margin
 from zkmargin.circuits.policies.obligations import Obligations
 from zkmargin.circuits.policies.policy import Policy
@@ -54,6 +54,7 @@ class MarginProver(Generic[V, P]):
     market: Market
     setup: Setup
     backend: Backend[V, P]
+    _limbs: ColumnLimbs = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def program(self) -> MarginProgram:
@@ -105,7 +106,7 @@ class MarginProver(Generic[V, P]):
         books = [Positions(universe.digest, opening.lots) for opening in openings]
         netted = net(books, universe)
         check_quantities(self.policy, universe, netted)
-        values = assign(self.obligations, universe, self.market.columns, netted.lots)
+        values = assign(self.obligations, universe, self.market.columns, netted.lots, kept=self._limbs)
         if not values.adequate:
             raise InadequateError(evaluate_margin(self.policy, self.market.epoch, netted, columns=self.market.columns))
         blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS

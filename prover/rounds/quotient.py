@@ -6,6 +6,7 @@ from the leading coefficients of the columns: only products of three columns rea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -170,7 +171,10 @@ def _multiply(left: list[_Part], right: list[_Part]) -> list[_Part]:
     for i, a in enumerate(left):
         for j, b in enumerate(right[: _TOP_DEGREE + 1 - i]):
             target = product[i + j]
+            # Of the top degree only X^(3n + e) with e >= 0 is asked for, and nothing moves coefficients up to there.
+            lowest = 0 if i + j == _TOP_DEGREE else -math.inf
             for e, c in a.items():
                 for f, d in b.items():
-                    target[e + f] = (target.get(e + f, 0) + c * d) % _R
-    return product
+                    if e + f >= lowest:
+                        target[e + f] = target.get(e + f, 0) + c * d
+    return [{e: c % _R for e, c in part.items()} for part in product]
