@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.formats.ethereum import format_address
 
 RECEIPT_SECONDS: Final = 180
+_QUOTED: Final = re.compile(r"""execution reverted: (b'.*'|b".*")$""", re.DOTALL)
+"""How eth-tester tells a revert's data."""
 REQUEST_SECONDS: Final = 60
 MARGIN_PERCENT: Final = 10
 """Gas allowed beyond the estimate: what is measured on one block may cost a little more on the next."""
@@ -155,6 +159,8 @@ def connect(rpc: str, key: bytes | None = None) -> Client:
 def revert_data(error: BaseException) -> bytes | None:
     """The data of a revert, wherever the provider has put it."""
     candidates: list[Any] = [getattr(error, "data", None), *error.args]
+    if error.__cause__ is not None:
+        candidates += error.__cause__.args
     response = getattr(error, "rpc_response", None)
     if isinstance(response, dict):
         detail = response.get("error")
@@ -164,6 +170,8 @@ def revert_data(error: BaseException) -> bytes | None:
         value = candidate.get("data") if isinstance(candidate, dict) else candidate
         if isinstance(value, bytes):
             return value
+        if isinstance(value, str) and (quoted := _QUOTED.search(value)):
+            return bytes(ast.literal_eval(quoted[1]))
         if isinstance(value, str) and value.startswith("0x"):
             try:
                 return bytes.fromhex(value[2:])

@@ -141,7 +141,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     error VenuesNotIncreasing(bytes32 venue);
     error SnapshotAfterEpoch(uint64 snapshotTime, uint64 epochTime);
     error SnapshotTooOld(uint256 age, uint256 maximum);
-    error EpochInFuture(uint64 epochTime);
+    error EpochInFuture(uint64 time);
     error Expired(uint256 expiresAt);
     error NotNewer(uint64 epochTime, uint64 recorded);
     error SnapshotOlder(uint64 snapshotTime, uint64 recorded);

@@ -1,0 +1,327 @@
+"""The gate, through web3: in the process, and on a node of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from eth_account import Account
+
+from zkmargin.chain import ChainError, ProofRefused, status, submit
+from zkmargin.chain.client import Client
+from zkmargin.chain.deploying import publish
+from zkmargin.chain.local import LocalChain
+from zkmargin.verifier.formats.attestation import venue_id
+from zkmargin.verifier.formats.closure import sign_closure
+from zkmargin.verifier.formats.ethereum import CURVE_ORDER, format_address
+
+from .chains import OWNER, Chain, anvil_program, running_anvil
+from .desk import GRACE, HEARTBEAT, VENUES, Deployed, Desk, account
+
+ANY_AGE = (1 << 256) - 1
+
+
+@dataclass(frozen=True)
+class World:
+    """A chain with everything deployed on it."""
+
+    chain: Chain
+    deployed: Deployed
+
+    @property
+    def client(self) -> Client:
+        return self.chain.client
+
+    @property
+    def gate(self) -> Any:
+        return self.deployed.gate
+
+    @property
+    def policy(self) -> bytes:
+        return self.deployed.record.policy.digest
+
+    def adequate(self, who: str, max_age: int = ANY_AGE) -> bool:
+        return bool(self.client.call(self.gate.isAdequate(who, self.policy, max_age), "gate"))
+
+    def failing(self, who: str) -> bool:
+        return bool(self.client.call(self.gate.isFailing(who, self.policy), "gate"))
+
+    def send(self, function: Any, value: int = 0) -> Any:
+        return self.client.send(function, "test", value)
+
+    def refuses(self, function: Any, error: str) -> None:
+        with pytest.raises(ChainError, match=error):
+            self.send(function)
+
+
+def desk() -> Desk:
+    return Desk.of("collateral-factors")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "in-process",
+        pytest.param(
+            "anvil",
+            marks=pytest.mark.skipif(
+                anvil_program() is None, reason="anvil is not installed: run npm install in verifier/contracts"
+            ),
+        ),
+    ],
+)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    start = desk().time + 60
+    if request.param == "anvil":
+        with running_anvil(start) as node:
+            yield World(node, Deployed.on(node.client, desk(), key=OWNER))
+    else:
+        local = LocalChain(start, OWNER)
+        yield World(local, Deployed.on(local.client, desk(), key=OWNER))
+
+
+@pytest.fixture
+def deployed(world: World) -> Iterator[Deployed]:
+    """The world's deployment; what a test does to the chain is undone."""
+    provider: Any = world.client.web3.provider
+    snapshot = provider.make_request("evm_snapshot", [])["result"]
+    yield world.deployed
+    provider.make_request("evm_revert", [snapshot])
+
+
+def test_a_proof_opens_the_gate_until_it_expires(world: World, deployed: Deployed) -> None:
+    who = account(1)
+    margin = desk().prove(deployed.record.target, who)
+    assert not world.adequate(who)
+    submission = submit(world.client, deployed.record, margin, desk().market.terms)
+    assert 0 < submission.gas_used < 1_000_000
+    assert world.adequate(who)
+    assert not world.adequate(account(2))
+    found = status(world.client, deployed.record, margin.statement.account)
+    assert (found.adequate, found.state, found.epoch) == (True, "granted", desk().market.epoch_id)
+    assert found.expires_at == margin.statement.valid_until
+    world.chain.move_to(margin.statement.valid_until + 1)
+    assert not world.adequate(who)
+    assert not status(world.client, deployed.record, margin.statement.account).adequate
+
+
+def test_an_age_limit_is_the_snapshots(world: World, deployed: Deployed) -> None:
+    who = account(1)
+    submit(world.client, deployed.record, desk().prove(deployed.record.target, who), desk().market.terms)
+    world.chain.move_to(desk().time + 1000)
+    assert world.adequate(who, 1010)
+    assert not world.adequate(who, 900)
+
+
+def test_a_statement_counts_once_and_nowhere_else(world: World, deployed: Deployed) -> None:
+    who, terms = account(1), desk().market.terms
+    margin = desk().prove(deployed.record.target, who)
+    elsewhere = desk().prove(replace(deployed.record.target, gate=bytes(19) + b"\1"), who)
+    with pytest.raises(ChainError, match="prove again with --deployment"):
+        submit(world.client, deployed.record, elsewhere, terms)
+    # The gate itself computes the context: another gate's or chain's proof proves nothing here.
+    for target in (elsewhere.statement.deployment, replace(deployed.record.target, chain_id=5)):
+        foreign = desk().prove(target, who)
+        with pytest.raises(ProofRefused):
+            world.send(world.gate.submit(deployed.proof(foreign), deployed.statement(foreign)))
+    submit(world.client, deployed.record, margin, terms)
+    with pytest.raises(ChainError, match="not older than this proof"):
+        submit(world.client, deployed.record, margin, terms)
+    # Another account's name over the same attestations: nobody signed that.
+    epoch, holder = deployed.statement(margin)
+    world.refuses(
+        world.gate.submit(deployed.proof(margin), (epoch, (account(2), *holder[1:]))), "no current key of venue"
+    )
+
+
+def test_every_part_of_a_statement_is_bound(world: World, deployed: Deployed) -> None:
+    margin = desk().prove(deployed.record.target, account(1))
+    proof, (epoch, holder) = deployed.proof(margin), deployed.statement(margin, pinned=False)
+    one, two = holder[2]
+
+    def attempt(epoch: Any, attestations: list[Any], error: str) -> None:
+        world.refuses(world.gate.submit(proof, (epoch, (*holder[:2], attestations))), error)
+
+    attempt(epoch, [two, one], "VenuesNotIncreasing")
+    attempt(epoch, [one, one], "VenuesNotIncreasing")
+    attempt(epoch, [one], "does not offer")
+    attempt(epoch, [], "AttestationCount")
+    attempt(epoch, [one, (*two[:3], two[3] + 1, two[4])], "no current key of venue")
+    attempt(epoch, [one, (*two[:4], b"")], "no current key of venue")
+    attempt((bytes(32), *epoch[1:]), [one, two], "does not offer")
+    attempt((*epoch[:2], epoch[2] - 1, epoch[3]), [one, two], "SnapshotAfterEpoch")
+    attempt((*epoch[:2], epoch[2] + 5, epoch[3]), [one, two], "has not published")
+    late = (*epoch[:2], epoch[2] + 10**6, epoch[3])
+    attempt(late, [one, two], "ahead of the chain")
+    r, low, v = two[4][:32], int.from_bytes(two[4][32:64], "big"), two[4][64]
+    high_s = r + (CURVE_ORDER - low).to_bytes(32, "big") + bytes([55 - v])
+    attempt(epoch, [one, (*two[:4], high_s)], "no current key of venue")
+
+
+def test_an_unpinned_epoch_takes_the_market_from_calldata(world: World, deployed: Deployed) -> None:
+    later = desk().later(30)
+    publish(world.client, deployed.record, later.market, later.setup, oracle_key=OWNER, pin=False)
+    margin = later.prove(deployed.record.target, account(1))
+    proof = deployed.proof(margin, later.market)
+    (policy, universe, time, market), holder = deployed.statement(margin, later.market, pinned=False)
+    world.refuses(world.gate.submit(proof, ((policy, universe, time, b""), holder)), "not the one that the oracle")
+    altered = bytes([market[0] ^ 1]) + market[1:]
+    world.refuses(world.gate.submit(proof, ((policy, universe, time, altered), holder)), "not the one that the oracle")
+    world.send(world.gate.submit(proof, ((policy, universe, time, market), holder)))
+    assert world.adequate(account(1))
+
+
+def test_only_newer_statements_replace_a_record(world: World, deployed: Deployed) -> None:
+    who, terms = account(1), desk().market.terms
+    second = desk().prove(deployed.record.target, who, sequence=2)
+    submit(world.client, deployed.record, second, terms)
+    first = desk().prove(deployed.record.target, who, sequence=1)
+    with pytest.raises(ChainError, match="newer statement about the account"):
+        submit(world.client, deployed.record, first, terms)
+    submit(world.client, deployed.record, desk().prove(deployed.record.target, who, sequence=3), terms)
+    assert world.client.call(world.gate.sequenceOf(who, world.policy, 1), "gate") == 3
+
+
+def test_a_venue_closes_an_account(world: World, deployed: Deployed) -> None:
+    who, terms, (name, key) = account(1), desk().market.terms, next(iter(VENUES.items()))
+    margin = desk().prove(deployed.record.target, who, sequence=4)
+    submit(world.client, deployed.record, margin, terms)
+    holder = margin.statement.account
+    world.refuses(world.gate.close(who, venue_id(name), 4, sign_closure(holder, name, 5, key)), "no current key")
+    world.send(world.gate.close(who, venue_id(name), 4, sign_closure(holder, name, 4, key)))
+    assert not world.adequate(who)
+    assert status(world.client, deployed.record, holder).revoked
+    with pytest.raises(ChainError, match="newer statement"):
+        submit(world.client, deployed.record, margin, terms)
+    submit(world.client, deployed.record, desk().prove(deployed.record.target, who, sequence=5), terms)
+    assert world.adequate(who)
+
+
+def test_a_newer_attestation_supersedes(world: World, deployed: Deployed) -> None:
+    who = account(1)
+    submit(world.client, deployed.record, desk().prove(deployed.record.target, who, sequence=1), desk().market.terms)
+    newer = desk().attest(who, sequence=2, cash="1")[0][0]
+    claimed = newer.claimed
+    argument = (venue_id(claimed.venue), *claimed.commitment, claimed.sequence, newer.signature)
+    world.send(world.gate.supersede(who, claimed.universe, claimed.snapshot_time, argument))
+    assert not world.adequate(who)
+    world.refuses(world.gate.supersede(who, claimed.universe, claimed.snapshot_time, argument), "newer statement")
+
+
+def test_challenge_answer_and_failure(world: World, deployed: Deployed) -> None:
+    who, start = account(1), desk().time
+    world.refuses(world.gate.challenge(who, world.policy), "NothingToChallenge")
+    submit(world.client, deployed.record, desk().prove(deployed.record.target, who), desk().market.terms)
+    world.refuses(world.gate.challenge(who, world.policy), "HeartbeatNotOver")
+    world.chain.move_to(start + HEARTBEAT + 10)
+    world.send(world.gate.challenge(who, world.policy))
+    world.refuses(world.gate.challenge(who, world.policy), "AlreadyChallenged")
+    assert world.adequate(who)
+    world.refuses(world.gate.markFailing(who, world.policy), "GraceNotOver")
+    stale = desk().prove(deployed.record.target, who, sequence=2)
+    with pytest.raises(ChainError, match="get fresh attestations"):
+        submit(world.client, deployed.record, stale, desk().market.terms)
+    # A fresh epoch, attestations and proof answer it.
+    fresh = desk().later(HEARTBEAT + 5)
+    publish(world.client, deployed.record, fresh.market, fresh.setup, oracle_key=OWNER)
+    submit(world.client, deployed.record, fresh.prove(deployed.record.target, who, 3), fresh.market.terms)
+    assert status(world.client, deployed.record, bytes.fromhex(who[2:])).state == "granted"
+    # The second challenge is not answered.
+    world.chain.move_to(start + 2 * HEARTBEAT + 30)
+    world.send(world.gate.challenge(who, world.policy))
+    world.chain.move_to(start + 2 * HEARTBEAT + 60 + GRACE)
+    assert world.failing(who)
+    assert not world.adequate(who)
+    world.send(world.gate.markFailing(who, world.policy))
+    assert status(world.client, deployed.record, bytes.fromhex(who[2:])).state == "failing"
+
+
+def test_pausing_stops_grants_and_clocks_and_revokes_nothing(world: World, deployed: Deployed) -> None:
+    who, start = account(1), desk().time
+    submit(world.client, deployed.record, desk().prove(deployed.record.target, who), desk().market.terms)
+    world.chain.move_to(start + HEARTBEAT + 10)
+    world.send(world.gate.challenge(who, world.policy))
+    world.send(world.gate.pause())
+    assert world.adequate(who)
+    with pytest.raises(ChainError, match="paused since"):
+        submit(world.client, deployed.record, desk().prove(deployed.record.target, account(2)), desk().market.terms)
+    world.chain.move_to(start + HEARTBEAT + 10 * GRACE)
+    assert world.adequate(who)
+    assert not world.failing(who)
+    world.send(world.gate.unpause())
+    assert not world.failing(who)
+    world.chain.move_to(start + HEARTBEAT + 10 * GRACE + GRACE + 60)
+    assert world.failing(who)
+
+
+def test_keys_rotate_and_are_revoked(world: World, deployed: Deployed) -> None:
+    name, _ = next(iter(VENUES.items()))
+    terms, margin = desk().market.terms, desk().prove(deployed.record.target, account(1))
+    replacement = Account.from_key((555).to_bytes(32, "big")).address
+    now = world.client.web3.eth.get_block("latest")["timestamp"]
+    world.send(deployed.registry.rotateVenueKey(venue_id(name), replacement, now + 100))
+    submit(world.client, deployed.record, margin, terms)
+    world.chain.move_to(now + 200)
+    second = desk().prove(deployed.record.target, account(2))
+    with pytest.raises(ChainError, match="was the venue's key rotated"):
+        submit(world.client, deployed.record, second, terms)
+    world.send(deployed.registry.revokeVenueKeys(venue_id(name)))
+    with pytest.raises(ChainError, match="no current key of venue"):
+        submit(world.client, deployed.record, second, terms)
+    assert world.adequate(account(1))
+
+
+def test_epochs_need_the_oracles_signature_and_go_forward(world: World, deployed: Deployed) -> None:
+    later = desk().later(30)
+    with pytest.raises(ChainError, match="not one of the oracle's signers"):
+        publish(world.client, deployed.record, later.market, later.setup, oracle_key=(9).to_bytes(32, "big"))
+    with pytest.raises(ChainError, match=r"an epoch of .* is published already"):
+        publish(world.client, deployed.record, desk().market, desk().setup, oracle_key=OWNER)
+    world.send(deployed.registry.setOracle(account(7), True, 2))
+    with pytest.raises(ChainError, match="needs 2 signatures"):
+        publish(world.client, deployed.record, later.market, later.setup, oracle_key=OWNER)
+    world.send(deployed.registry.withdrawEpoch(world.policy, desk().market.universe, desk().time))
+    with pytest.raises(ChainError, match="has not published the epoch"):
+        submit(world.client, deployed.record, desk().prove(deployed.record.target, account(1)), desk().market.terms)
+
+
+def test_a_batch_grants_what_holds(world: World, deployed: Deployed) -> None:
+    margins = [desk().prove(deployed.record.target, account(number)) for number in range(4)]
+    proofs = [deployed.proof(margin) for margin in margins]
+    holders = [deployed.holder(margin) for margin in margins]
+    proofs[1] = proofs[0]
+    holders[2] = (*holders[2][:2], [(*holders[2][2][0][:4], b"\0" * 65), holders[2][2][1]])
+    holders.append(holders[0])
+    proofs.append(proofs[0])
+    world.send(world.gate.submitBatch(deployed.epoch(), holders, proofs))
+    assert [world.adequate(account(number)) for number in range(4)] == [True, False, False, True]
+
+
+def test_a_vault_lends_to_the_adequate_and_liquidates_the_failing(world: World, deployed: Deployed) -> None:
+    client, start = world.client, desk().time
+    who = client.address
+    vault = client.deploy("CreditVault", [format_address(deployed.record.gate), world.policy, 2 * HEARTBEAT, 5])
+    functions: Any = client.contract("CreditVault", vault).functions
+    client._send({"to": format_address(vault), "value": 10**18}, "funding")
+    world.send(functions.post(), 10**17)
+    world.refuses(functions.borrow(1), "NotAdequate")
+    submit(client, deployed.record, desk().prove(deployed.record.target, who), desk().market.terms)
+    world.refuses(functions.borrow(6 * 10**17), "OverLimit")
+    world.send(functions.borrow(4 * 10**17))
+    world.refuses(functions.withdrawBond(), "DebtOutstanding")
+    world.refuses(functions.liquidate(who), "NotFailing")
+    world.chain.move_to(start + HEARTBEAT + 10)
+    world.send(world.gate.challenge(who, world.policy))
+    world.chain.move_to(start + HEARTBEAT + 60 + GRACE)
+    world.refuses(functions.borrow(1), "NotAdequate")
+    world.refuses(functions.liquidate(who), "RepaymentTooSmall")
+    world.send(functions.liquidate(who), 4 * 10**17)
+    assert client.call(functions.debtOf(who), "vault") == 0
+    assert client.call(functions.bondOf(who), "vault") == 0
+
+
+def test_the_gate_says_what_it_is(world: World, deployed: Deployed) -> None:
+    assert world.client.call(world.gate.supportsInterface(bytes.fromhex("01ffc9a7")), "gate")
+    assert not world.client.call(world.gate.supportsInterface(bytes.fromhex("ffffffff")), "gate")

@@ -1,0 +1,211 @@
+"""The contract accepts exactly what the Python verifier accepts."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from support.statements import Statement
+
+from zkmargin.verifier.contracts.table import encode_public_inputs, with_hint
+from zkmargin.verifier.curve import G1, INFINITY, PythonEngine
+from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS
+from zkmargin.verifier.proof import PublicInputs
+from zkmargin.verifier.verify import verify
+
+from .evm import OnChain
+
+Contracts = list[tuple[Statement, OnChain]]
+WORD = 32
+
+
+def python_accepts(statement: Statement, public: PublicInputs, proof: bytes) -> bool:
+    try:
+        statement.verify(proof, public)
+    except (FormatError, ProofRejected):
+        return False
+    return True
+
+
+def word(value: int) -> bytes:
+    return value.to_bytes(WORD, "big")
+
+
+def put(data: bytes, offset: int, value: bytes) -> bytes:
+    return data[:offset] + value + data[offset + len(value) :]
+
+
+def first_evaluation(statement: Statement) -> int:
+    return 64 * (statement.circuit.proof_points - 2)
+
+
+def test_honest_proofs_are_accepted(contracts: Contracts) -> None:
+    for statement, contract in contracts:
+        assert (
+            contract.verify(statement.public, with_hint(statement.verifying, statement.public, statement.proof)) is None
+        )
+        verify(statement.verifying, statement.public, statement.proof, PythonEngine())
+
+
+def mutate(draw: random.Random, statement: Statement) -> tuple[PublicInputs, bytes]:  # noqa: PLR0911
+    """A proof or its public inputs, changed in one place that keeps their lengths."""
+    public, proof = statement.public, statement.proof
+    points = statement.circuit.proof_points - 2
+    match draw.randrange(7):
+        case 0:  # one bit
+            at = draw.randrange(8 * len(proof))
+            return public, put(proof, at // 8, bytes([proof[at // 8] ^ 1 << at % 8]))
+        case 1:  # a point by another of the proof: on the curve, wrong place
+            one, other = draw.sample(range(points), 2)
+            return public, put(proof, 64 * one, proof[64 * other : 64 * other + 64])
+        case 2:  # a point's negative
+            at = 64 * draw.randrange(points)
+            y = int.from_bytes(proof[at + WORD : at + 64], "big")
+            return public, put(proof, at + WORD, word(BASE_MODULUS - y))
+        case 3:  # an evaluation by a random one
+            at = first_evaluation(statement) + WORD * draw.randrange(len(statement.circuit.claims))
+            return public, put(proof, at, word(draw.randrange(SCALAR_MODULUS)))
+        case 4:  # the openings exchanged
+            return public, proof[:-128] + proof[-64:] + proof[-128:-64]
+        case 5:  # the context
+            return replace(public, context=draw.randbytes(WORD)), proof
+        case _:  # a commitment of a venue or of the market, or else the context
+            if public.market and draw.randrange(2):
+                market = list(public.market)
+                market[draw.randrange(len(market))] = G1(1, 2)
+                return replace(public, market=tuple(market)), proof
+            if public.holdings:
+                venues = (*public.holdings[0], public.holdings[0][0])
+                return replace(public, holdings=(venues, *public.holdings[1:])), proof
+            return replace(public, context=bytes(WORD)), proof
+
+
+@pytest.mark.parametrize(
+    "count",
+    [pytest.param(50, id="50"), pytest.param(2000, id="2000", marks=[pytest.mark.slow, pytest.mark.timeout(1800)])],
+)
+def test_mutations_get_the_same_verdict(contracts: Contracts, count: int) -> None:
+    draw = random.Random(count)
+    for number in range(count):
+        statement, contract = contracts[number % len(contracts)]
+        public, proof = mutate(draw, statement)
+        accepted = contract.verify(public, with_hint(statement.verifying, public, proof)) is None
+        assert accepted == python_accepts(statement, public, proof), (number, statement.circuit.name)
+        assert not accepted
+
+
+def test_encodings_are_refused_by_name(margin_statement: Statement, contracts: Contracts) -> None:
+    statement, contract = contracts[0]
+    assert statement is margin_statement
+    key, public, proof = statement.verifying, statement.public, statement.proof
+    hinted = with_hint(key, public, proof)
+    evaluation = first_evaluation(statement)
+    x, y = (int.from_bytes(proof[at : at + WORD], "big") for at in (0, WORD))
+    value = int.from_bytes(proof[evaluation : evaluation + WORD], "big")
+    hint = int.from_bytes(hinted[-WORD:], "big")
+    cases = {
+        "short": (hinted[:-1], "ProofLength"),
+        "long": (hinted + b"\0", "ProofLength"),
+        "empty": (b"", "ProofLength"),
+        "without its hint": (proof, "ProofLength"),
+        "x >= q": (put(hinted, 0, word(x + BASE_MODULUS)), "NotOnCurve"),
+        "y >= q": (put(hinted, WORD, word(y + BASE_MODULUS)), "NotOnCurve"),
+        "off the curve": (put(hinted, WORD, word(y ^ 1)), "NotOnCurve"),
+        "infinity": (put(hinted, 0, bytes(64)), "NotOnCurve"),
+        "last opening at infinity": (put(hinted, len(proof) - 64, bytes(64)), "NotOnCurve"),
+        "evaluation >= r": (put(hinted, evaluation, word(value + SCALAR_MODULUS)), "EvaluationNotCanonical"),
+        "evaluation = r": (put(hinted, evaluation, word(SCALAR_MODULUS)), "EvaluationNotCanonical"),
+        "hint = 0": (proof + bytes(WORD), "WrongHint"),
+        "hint + r": (proof + word(hint + SCALAR_MODULUS), "WrongHint"),
+        "hint + 1": (proof + word(hint + 1), "WrongHint"),
+        "a wrong evaluation": (
+            with_hint(key, public, put(proof, evaluation, word((value + 1) % SCALAR_MODULUS))),
+            "ProofRejected",
+        ),
+    }
+    for name, (data, error) in cases.items():
+        assert contract.verify(public, data) == error, name
+        if len(data) == len(hinted) and data[-WORD:] == hinted[-WORD:]:
+            assert not python_accepts(statement, public, data[:-WORD]), name
+
+
+def test_public_inputs_are_checked(contracts: Contracts) -> None:
+    statement, contract = contracts[2]
+    key, public, proof = statement.verifying, statement.public, statement.proof
+    hinted = with_hint(key, public, proof)
+    inputs, market = encode_public_inputs(public)
+    scalars = WORD
+    first_count = scalars + WORD * len(public.scalars)
+    bits = statement.circuit.scalars[0].bits
+    cases = {
+        "too short": (inputs[:-1], market, "PublicInputsLength"),
+        "too long": (inputs + b"\0", market, "PublicInputsLength"),
+        "nothing": (b"", market, "PublicInputsLength"),
+        "no commitment": (inputs[:first_count] + bytes(2), market, "PublicInputsLength"),
+        "a count beyond the end": (put(inputs, first_count, b"\xff\xff"), market, "PublicInputsLength"),
+        "a scalar past its bits": (put(inputs, scalars, word(1 << bits)), market, "ScalarOutOfRange"),
+        "a commitment off the curve": (put(inputs, first_count + 2, word(5)), market, "NotOnCurve"),
+        "a commitment at infinity": (put(inputs, first_count + 2, bytes(64)), market, "NotOnCurve"),
+        "a market too short": (inputs, market[:-64], "MarketLength"),
+        "a market too long": (inputs, market + bytes(64), "MarketLength"),
+    }
+    for name, (given, points, error) in cases.items():
+        assert contract.verify_bytes(given, points, hinted) == error, name
+
+
+def test_a_market_off_the_curve_is_refused(contracts: Contracts) -> None:
+    statement, contract = contracts[0]
+    public = replace(statement.public, market=(G1(1, 3), *statement.public.market[1:]))
+    assert contract.verify(public, with_hint(statement.verifying, public, statement.proof)) is not None
+    assert not python_accepts(statement, public, statement.proof)
+
+
+def test_a_market_column_at_infinity_is_read(contracts: Contracts) -> None:
+    statement, contract = contracts[0]
+    public = replace(statement.public, market=(INFINITY, *statement.public.market[1:]))
+    assert contract.verify(public, with_hint(statement.verifying, public, statement.proof)) == "ProofRejected"
+    assert not python_accepts(statement, public, statement.proof)
+
+
+def test_venues_that_cancel_are_read(contracts: Contracts) -> None:
+    """C + (-C) is infinity: well formed, and proves nothing."""
+    statement, contract = contracts[0]
+    point = statement.public.holdings[0][0]
+    public = replace(statement.public, holdings=((point, G1(point.x, BASE_MODULUS - point.y)),))
+    assert contract.verify(public, with_hint(statement.verifying, public, statement.proof)) == "ProofRejected"
+    assert not python_accepts(statement, public, statement.proof)
+
+
+@pytest.mark.parametrize("bad", [(), (0,), (2,), (0, 1, 2, 3, 4), (1, 3)])
+def test_a_bad_proof_does_not_spoil_a_batch(contracts: Contracts, bad: tuple[int, ...]) -> None:
+    statement, contract = contracts[1]
+    key, public, proof = statement.verifying, statement.public, statement.proof
+    evaluation = first_evaluation(statement)
+    wrong = with_hint(key, public, put(proof, evaluation, word(5)))
+    good = with_hint(key, public, proof)
+    proofs = [wrong if number in bad else good for number in range(5)]
+    expected = ["ProofRejected" if number in bad else None for number in range(5)]
+    assert contract.verify_batch([public] * 5, proofs) == expected
+
+
+def test_malformed_items_do_not_spoil_a_batch(contracts: Contracts) -> None:
+    statement, contract = contracts[1]
+    key, public, proof = statement.verifying, statement.public, statement.proof
+    good = with_hint(key, public, proof)
+    proofs = [good[:-1], good, put(good, 0, bytes(64)), b"", good]
+    assert contract.verify_batch([public] * 5, proofs) == ["ProofLength", None, "NotOnCurve", "ProofLength", None]
+
+
+def test_two_errors_that_cancel_are_found_in_a_batch(contracts: Contracts) -> None:
+    """Openings moved by opposite amounts would pass a sum without random weights."""
+    statement, contract = contracts[1]
+    key, public, proof = statement.verifying, statement.public, statement.proof
+    point = G1(1, 2)
+    engine = PythonEngine()
+    opening = G1(*(int.from_bytes(proof[len(proof) - 64 + at : len(proof) - WORD + at], "big") for at in (0, WORD)))
+    moved = [engine.combine([opening, point], [1, sign]) for sign in (1, SCALAR_MODULUS - 1)]
+    forged = [proof[:-64] + word(q.x) + word(q.y) for q in moved]
+    proofs = [with_hint(key, public, data) for data in forged]
+    assert contract.verify_batch([public] * 2, proofs) == ["ProofRejected", "ProofRejected"]

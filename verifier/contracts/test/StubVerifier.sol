@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IVerifier} from "../src/IVerifier.sol";
+
+/// @notice Accepts as a proof exactly the hash of what it is about: tests of the gate's own rules need no curve.
+contract StubVerifier is IVerifier {
+    bytes32 public constant keyDigest = bytes32(uint256(1));
+    bytes32 public constant setupDigest = bytes32(uint256(2));
+
+    function proofOf(bytes memory publicInputs, bytes memory market) public pure returns (bytes memory) {
+        return abi.encode(keccak256(abi.encode(publicInputs, market)));
+    }
+
+    function verify(bytes calldata publicInputs, bytes calldata market, bytes calldata proof) public pure {
+        if (keccak256(proof) != keccak256(proofOf(publicInputs, market))) revert ProofRejected();
+    }
+
+    function verifyBatch(bytes calldata market, bytes[] calldata publicInputs, bytes[] calldata proofs)
+        external
+        pure
+        returns (bytes[] memory refusals)
+    {
+        refusals = new bytes[](proofs.length);
+        for (uint256 i = 0; i < proofs.length; ++i) {
+            if (keccak256(proofs[i]) != keccak256(proofOf(publicInputs[i], market))) {
+                refusals[i] = abi.encodeWithSelector(ProofRejected.selector);
+            }
+        }
+    }
+
+    function claim(bytes calldata, bytes calldata, bytes calldata, uint256)
+        external
+        pure
+        returns (uint256[4] memory own, uint256[] memory shared)
+    {
+        return (own, shared);
+    }
+}
