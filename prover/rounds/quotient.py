@@ -64,8 +64,8 @@ def quotient(
     excess = _leading_coefficients(backend, circuit, tape, coefficients, values)
     remainders = []
     for shift in _coset_shifts(n):
-        on_coset = _on_coset(backend, n, keys, coefficients, public, shift)
-        numerator = tape.numerator.run(backend, on_coset, values)
+        # Not named: the values on one coset are gone before the next one's are made.
+        numerator = tape.numerator.run(backend, _on_coset(backend, n, keys, coefficients, public, shift), values)
         vanishing = pow(shift, n, _R) - 1
         remainders.append(backend.scale(backend.interpolate_on_coset([numerator], shift)[0], inverse(vanishing)))
     # On the cosets X^n is c and -c, so the remainders are low + c^2 excess + (c, -c) high.

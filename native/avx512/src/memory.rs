@@ -16,7 +16,7 @@ const HUGE: usize = 2 << 20;
 /// Buffers from this size on are kept for reuse, in steps of it; smaller ones are the system allocator's business.
 const STEP: usize = 64 << 10;
 /// Most bytes kept for reuse.
-const KEPT: usize = 256 << 20;
+const KEPT: usize = 96 << 20;
 
 /// A piece of memory of a size that `rounded` allows.
 struct Piece {
@@ -55,8 +55,8 @@ pub fn release_memory() {
 fn rounded(bytes: usize) -> usize {
     match bytes {
         0..STEP => bytes.next_multiple_of(64),
-        STEP..HUGE => bytes.next_multiple_of(STEP),
-        _ => bytes.next_multiple_of(HUGE),
+        // Large ones too, not to whole huge pages: a column of 2^16 elements would take half as much again.
+        _ => bytes.next_multiple_of(STEP),
     }
 }
 
