@@ -117,7 +117,7 @@ class FractionSum:
     """The fractions, summed over all rows, are zero: equal keys on both sides carry equal total weights.
 
     With weights and keys on one side and totals beside their keys on the other, a grouped sum; with ones on one side
-    and multiplicities beside a table on the other, a lookup of tuples. docs/protocol.md has the argument.
+    and multiplicities beside a table on the other, a lookup of tuples. docs/solvency.md has the argument.
     """
 
     label: str

@@ -11,7 +11,8 @@ number of points, which goes into the scalars.
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,13 @@ def open_everywhere(backend: Backend[V, P], setup: Setup, polynomial: V, rows: i
         raise ValueError(f"polynomial: expected {rows} to {rows + _FEW} coefficients, got {degree + 1}")
     size = 2 * rows
     powers = _points(backend, setup.monomial(backend))[:degree]
-    product = _product(backend, polynomial, powers, size, scale=size * rows)
+    # The inverse transform of the powers is their transform read backwards, over size.
+    (values,) = backend.evaluate_on_coset([polynomial], size, 1)
+    scalars = _reversed(backend, backend.scale(values, size * rows))
+    hashable: Any = backend
+    transformed: P = _transformed_powers(hashable, setup, degree, size)
+    product = _points(backend, backend.lagrange_basis(_multiplied(backend, transformed, scalars), size))
+    product = product[-np.arange(size) % size]
     # h_b stands at degree + b of the product, modulo its size.
     quotients = product[(degree + np.arange(degree)) % size]
     # Those that wrapped around met others there; they are sums of few terms.
@@ -48,19 +55,12 @@ def open_everywhere(backend: Backend[V, P], setup: Setup, polynomial: V, rows: i
     return _decoded(openings[-np.arange(rows) % rows])
 
 
-def _product(
-    backend: Backend[V, P], polynomial: V, powers: NDArray[np.uint8], size: int, scale: int
-) -> NDArray[np.uint8]:
-    """scale / size times the cyclic product, of length `size`, of the polynomial with the powers in reverse order."""
+@lru_cache(maxsize=1)
+def _transformed_powers(backend: Any, setup: Setup, degree: int, size: int) -> Any:
+    """The inverse transform of the first powers in reverse order: the same for every batch of a setup."""
     padded = np.zeros((size, POINT_BYTES), dtype=np.uint8)
-    padded[: len(powers)] = powers[::-1]
-    transformed = backend.lagrange_basis(_handle(backend, padded), size)
-    # The inverse transform of the powers is their transform read backwards, over size.
-    (values,) = backend.evaluate_on_coset([polynomial], size, 1)
-    scalars = backend.scale(values, scale)
-    multiplied = _multiplied(backend, transformed, _reversed(backend, scalars))
-    result = _points(backend, backend.lagrange_basis(multiplied, size))
-    return result[-np.arange(size) % size]
+    padded[:degree] = _points(backend, setup.monomial(backend))[:degree][::-1]
+    return backend.lagrange_basis(_handle(backend, padded), size)
 
 
 def _reversed(backend: Backend[V, P], vector: V) -> V:

@@ -1,0 +1,140 @@
+"""Solvency, per holding and per customer: batches, the whole from Parquet to a verified statement, inclusion files.
+
+`extra_info` holds the back end, holdings, customers, milliseconds a holding (wall clock, and of one core), the
+process's peak memory, and what verification takes. ZKMARGIN_SOLVENCY_CUSTOMERS sets the size of the whole, 20,000 by
+default; a million took the figures in docs/solvency.md.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from support.balances import many_assets, write_balances
+
+from zkmargin.circuits.solvency.files import make_inclusion
+from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker
+from zkmargin.circuits.solvency.prover import BatchProver
+from zkmargin.circuits.solvency.run import prove_batches
+from zkmargin.circuits.solvency.settlement import settle_work, verification_keys
+from zkmargin.circuits.solvency.source import open_source
+from zkmargin.circuits.solvency.work import Work, create_work
+from zkmargin.keys import new_signing_key
+from zkmargin.prover.kernels import load_backend, native_engine
+from zkmargin.prover.setup import Setup, development_setup
+from zkmargin.verifier.curve import PythonEngine
+from zkmargin.verifier.formats.ethereum import address_of_key
+from zkmargin.verifier.solvency.inclusion import check_inclusion
+from zkmargin.verifier.solvency.reserves import claim_of, sign_reserves
+from zkmargin.verifier.solvency.statement import Solvency
+from zkmargin.verifier.solvency.verify import verify_solvency
+
+ROWS = 1 << 16
+ASSETS = 500
+CUSTOMERS = int(os.environ.get("ZKMARGIN_SOLVENCY_CUSTOMERS", "20000"))
+
+
+@pytest.fixture(scope="module")
+def setup() -> Setup:
+    if load_backend().name == "reference":
+        pytest.skip("the reference back end is no match; build the native module")
+    return development_setup(ROWS, load_backend())
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def settled(work: Work, setup: Setup) -> Solvency:
+    key = new_signing_key()
+    amounts = dict.fromkeys((asset.id for asset in work.terms.assets), "9000000000")
+    claim = claim_of("eip155:1", "wallet", address_of_key(key), amounts, work.terms)
+    signed = sign_reserves(claim, work.terms, work.epoch, key)
+    return settle_work(work, [signed], setup, load_backend())
+
+
+@pytest.fixture(scope="module")
+def whole(setup: Setup, tmp_path_factory: pytest.TempPathFactory) -> tuple[Work, Solvency, dict[str, Any]]:
+    """From Parquet to a statement, once."""
+    folder = tmp_path_factory.mktemp("solvency")
+    terms = many_assets(ASSETS)
+    write_balances(folder / "b.parquet", terms, CUSTOMERS)
+    start, used = time.perf_counter(), cpu_seconds()
+    work = create_work(folder / "work", open_source(str(folder / "b.parquet")), terms, setup.digest, ROWS)
+    taken = time.perf_counter() - start
+    prove_batches(work, setup)
+    statement = settled(work, setup)
+    seconds, cpu = time.perf_counter() - start, cpu_seconds() - used
+    figures = {
+        "customers": work.customers,
+        "holdings": work.holdings,
+        "batches": work.batches,
+        "reading_seconds": taken,
+        "seconds": seconds,
+        "ms_a_holding": 1e3 * seconds / work.holdings,
+        "core_ms_a_holding": 1e3 * cpu / work.holdings,
+        "core_ms_a_customer": 1e3 * cpu / work.customers,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
+    return work, statement, figures
+
+
+def test_solvency_batch(
+    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup
+) -> None:
+    """One warm batch of 2^16 rows."""
+    work = whole[0]
+    prover = BatchProver(work.terms, work.epoch, work.rows, setup, load_backend())
+    batch = work.read_batch(0)
+    prover.prove(batch, work.master)
+    used = cpu_seconds()
+    benchmark.pedantic(prover.prove, args=(batch, work.master), rounds=2)  # type: ignore[no-untyped-call]
+    benchmark.extra_info["backend"] = load_backend().name
+    benchmark.extra_info["holdings"] = batch.holdings
+    benchmark.extra_info["core_ms_a_holding"] = 1e3 * (cpu_seconds() - used) / (2 * batch.holdings)
+
+
+def test_solvency_whole(
+    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup
+) -> None:
+    """Verification, natively; in `extra_info` the whole from Parquet on, and verification in pure Python."""
+    _, statement, figures = whole
+    keys = verification_keys(statement, setup, load_backend())
+    benchmark.pedantic(verify_solvency, args=(statement, keys, native_engine()), rounds=2)  # type: ignore[no-untyped-call]
+    start = time.perf_counter()
+    verify_solvency(statement, keys, PythonEngine())
+    benchmark.extra_info["verify_python_seconds"] = time.perf_counter() - start
+    benchmark.extra_info["backend"] = load_backend().name
+    benchmark.extra_info.update(figures)
+
+
+def test_solvency_inclusion(
+    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup
+) -> None:
+    """One inclusion file on demand, the batch's polynomial warm; in `extra_info` cold, and its check in pure Python."""
+    work, statement, _ = whole
+    batch = work.read_batch(0)
+    start = time.perf_counter()
+    made = make_inclusion(work, statement, setup, load_backend(), batch.customers[0].decode())
+    benchmark.extra_info["cold_seconds"] = time.perf_counter() - start
+    prover = BatchProver(work.terms, work.epoch, work.rows, setup, load_backend())
+    opener = BatchOpener(prover, batch, statement.batches[0], work.master)
+    maker = InclusionMaker[Any, Any](statement)
+    position = next(i for i in range(len(batch.customers)) if len(batch.rows_of(i)) == 4)
+    maker.make(opener, position)
+    benchmark.pedantic(maker.make, args=(opener, position), rounds=5)  # type: ignore[no-untyped-call]
+    start = time.perf_counter()
+    check_inclusion(made, setup.key, statement.liabilities)
+    benchmark.extra_info["check_python_seconds"] = time.perf_counter() - start
+    benchmark.extra_info["backend"] = load_backend().name
+    benchmark.extra_info["rows"] = 4
