@@ -1,6 +1,6 @@
 """Render a command's output as the SVG that the README shows.
 
-    zkmargin demo | python docs/images/render.py "zkmargin demo" > docs/images/demo.svg
+zkmargin demo | python docs/images/render.py "zkmargin demo" > docs/images/demo.svg
 """
 
 from __future__ import annotations

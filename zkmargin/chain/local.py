@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from eth_account import Account
 from web3 import Web3
+from web3.types import Wei
 
 from zkmargin.chain.client import Client
 from zkmargin.chain.errors import ChainError
@@ -49,7 +50,7 @@ class LocalChain:
         web3 = Web3(EthereumTesterProvider(self._tester))
         self.client = Client(web3, Account.from_key(key))
         """Signs with the funded key."""
-        web3.eth.send_transaction({"from": web3.eth.accounts[0], "to": self.client.address, "value": FUNDS})
+        web3.eth.send_transaction({"from": web3.eth.accounts[0], "to": self.client.address, "value": Wei(FUNDS)})
         self.move_to(timestamp)
 
     def move_to(self, timestamp: int) -> None:
