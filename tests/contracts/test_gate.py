@@ -63,7 +63,8 @@ def desk() -> Desk:
 @pytest.fixture(
     scope="module",
     params=[
-        "in-process",
+        # Pairings in pure Python: minutes. test_story.py tells the story in the process every day.
+        pytest.param("in-process", marks=pytest.mark.slow),
         pytest.param(
             "anvil",
             marks=pytest.mark.skipif(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,11 +12,19 @@ from rich.table import Table
 
 from zkmargin.circuits.markets.units import format_instant
 from zkmargin.circuits.policies.evaluate import MarginResult
+from zkmargin.circuits.policies.policy import load_policy
+from zkmargin.circuits.statements.attest import read_opening
 from zkmargin.cli.console import print_json, progress
 from zkmargin.cli.evaluate import WIDTH, dollars
 from zkmargin.cli.options import Json, Threads
 from zkmargin.demo import Demonstration, run_demo
 from zkmargin.destinations import check_folder
+from zkmargin.prover.setup import load_setup
+from zkmargin.prover.setup.progress import Report
+from zkmargin.verifier.formats.attestation import read_attestation
+
+if TYPE_CHECKING:
+    from zkmargin.chain.story import Story
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -26,6 +34,9 @@ def demo(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for every file of the story; made when missing.")
     ] = Path("zkmargin-demo"),
+    chain: Annotated[
+        bool, typer.Option("--chain", help="Then go on chain: contracts, proof and gate in an EVM in this process.")
+    ] = False,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -36,10 +47,26 @@ def demo(
     check_folder("--out", out)
     with progress() as report:
         told = run_demo(out, report)
+        story = tell_on_chain(out, told, report) if chain else None
     if as_json:
-        print_json(told.to_json())
-    else:
-        tell(told)
+        print_json(told.to_json() | ({} if story is None else {"chain": story.to_json()}))
+        return
+    tell(told)
+    if story is not None:
+        Console(highlight=False, soft_wrap=True).print("\nOn chain, in an EVM of this process:\n")
+        for step in story.steps:
+            verdict = "adequate" if step.adequate else "not adequate"
+            typer.echo(f"  {step.gas:>12,} gas  {verdict:<12}  {step.what}")
+
+
+def tell_on_chain(folder: Path, told: Demonstration, report: Report) -> Story:
+    """The demonstration's account at a gate, from the files in its folder."""
+    from zkmargin.chain.story import tell_story  # noqa: PLC0415 - loads web3, which the rest does without
+
+    attestations = [read_attestation(folder / f"{venue}.attestation.json") for venue in told.venues]
+    openings = [read_opening(folder / f"{venue}.opening.json") for venue in told.venues]
+    setup, policy = load_setup(folder / "setup.json"), load_policy(str(folder / "policy.json"))
+    return tell_story(policy, told.market, setup, attestations, openings, report=report)
 
 
 def tell(told: Demonstration) -> None:

@@ -209,15 +209,12 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         for (uint256 i = 0; i < found; ++i) {
             Holder calldata holder = holders[positions[i]];
             bytes memory reason = refusals[i];
+            // Two items may be of one account: the second is looked at again behind the first.
+            if (reason.length == 0) reason = _refusal(epoch, holder);
             if (reason.length == 0) {
-                // Two items may be of one account: the second is looked at again behind the first.
-                try this.checkNewer(epoch, holder) {
-                    _grant(epoch, holder, e.epochDigest, e.expiresAt);
-                    granted[positions[i]] = true;
-                    continue;
-                } catch (bytes memory again) {
-                    reason = again;
-                }
+                _grant(epoch, holder, e.epochDigest, e.expiresAt);
+                granted[positions[i]] = true;
+                continue;
             }
             emit Refused(holder.account, epoch.policy, reason);
         }
@@ -228,11 +225,6 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         return _examine(epoch, holder);
     }
 
-    /// @notice Revert unless the statement is newer than what is recorded and nothing of it is revoked.
-    function checkNewer(Epoch calldata epoch, Holder calldata holder) external view {
-        _checkNewer(epoch, holder);
-    }
-
     function _examine(Epoch calldata epoch, Holder calldata holder) private view returns (Examined memory e) {
         Attestation[] calldata attestations = holder.attestations;
         uint256 count = attestations.length;
@@ -240,7 +232,12 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         if (count == 0 || count > MAX_VENUES) revert AttestationCount(count);
         if (epochTime > block.timestamp) revert EpochInFuture(epochTime);
         if (snapshotTime > epochTime) revert SnapshotAfterEpoch(snapshotTime, epochTime);
-        _checkNewer(epoch, holder);
+        bytes memory refusal = _refusal(epoch, holder);
+        if (refusal.length != 0) {
+            assembly ("memory-safe") {
+                revert(add(refusal, 32), mload(refusal))
+            }
+        }
 
         bytes32[] memory structs = new bytes32[](count);
         e.publicInputs = new bytes(34 + 64 * count);
@@ -306,33 +303,38 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     }
 
     /// A statement replaces a record when nothing of it is older and something newer, and answers a challenge when it
-    /// is fresh. A venue's sequence below its minimum is revoked.
-    function _checkNewer(Epoch calldata epoch, Holder calldata holder) private view {
+    /// is fresh. A venue's sequence below its minimum is revoked. Returns nothing, or the encoded error.
+    function _refusal(Epoch calldata epoch, Holder calldata holder) private view returns (bytes memory) {
         address account = holder.account;
+        bytes32 policy = epoch.policy;
         bool revocations = _revocations[account] != 0;
-        if (_records[account][epoch.policy].state == State.None && !revocations) return;
-        Record memory r = _records[account][epoch.policy];
+        if (_records[account][policy].state == State.None && !revocations) return "";
+        Record memory r = _records[account][policy];
         bool newer = epoch.time > r.epochTime;
-        if (epoch.time < r.epochTime) revert NotNewer(epoch.time, r.epochTime);
-        if (holder.snapshotTime < r.snapshotTime) revert SnapshotOlder(holder.snapshotTime, r.snapshotTime);
+        if (epoch.time < r.epochTime) return abi.encodeWithSelector(NotNewer.selector, epoch.time, r.epochTime);
+        if (holder.snapshotTime < r.snapshotTime) {
+            return abi.encodeWithSelector(SnapshotOlder.selector, holder.snapshotTime, r.snapshotTime);
+        }
         for (uint256 i = 0; i < holder.attestations.length; ++i) {
             Attestation calldata a = holder.attestations[i];
-            if (revocations) {
-                uint64 minimum = _minimumSequence[a.venue][account];
-                if (a.sequence < minimum) revert SequenceOlder(a.venue, a.sequence, minimum);
-            }
+            uint64 minimum = revocations ? _minimumSequence[a.venue][account] : 0;
             if (r.state != State.None) {
-                uint64 recorded = _recordedSequence(r, account, epoch.policy, i);
-                if (a.sequence < recorded) revert SequenceOlder(a.venue, a.sequence, recorded);
+                uint64 recorded = _recordedSequence(r, account, policy, i);
+                if (recorded > minimum) minimum = recorded;
                 if (a.sequence > recorded) newer = true;
             }
+            if (a.sequence < minimum) {
+                return abi.encodeWithSelector(SequenceOlder.selector, a.venue, a.sequence, minimum);
+            }
         }
-        if (r.state != State.None && !newer) revert NotNewer(epoch.time, r.epochTime);
-        if (r.state == State.Challenged || r.state == State.Failing) {
-            uint256 heartbeat = registry.termsOf(epoch.policy).heartbeat;
+        if (r.state == State.None) return "";
+        if (!newer) return abi.encodeWithSelector(NotNewer.selector, epoch.time, r.epochTime);
+        if (r.state != State.Granted) {
+            uint256 heartbeat = registry.termsOf(policy).heartbeat;
             uint256 age = block.timestamp - holder.snapshotTime;
-            if (age > heartbeat) revert AnswerTooOld(age, heartbeat);
+            if (age > heartbeat) return abi.encodeWithSelector(AnswerTooOld.selector, age, heartbeat);
         }
+        return "";
     }
 
     function _grant(Epoch calldata epoch, Holder calldata holder, bytes32 digest, uint256 expiresAt) private {

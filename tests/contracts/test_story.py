@@ -1,0 +1,16 @@
+"""The story of `zkmargin demo --chain`, in an EVM of this process."""
+
+from __future__ import annotations
+
+from zkmargin.chain.story import tell_story
+
+from .desk import Desk, account
+
+
+def test_the_story_ends_with_a_failing_account() -> None:
+    desk = Desk.of("collateral-factors")
+    pairs = desk.attest(account(1))
+    story = tell_story(desk.policy, desk.market, desk.setup, [a for a, _ in pairs], [o for _, o in pairs])
+    assert [step.adequate for step in story.steps] == [False, False, True, True, False]
+    assert all(step.gas > 0 for step in story.steps)
+    assert story.to_json()["gate"].startswith("0x")
