@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support.solvency import WALLET_KEY, terms
 
+from zkmargin.circuits.solvency.work import open_work
 from zkmargin.cli.main import run
 from zkmargin.keys import write_signing_key
 from zkmargin.verifier.files import write_document
@@ -37,7 +38,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for command in (
         "setup dev --rows 128 --out {d}/s.json",
         "solvency commit --terms {d}/t.json --customers {d}/b.csv --setup {d}/s.json --rows 64 --out {d}/w",
-        "solvency attest --work {d}/w --key {d}/k --chain eip155:1 --amount BTC=100 --amount USD=50 --out {d}/r.json",
+        "solvency attest --terms {d}/t.json --epoch {e} --key {d}/k --chain eip155:1 --amount BTC=100 --amount USD=50 "
+        "--out {d}/r.json",
         "solvency prove --work {d}/w --setup {d}/s.json --reserves {d}/r.json --out {d}/st.json",
         "solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --customer bela --out {d}/i.json",
         "solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --out {d}/all",
@@ -49,7 +51,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(folder: Path, command: str) -> int:
-    return run([part.format(d=folder) for part in command.split()])
+    epoch = "0x" + open_work(folder / "w").epoch.hex() if "{e}" in command else ""
+    return run([part.format(d=folder, e=epoch) for part in command.split()])
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> Any:
@@ -122,9 +125,9 @@ def test_the_report_is_one_page_without_secrets(made: Path) -> None:
 
 
 def test_reserves_that_fall_short_are_exit_code_one(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    attest = "solvency attest --work {d}/w --key {d}/k --chain eip155:1 --amount BTC=17 --out {d}/few.json"
+    attest = "solvency attest --terms {d}/t.json --epoch {e} --key {d}/k --chain eip155:1 --amount BTC=17 --out {d}/few"
     assert call(made, attest) == 0
-    prove = "solvency prove --work {d}/w --setup {d}/s.json --reserves {d}/few.json --out {d}/no.json"
+    prove = "solvency prove --work {d}/w --setup {d}/s.json --reserves {d}/few --out {d}/no.json"
     assert call(made, prove) == 1
     assert "reserves of BTC are less than what is owed" in capsys.readouterr().err
     assert not (made / "no.json").exists()
@@ -139,10 +142,12 @@ def test_reserves_that_fall_short_are_exit_code_one(made: Path, capsys: pytest.C
         ("--chain eip155:1 --amount ETH=1", "an asset of the terms"),
         ("--chain eip155:1 --amount BTC", "ASSET=AMOUNT"),
         ("--chain eip155:1 --amount BTC=0.00001", "at most 4 decimals"),
+        ("--chain eip155:1 --amount BTC=1 --epoch 0x12", "--epoch: expected 0x and 64"),
     ],
 )
 def test_bad_reserves_are_named(made: Path, capsys: pytest.CaptureFixture[str], arguments: str, why: str) -> None:
-    assert call(made, f"solvency attest --work {{d}}/w --key {{d}}/k {arguments} --out {{d}}/x.json") == 2
+    command = "solvency attest --terms {d}/t.json --epoch {e} --key {d}/k --out {d}/x.json " + arguments
+    assert call(made, command) == 2
     assert why in capsys.readouterr().err
 
 

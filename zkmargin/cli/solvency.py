@@ -69,7 +69,8 @@ def commit(
 
 @app.command()
 def attest(
-    folder: Work,
+    terms: Annotated[Path, typer.Option("--terms", metavar="T", help="The epoch's terms.")],
+    epoch: Annotated[str, typer.Option("--epoch", metavar="0x..", help="The epoch's id, which commit printed.")],
     key: Annotated[Path, typer.Option("--key", metavar="KEYFILE", help="The wallet's or the custodian's key.")],
     amounts: Annotated[list[str], typer.Option("--amount", metavar="ASSET=X", help="What is held; repeat it.")],
     out: Annotated[Path, typer.Option("--out", metavar="R", help="Where to write the attestation.")],
@@ -81,7 +82,7 @@ def attest(
 ) -> None:
     """Sign for reserves: a wallet on a chain at the terms' block, or a custodian.
 
-    Only the epoch's id and the terms of DIR are read. The text that is signed is printed."""
+    Needs nothing secret but the key. The text that is signed is printed."""
     check_destinations(("--out", out))
     if (chain is None) == (custodian is None):
         raise FormatError("--chain: expected either --chain for a wallet or --custodian")
@@ -91,11 +92,11 @@ def attest(
         if not sign or asset in held:
             raise FormatError(f"--amount {amount!r:.80}: expected ASSET=AMOUNT, each asset once")
         held[asset] = value
-    opened = work.open_work(folder)
+    agreed, named = read_terms(terms), _digest(epoch, "--epoch")
     private = read_key(key)
-    claim = claim_of(chain, custodian or "wallet", address_of_key(private), held, opened.terms)
-    attestation = sign_reserves(claim, opened.terms, opened.epoch, private)
-    write_reserves(out, attestation, opened.terms)
+    claim = claim_of(chain, custodian or "wallet", address_of_key(private), held, agreed)
+    attestation = sign_reserves(claim, agreed, named, private)
+    write_reserves(out, attestation, agreed)
     if as_json:
         print_json({"reserves": str(out), "text": attestation.text})
     else:
@@ -246,7 +247,7 @@ def check(
     if statement is not None:
         trusted = read_solvency(statement).liabilities
     elif liabilities is not None:
-        trusted = _digest(liabilities)
+        trusted = _digest(liabilities, "--liabilities")
     else:
         note("warning: compare the liabilities digest with the one that auditors verified, or give --statement")
     balances = check_inclusion(found, load_setup_key(setup), trusted)
@@ -286,10 +287,10 @@ def _amounts(statement: Solvency, lots: tuple[int, ...]) -> dict[str, str]:
     return {terms.assets[a - 1].id: terms.format_amount(a, x) for a, x in enumerate(lots) if a and x}
 
 
-def _digest(text: str) -> bytes:
+def _digest(text: str, option: str) -> bytes:
     digits = text[2:] if text.startswith("0x") else ""
     if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-        raise FormatError("--liabilities: expected 0x and 64 lower-case hexadecimal digits")
+        raise FormatError(f"{option}: expected 0x and 64 lower-case hexadecimal digits")
     return bytes.fromhex(digits)
 
 
