@@ -4,8 +4,8 @@ The contract is one source for every circuit. Behind its instructions, in its ow
 memory to multiply and add, which points to combine. This module lays the table out from a `VerifyingKey` and nothing
 else, so an auditor rebuilds it and compares it with the code on chain, byte for byte.
 
-Memory of the contract, from a base m: `TABLE` bytes of workspace, the table, then the areas below. Every address in the
-table is 16 bits big-endian, relative to m. All field elements are 32 bytes big-endian.
+The contract's memory has a fixed layout: a workspace, at `TABLE` the table, then areas that its fields point to.
+Every address in the table is 16 bits big-endian. All field elements are 32 bytes big-endian.
 
     digests    keccak256 digests of verifying key and setup
     g2         [x]_2 as the pairing precompile reads it
@@ -43,8 +43,8 @@ from zkmargin.verifier.proof import SCALAR_BYTES, Proof, PublicInputs, decode_pr
 from zkmargin.verifier.transcript import Transcript
 from zkmargin.verifier.verify import VerifyingKey, derive_challenges
 
-TABLE: Final = 0x200
-"""Bytes of workspace before the table."""
+TABLE: Final = 0x400
+"""Where the table lies in the contract's memory, behind its workspace."""
 FIELDS: Final = (
     "size",
     "log_rows",
@@ -89,6 +89,8 @@ FIELDS: Final = (
 )
 """The header's fields, in order: addresses and counts."""
 HEADER_BYTES: Final = 96
+MIN_TABLE_BYTES: Final = 32 + 32 + 128 + HEADER_BYTES + 64
+"""Digests, [x]_2, header, w and 1 / n."""
 RECORD_BYTES: Final = 64
 """A sparse column in memory: its value, and the denominator it has had."""
 HINT_BYTES: Final = 32
@@ -557,9 +559,8 @@ def hint_for_code(code: bytes, public_inputs: bytes, market: bytes, proof: bytes
     Raises FormatError when the code has no table or the proof another length, ZeroDivisionError as above.
     """
     length = int.from_bytes(code[-2:], "big")
-    if not TABLE < length <= len(code):
+    if not MIN_TABLE_BYTES <= length <= len(code):
         raise FormatError("verifier: expected a verifier's code with its table at the end, got other code")
-    # Addresses count from the start of the workspace, which the table follows.
     memory = bytes(TABLE) + code[-length:]
     start = TABLE + 32 + 32 + 128
     field = {name: int.from_bytes(memory[start + 2 * i : start + 2 * i + 2], "big") for i, name in enumerate(FIELDS)}

@@ -9,99 +9,104 @@ import {IVerifier} from "./IVerifier.sol";
 /// the module `table`. The table only says where things lie in memory, what to multiply and what to add; transcript,
 /// checks and the pairing equation are here.
 ///
-/// Memory, from a base m: a workspace of sixteen words, the table, then areas whose addresses the table gives. An
-/// address in the table is 16 bits, relative to m.
+/// Memory has a fixed layout: from `BASE` a workspace of sixteen words, the table, then areas whose addresses the table
+/// gives, 16 bits each. Below lies what little the compiler allocates, above what is allocated later.
 contract Verifier is IVerifier {
     /// Order of the scalar field.
     uint256 private constant R = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
     /// Characteristic of the base field.
     uint256 private constant Q = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
 
+    /// Start of the layout.
+    uint256 private constant BASE = 0x200;
+
     // The workspace.
-    uint256 private constant ALPHA = 0x00;
-    uint256 private constant GAMMA = 0x20;
-    uint256 private constant Y = 0x40;
-    uint256 private constant ZETA = 0x60;
-    uint256 private constant V = 0x80;
-    uint256 private constant Z = 0xa0;
-    uint256 private constant ZETA_N = 0xc0;
-    uint256 private constant ROTATED = 0xe0;
-    uint256 private constant CONSTANT = 0x100;
-    uint256 private constant MARKET_POINTS = 0x120;
-    uint256 private constant SCRATCH = 0x140;
-    uint256 private constant OPENING = 0x1c0;
+    uint256 private constant ALPHA = 0x200;
+    uint256 private constant GAMMA = 0x220;
+    uint256 private constant Y = 0x240;
+    uint256 private constant ZETA = 0x260;
+    uint256 private constant V = 0x280;
+    uint256 private constant Z = 0x2a0;
+    uint256 private constant ZETA_N = 0x2c0;
+    uint256 private constant ROTATED = 0x2e0;
+    uint256 private constant CONSTANT = 0x300;
+    uint256 private constant MARKET_POINTS = 0x320;
+    uint256 private constant SCRATCH = 0x340;
+    uint256 private constant OPENING = 0x3c0;
 
     // The table: digests, [x]_2, addresses and counts of 16 bits each, two field elements.
-    uint256 private constant KEY_DIGEST = 0x200;
-    uint256 private constant SETUP_DIGEST = 0x220;
-    uint256 private constant G2_X = 0x240;
-    uint256 private constant SIZE = 0x2c0;
-    uint256 private constant LOG_ROWS = 0x2c2;
-    uint256 private constant PROOF = 0x2c4;
-    uint256 private constant PROOF_BYTES = 0x2c6;
-    uint256 private constant POINTS = 0x2c8;
-    uint256 private constant ROUND_1 = 0x2ca;
-    uint256 private constant ROUND_2 = 0x2cc;
-    uint256 private constant CLAIM_COUNT = 0x2ce;
-    uint256 private constant SCALAR_COUNT = 0x2d0;
-    uint256 private constant SCALAR_BITS = 0x2d2;
-    uint256 private constant SCALARS = 0x2d4;
-    uint256 private constant HOLDING_COUNT = 0x2d6;
-    uint256 private constant HOLDINGS = 0x2d8;
-    uint256 private constant MARKET_COUNT = 0x2da;
-    uint256 private constant FIXED = 0x2dc;
-    uint256 private constant FIXED_COUNT = 0x2de;
-    uint256 private constant POWERS = 0x2e0;
-    uint256 private constant SPARSE = 0x2e2;
-    uint256 private constant PAIR_RUNS = 0x2e4;
-    uint256 private constant SPARSE_COUNT = 0x2e6;
-    uint256 private constant SPARSE_VALUES = 0x2e8;
-    uint256 private constant PROGRAM = 0x2ea;
-    uint256 private constant PROGRAM_COUNT = 0x2ec;
-    uint256 private constant RESULTS = 0x2ee;
-    uint256 private constant IDENTITIES = 0x2f0;
-    uint256 private constant IDENTITY_COUNT = 0x2f2;
-    uint256 private constant LOOKUPS = 0x2f4;
-    uint256 private constant LOOKUP_COUNT = 0x2f6;
-    uint256 private constant TABLE_VALUE = 0x2f8;
-    uint256 private constant SUMS = 0x2fa;
-    uint256 private constant SUM_COUNT = 0x2fc;
-    uint256 private constant CLAIMS = 0x2fe;
-    uint256 private constant ROTATED_COUNT = 0x300;
-    uint256 private constant WEIGHTS = 0x302;
-    uint256 private constant HOLDING_WEIGHTS = 0x304;
-    uint256 private constant MASK_WEIGHTS = 0x306;
-    uint256 private constant MULTIPLICITY_WEIGHT = 0x308;
-    uint256 private constant HELPER_WEIGHTS = 0x30a;
-    uint256 private constant RUNNING_SUM_WEIGHT = 0x30c;
-    uint256 private constant QUOTIENT_WEIGHTS = 0x30e;
-    uint256 private constant ROOT = 0x320;
-    uint256 private constant INVERSE_ROWS = 0x340;
+    uint256 private constant KEY_DIGEST = 0x400;
+    uint256 private constant SETUP_DIGEST = 0x420;
+    uint256 private constant G2_X = 0x440;
+    uint256 private constant SIZE = 0x4c0;
+    uint256 private constant LOG_ROWS = 0x4c2;
+    uint256 private constant PROOF = 0x4c4;
+    uint256 private constant PROOF_BYTES = 0x4c6;
+    uint256 private constant POINTS = 0x4c8;
+    uint256 private constant ROUND_1 = 0x4ca;
+    uint256 private constant ROUND_2 = 0x4cc;
+    uint256 private constant CLAIM_COUNT = 0x4ce;
+    uint256 private constant SCALAR_COUNT = 0x4d0;
+    uint256 private constant SCALAR_BITS = 0x4d2;
+    uint256 private constant SCALARS = 0x4d4;
+    uint256 private constant HOLDING_COUNT = 0x4d6;
+    uint256 private constant HOLDINGS = 0x4d8;
+    uint256 private constant MARKET_COUNT = 0x4da;
+    uint256 private constant FIXED = 0x4dc;
+    uint256 private constant FIXED_COUNT = 0x4de;
+    uint256 private constant POWERS = 0x4e0;
+    uint256 private constant SPARSE = 0x4e2;
+    uint256 private constant PAIR_RUNS = 0x4e4;
+    uint256 private constant SPARSE_COUNT = 0x4e6;
+    uint256 private constant SPARSE_VALUES = 0x4e8;
+    uint256 private constant PROGRAM = 0x4ea;
+    uint256 private constant PROGRAM_COUNT = 0x4ec;
+    uint256 private constant RESULTS = 0x4ee;
+    uint256 private constant IDENTITIES = 0x4f0;
+    uint256 private constant IDENTITY_COUNT = 0x4f2;
+    uint256 private constant LOOKUPS = 0x4f4;
+    uint256 private constant LOOKUP_COUNT = 0x4f6;
+    uint256 private constant TABLE_VALUE = 0x4f8;
+    uint256 private constant SUMS = 0x4fa;
+    uint256 private constant SUM_COUNT = 0x4fc;
+    uint256 private constant CLAIMS = 0x4fe;
+    uint256 private constant ROTATED_COUNT = 0x500;
+    uint256 private constant WEIGHTS = 0x502;
+    uint256 private constant HOLDING_WEIGHTS = 0x504;
+    uint256 private constant MASK_WEIGHTS = 0x506;
+    uint256 private constant MULTIPLICITY_WEIGHT = 0x508;
+    uint256 private constant HELPER_WEIGHTS = 0x50a;
+    uint256 private constant RUNNING_SUM_WEIGHT = 0x50c;
+    uint256 private constant QUOTIENT_WEIGHTS = 0x50e;
+    uint256 private constant ROOT = 0x520;
+    uint256 private constant INVERSE_ROWS = 0x540;
 
-    /// Start of the table, relative to m.
-    uint256 private constant TABLE = 0x200;
+    /// Start of the table.
+    uint256 private constant TABLE = 0x400;
 
     // -- what others call ---------------------------------------------------------------------------------------------
 
     /// @inheritdoc IVerifier
     function keyDigest() external view returns (bytes32 digest) {
-        return bytes32(_word(_load() + KEY_DIGEST));
+        _load();
+        return bytes32(_word(KEY_DIGEST));
     }
 
     /// @inheritdoc IVerifier
     function setupDigest() external view returns (bytes32 digest) {
-        return bytes32(_word(_load() + SETUP_DIGEST));
+        _load();
+        return bytes32(_word(SETUP_DIGEST));
     }
 
     /// @inheritdoc IVerifier
     function verify(bytes calldata publicInputs, bytes calldata market, bytes calldata proof) external view {
-        uint256 m = _reduce(publicInputs, market, proof);
-        uint256 total = m + SCRATCH;
-        uint256 weights = _combineOwn(m, total);
-        uint256 marketCount = _field(m, MARKET_COUNT);
-        _combine(_word(m + MARKET_POINTS), weights, marketCount, total);
-        _combine(m + _field(m, FIXED), weights + 32 * marketCount, _field(m, FIXED_COUNT), total);
-        if (!_pairingHolds(m, total, m + OPENING)) revert ProofRejected();
+        _reduce(publicInputs, market, proof);
+        uint256 total = SCRATCH;
+        uint256 weights = _combineOwn(total);
+        uint256 marketCount = _field(MARKET_COUNT);
+        _combine(_word(MARKET_POINTS), weights, marketCount, total);
+        _combine(_field(FIXED), weights + 32 * marketCount, _field(FIXED_COUNT), total);
+        if (!_pairingHolds(total, OPENING)) revert ProofRejected();
     }
 
     /// @inheritdoc IVerifier
@@ -110,23 +115,23 @@ contract Verifier is IVerifier {
         view
         returns (uint256[4] memory own, uint256[] memory shared)
     {
-        uint256 m = _reduce(publicInputs, market, proof);
-        uint256 count = _field(m, MARKET_COUNT) + _field(m, FIXED_COUNT);
-        uint256 first = m + _field(m, WEIGHTS);
-        uint256 end = first + 32 * (_field(m, POINTS) + 2 + _field(m, HOLDING_COUNT) + count);
+        _reduce(publicInputs, market, proof);
+        uint256 count = _field(MARKET_COUNT) + _field(FIXED_COUNT);
+        uint256 first = _field(WEIGHTS);
+        uint256 end = first + 32 * (_field(POINTS) + 2 + _field(HOLDING_COUNT) + count);
         assembly ("memory-safe") {
             for { let p := first } lt(p, end) { p := add(p, 32) } { mstore(p, mulmod(mload(p), weight, R)) }
         }
-        uint256 total = m + SCRATCH;
-        uint256 weights = _combineOwn(m, total);
+        uint256 total = SCRATCH;
+        uint256 weights = _combineOwn(total);
         (own[0], own[1]) = (_word(total), _word(total + 32));
         // The opening times the weight: the scratch area is free again.
         assembly ("memory-safe") {
             mstore(total, 0)
             mstore(add(total, 0x20), 0)
-            mstore(add(m, ALPHA), mod(weight, R))
+            mstore(ALPHA, mod(weight, R))
         }
-        _combine(m + OPENING, m + ALPHA, 1, total);
+        _combine(OPENING, ALPHA, 1, total);
         (own[2], own[3]) = (_word(total), _word(total + 32));
         shared = new uint256[](count);
         for (uint256 i = 0; i < count; ++i) {
@@ -140,6 +145,7 @@ contract Verifier is IVerifier {
         view
         returns (bytes[] memory refusals)
     {
+        _load();
         uint256 count = proofs.length;
         if (publicInputs.length != count) revert LengthMismatch(count, publicInputs.length);
         refusals = new bytes[](count);
@@ -169,7 +175,6 @@ contract Verifier is IVerifier {
             }
         }
         if (validCount == 0) return refusals;
-        uint256 m = _load();
         // Halves whose sum does not hold are halved again, down to the proofs that do not hold.
         uint256[] memory pending = new uint256[](2 * count + 2);
         uint256 depth = 2;
@@ -177,7 +182,7 @@ contract Verifier is IVerifier {
         while (depth > 0) {
             depth -= 2;
             (uint256 from, uint256 to) = (pending[depth], pending[depth + 1]);
-            if (_sumHolds(m, market, own, shared, valid, from, to)) continue;
+            if (_sumHolds(market, own, shared, valid, from, to)) continue;
             if (to - from == 1) {
                 refusals[valid[from]] = abi.encodeWithSelector(ProofRejected.selector);
                 continue;
@@ -190,28 +195,28 @@ contract Verifier is IVerifier {
 
     // -- from a proof to scalars --------------------------------------------------------------------------------------
 
-    /// Check and decode everything, and compute the scalar of every point. Returns the base m.
+    /// Check and decode everything, and compute the scalar of every point.
     function _reduce(bytes calldata publicInputs, bytes calldata market, bytes calldata proof)
         private
         view
-        returns (uint256 m)
     {
-        m = _load();
-        uint256 state = _readPublicInputs(m, publicInputs, market);
-        _readProof(m, proof);
-        _drawChallenges(m, state);
-        _invert(m);
-        _evaluate(m);
-        _linearise(m);
-        _open(m);
+        _load();
+        uint256 state = _readPublicInputs(publicInputs, market);
+        _readProof(proof);
+        _drawChallenges(state);
+        _invert();
+        _evaluate();
+        _linearise();
+        _open();
     }
 
     /// Copy the table to memory and reserve what it asks for. The code ends with the table, whose last two bytes are its
     /// length; or, when that is too large, with the address of a contract whose code after its first byte is the table,
     /// and two zeros.
-    function _load() private view returns (uint256 m) {
+    function _load() private view {
         assembly ("memory-safe") {
-            m := mload(0x40)
+            // The compiler has allocated nothing from BASE on: so it is in every function that comes here first.
+            if gt(mload(0x40), BASE) { invalid() }
             let size := codesize()
             codecopy(0, sub(size, 32), 32)
             let end := mload(0)
@@ -220,20 +225,20 @@ contract Verifier is IVerifier {
             case 0 {
                 let holder := and(shr(16, end), 0xffffffffffffffffffffffffffffffffffffffff)
                 length := sub(extcodesize(holder), 1)
-                extcodecopy(holder, add(m, TABLE), 1, length)
+                extcodecopy(holder, TABLE, 1, length)
             }
-            default { codecopy(add(m, TABLE), sub(size, length), length) }
-            mstore(0x40, add(m, shr(240, mload(add(m, SIZE)))))
+            default { codecopy(TABLE, sub(size, length), length) }
+            mstore(0x40, shr(240, mload(SIZE)))
         }
     }
 
     /// Check the public inputs, add up each holding's commitments, and return the transcript's first state.
-    function _readPublicInputs(uint256 m, bytes calldata publicInputs, bytes calldata market)
+    function _readPublicInputs(bytes calldata publicInputs, bytes calldata market)
         private
         view
         returns (uint256 state)
     {
-        uint256 marketCount = _field(m, MARKET_COUNT);
+        uint256 marketCount = _field(MARKET_COUNT);
         if (market.length != 64 * marketCount) revert MarketLength(64 * marketCount, market.length);
         // The preamble: "zkmargin/proof/v1", the two digests, the public inputs, the market.
         uint256 inputs;
@@ -241,8 +246,8 @@ contract Verifier is IVerifier {
         assembly ("memory-safe") {
             let preamble := mload(0x40)
             mstore(preamble, "zkmargin/proof/v1")
-            mstore(add(preamble, 17), mload(add(m, KEY_DIGEST)))
-            mstore(add(preamble, 49), mload(add(m, SETUP_DIGEST)))
+            mstore(add(preamble, 17), mload(KEY_DIGEST))
+            mstore(add(preamble, 49), mload(SETUP_DIGEST))
             inputs := add(preamble, 81)
             calldatacopy(inputs, publicInputs.offset, publicInputs.length)
             points := add(inputs, publicInputs.length)
@@ -251,28 +256,28 @@ contract Verifier is IVerifier {
             // One word more: see `_combine`.
             mstore(0x40, and(add(end, 63), not(31)))
             state := keccak256(preamble, sub(end, preamble))
-            mstore(add(m, MARKET_POINTS), points)
+            mstore(MARKET_POINTS, points)
         }
         uint256 cursor = inputs + 32;
-        uint256 scalarCount = _field(m, SCALAR_COUNT);
+        uint256 scalarCount = _field(SCALAR_COUNT);
         if (publicInputs.length < 32 + 32 * scalarCount) revert PublicInputsLength(publicInputs.length);
         for (uint256 i = 0; i < scalarCount; ++i) {
             uint256 value = _word(cursor);
-            uint256 bits = _word(m + _field(m, SCALAR_BITS) + i) >> 248;
+            uint256 bits = _word(_field(SCALAR_BITS) + i) >> 248;
             if (value >> bits != 0) revert ScalarOutOfRange(i, value);
-            uint256 copy = m + _field(m, SCALARS) + 32 * i;
+            uint256 copy = _field(SCALARS) + 32 * i;
             assembly ("memory-safe") {
                 mstore(copy, value)
             }
             cursor += 32;
         }
-        uint256 total = m + _field(m, HOLDINGS);
-        for (uint256 i = _field(m, HOLDING_COUNT); i > 0; --i) {
+        uint256 total = _field(HOLDINGS);
+        for (uint256 i = _field(HOLDING_COUNT); i > 0; --i) {
             uint256 count = cursor + 2 <= points ? _word(cursor) >> 240 : 0;
             cursor += 2;
             if (count == 0 || cursor + 64 * count > points) revert PublicInputsLength(publicInputs.length);
             _checkPoints(cursor, count);
-            _sum(cursor, count, total, m + SCRATCH);
+            _sum(cursor, count, total, SCRATCH);
             cursor += 64 * count;
             total += 64;
         }
@@ -280,14 +285,14 @@ contract Verifier is IVerifier {
     }
 
     /// Copy the proof and check every point and every evaluation.
-    function _readProof(uint256 m, bytes calldata proof) private pure {
-        uint256 length = _field(m, PROOF_BYTES);
+    function _readProof(bytes calldata proof) private pure {
+        uint256 length = _field(PROOF_BYTES);
         if (proof.length != length) revert ProofLength(length, proof.length);
-        uint256 data = m + _field(m, PROOF);
+        uint256 data = _field(PROOF);
         assembly ("memory-safe") {
             calldatacopy(data, proof.offset, length)
         }
-        uint256 points = _field(m, POINTS);
+        uint256 points = _field(POINTS);
         _checkPoints(data, points);
         _checkPoints(data + length - 160, 2);
         uint256 bad;
@@ -301,7 +306,7 @@ contract Verifier is IVerifier {
     }
 
     /// Draw the challenges (verifier/transcript.py): a round's bytes are hashed where they lie, behind the state.
-    function _drawChallenges(uint256 m, uint256 state) private pure {
+    function _drawChallenges(uint256 state) private pure {
         assembly ("memory-safe") {
             function u16(p) -> value {
                 value := shr(240, mload(p))
@@ -318,41 +323,41 @@ contract Verifier is IVerifier {
                 mstore(0, before)
                 after_ := keccak256(0, 32)
             }
-            let cursor := add(m, u16(add(m, PROOF)))
-            let length := u16(add(m, ROUND_1))
+            let cursor := u16(PROOF)
+            let length := u16(ROUND_1)
             state := draw(absorb(state, cursor, length))
-            mstore(add(m, ALPHA), mod(state, R))
+            mstore(ALPHA, mod(state, R))
             state := draw(state)
-            mstore(add(m, GAMMA), mod(state, R))
+            mstore(GAMMA, mod(state, R))
             cursor := add(cursor, length)
-            length := u16(add(m, ROUND_2))
+            length := u16(ROUND_2)
             state := draw(absorb(state, cursor, length))
-            mstore(add(m, Y), mod(state, R))
+            mstore(Y, mod(state, R))
             cursor := add(cursor, length)
             state := draw(absorb(state, cursor, 128))
-            mstore(add(m, ZETA), mod(state, R))
+            mstore(ZETA, mod(state, R))
             cursor := add(cursor, 128)
-            length := shl(5, u16(add(m, CLAIM_COUNT)))
+            length := shl(5, u16(CLAIM_COUNT))
             state := draw(absorb(state, cursor, length))
-            mstore(add(m, V), mod(state, R))
+            mstore(V, mod(state, R))
             cursor := add(cursor, length)
             state := draw(absorb(state, cursor, 64))
-            mstore(add(m, Z), mod(state, R))
+            mstore(Z, mod(state, R))
         }
     }
 
     /// Powers of zeta; sparse columns, which are sums of Lagrange polynomials L = root (zeta^n - 1) / n / (zeta - root),
     /// and masks, which are such sums over cosets of rows, with a power of zeta; and (z - zeta) / (z - w zeta). There is
     /// one inverse of the product of all denominators, which the proof's last word hints at and a product checks.
-    function _invert(uint256 m) private pure {
-        uint256 zeta = _word(m + ZETA);
-        uint256 z = _word(m + Z);
+    function _invert() private pure {
+        uint256 zeta = _word(ZETA);
+        uint256 z = _word(Z);
         uint256 rotatedPoint;
         uint256 zetaN;
         assembly ("memory-safe") {
-            rotatedPoint := mulmod(mload(add(m, ROOT)), zeta, R)
-            let power := add(m, shr(240, mload(add(m, POWERS))))
-            let end := add(power, shl(5, shr(240, mload(add(m, LOG_ROWS)))))
+            rotatedPoint := mulmod(mload(ROOT), zeta, R)
+            let power := shr(240, mload(POWERS))
+            let end := add(power, shl(5, shr(240, mload(LOG_ROWS))))
             zetaN := zeta
             mstore(power, zetaN)
             for {} lt(power, end) {} {
@@ -360,7 +365,7 @@ contract Verifier is IVerifier {
                 power := add(power, 32)
                 mstore(power, zetaN)
             }
-            mstore(add(m, ZETA_N), zetaN)
+            mstore(ZETA_N, zetaN)
         }
         if (zetaN == 1) revert ZetaInDomain(zeta);
         if (z == zeta || z == rotatedPoint) revert DegenerateChallenge(z);
@@ -369,20 +374,20 @@ contract Verifier is IVerifier {
         assembly ("memory-safe") {
             // Forward: each column is one fraction, by (N / D) + v root / d = (N d + v root D) / (D d). A record is the
             // product of all earlier columns' D times N, then D.
-            let first := add(m, shr(240, mload(add(m, SPARSE_VALUES))))
+            let first := shr(240, mload(SPARSE_VALUES))
             let record := first
             let product := 1
             {
-                let w := mload(add(m, ROOT))
-                let cursor := add(m, shr(240, mload(add(m, SPARSE))))
+                let w := mload(ROOT)
+                let cursor := shr(240, mload(SPARSE))
                 // Columns of two rows one behind the other, values 1 and K, each column's rows behind the one before's:
                 // root / d + w K root / d' = root (d' + w K d) / (d d'). The root is kept negated, as is the product's
                 // sign in the end.
-                for { let i := shr(240, mload(add(m, PAIR_RUNS))) } i { i := sub(i, 1) } {
+                for { let i := shr(240, mload(PAIR_RUNS)) } i { i := sub(i, 1) } {
                     // A run: number of columns, -(first root), w K.
                     let head := mload(cursor)
-                    let root := mload(add(m, and(shr(224, head), 0xffff)))
-                    let factor := mload(add(m, and(shr(208, head), 0xffff)))
+                    let root := mload(and(shr(224, head), 0xffff))
+                    let factor := mload(and(shr(208, head), 0xffff))
                     cursor := add(cursor, 6)
                     for { let end := add(record, shl(6, shr(240, head))) } lt(record, end) { record := add(record, 64) } {
                         let low := addmod(zeta, root, R)
@@ -398,10 +403,10 @@ contract Verifier is IVerifier {
                     }
                 }
                 let root := 0
-                for { let end := add(first, shl(6, shr(240, mload(add(m, SPARSE_COUNT))))) } lt(record, end) {} {
+                for { let end := add(first, shl(6, shr(240, mload(SPARSE_COUNT)))) } lt(record, end) {} {
                     // A column: address of the power of zeta, number of entries; each: -root or 0 for "the next", value.
                     let entry := mload(cursor)
-                    let point := mload(add(m, shr(240, entry)))
+                    let point := mload(shr(240, entry))
                     let numerator := 0
                     let denominator := 1
                     cursor := add(cursor, 4)
@@ -410,12 +415,12 @@ contract Verifier is IVerifier {
                     } {
                         entry := mload(cursor)
                         root := mulmod(root, w, R)
-                        if shr(240, entry) { root := mload(add(m, shr(240, entry))) }
+                        if shr(240, entry) { root := mload(shr(240, entry)) }
                         let difference := addmod(point, root, R)
                         numerator :=
                             addmod(
                                 mulmod(numerator, difference, R),
-                                mulmod(mulmod(root, mload(add(m, and(shr(224, entry), 0xffff))), R), denominator, R),
+                                mulmod(mulmod(root, mload(and(shr(224, entry), 0xffff)), R), denominator, R),
                                 R
                             )
                         denominator := mulmod(denominator, difference, R)
@@ -427,13 +432,13 @@ contract Verifier is IVerifier {
                 }
             }
             let last := addmod(z, sub(R, rotatedPoint), R)
-            hint := mload(sub(add(add(m, shr(240, mload(add(m, PROOF)))), shr(240, mload(add(m, PROOF_BYTES)))), 32))
+            hint := mload(sub(add(shr(240, mload(PROOF)), shr(240, mload(PROOF_BYTES))), 32))
             hinted := and(lt(hint, R), eq(mulmod(mulmod(product, last, R), hint, R), 1))
-            mstore(add(m, ROTATED), mulmod(mulmod(hint, product, R), addmod(z, sub(R, zeta), R), R))
+            mstore(ROTATED, mulmod(mulmod(hint, product, R), addmod(z, sub(R, zeta), R), R))
             // Backward: a column is N / D (zeta^n - 1) / n, the constant factor, negated with the roots, carried in the
             // suffix product.
             let suffix :=
-                mulmod(mulmod(hint, last, R), mulmod(addmod(1, sub(R, zetaN), R), mload(add(m, INVERSE_ROWS)), R), R)
+                mulmod(mulmod(hint, last, R), mulmod(addmod(1, sub(R, zetaN), R), mload(INVERSE_ROWS), R), R)
             for {} gt(record, first) {} {
                 record := sub(record, 64)
                 mstore(record, mulmod(suffix, mload(record), R))
@@ -444,18 +449,18 @@ contract Verifier is IVerifier {
     }
 
     /// The constraints' expressions at zeta: a list of steps a * b + c, each result a word.
-    function _evaluate(uint256 m) private pure {
+    function _evaluate() private pure {
         assembly ("memory-safe") {
-            let cursor := add(m, shr(240, mload(add(m, PROGRAM))))
-            let target := add(m, shr(240, mload(add(m, RESULTS))))
-            let end := add(cursor, mul(6, shr(240, mload(add(m, PROGRAM_COUNT)))))
+            let cursor := shr(240, mload(PROGRAM))
+            let target := shr(240, mload(RESULTS))
+            let end := add(cursor, mul(6, shr(240, mload(PROGRAM_COUNT))))
             for {} lt(cursor, end) { cursor := add(cursor, 6) } {
                 let step := mload(cursor)
                 mstore(
                     target,
                     addmod(
-                        mulmod(mload(add(m, shr(240, step))), mload(add(m, and(shr(224, step), 0xffff))), R),
-                        mload(add(m, and(shr(208, step), 0xffff))),
+                        mulmod(mload(shr(240, step)), mload(and(shr(224, step), 0xffff)), R),
+                        mload(and(shr(208, step), 0xffff)),
                         R
                     )
                 )
@@ -466,7 +471,7 @@ contract Verifier is IVerifier {
 
     /// The linearised constraint polynomial: its constant, and the scalars of the polynomials that enter it linearly.
     /// Order of the identities: the circuit's own, one a LogUp helper, the running sum's.
-    function _linearise(uint256 m) private pure {
+    function _linearise() private pure {
         assembly ("memory-safe") {
             function u16(p) -> value {
                 value := shr(240, mload(p))
@@ -474,50 +479,50 @@ contract Verifier is IVerifier {
             function increase(p, value) {
                 mstore(p, addmod(mload(p), value, R))
             }
-            let y := mload(add(m, Y))
+            let y := mload(Y)
             let weight := 1
             let constant_ := 0
-            let cursor := add(m, u16(add(m, IDENTITIES)))
+            let cursor := u16(IDENTITIES)
             // The scalars start at zero; behind the code's end calldata reads as zero.
             calldatacopy(
-                add(m, u16(add(m, WEIGHTS))), calldatasize(), sub(u16(add(m, SIZE)), u16(add(m, WEIGHTS)))
+                u16(WEIGHTS), calldatasize(), sub(u16(SIZE), u16(WEIGHTS))
             )
 
-            for { let i := u16(add(m, IDENTITY_COUNT)) } i { i := sub(i, 1) } {
-                constant_ := addmod(constant_, mulmod(weight, mload(add(m, u16(cursor))), R), R)
+            for { let i := u16(IDENTITY_COUNT) } i { i := sub(i, 1) } {
+                constant_ := addmod(constant_, mulmod(weight, mload(u16(cursor)), R), R)
                 let markets := byte(2, mload(cursor))
                 cursor := add(cursor, 3)
                 for {} markets { markets := sub(markets, 1) } {
-                    increase(add(m, u16(cursor)), mulmod(weight, mload(add(m, u16(add(cursor, 2)))), R))
+                    increase(u16(cursor), mulmod(weight, mload(u16(add(cursor, 2))), R))
                     cursor := add(cursor, 4)
                 }
                 weight := mulmod(weight, y, R)
             }
 
             // Helpers of two fractions each: h d1 d2 - n1 d2 - n2 d1, the table's numerator being -m, others 1.
-            let lookups := u16(add(m, LOOKUP_COUNT))
-            let firstHelper := add(m, u16(add(m, HELPER_WEIGHTS)))
+            let lookups := u16(LOOKUP_COUNT)
+            let firstHelper := u16(HELPER_WEIGHTS)
             let helper := firstHelper
             if lookups {
-                let alpha := mload(add(m, ALPHA))
-                cursor := add(m, u16(add(m, LOOKUPS)))
+                let alpha := mload(ALPHA)
+                cursor := u16(LOOKUPS)
                 for {} gt(lookups, 1) { lookups := sub(lookups, 2) } {
-                    let left := add(alpha, mload(add(m, u16(cursor))))
-                    let right := addmod(alpha, mload(add(m, u16(add(cursor, 2)))), R)
+                    let left := add(alpha, mload(u16(cursor)))
+                    let right := addmod(alpha, mload(u16(add(cursor, 2))), R)
                     mstore(helper, mulmod(weight, mulmod(left, right, R), R))
                     constant_ := addmod(constant_, sub(R, mulmod(weight, add(left, right), R)), R)
                     weight := mulmod(weight, y, R)
                     helper := add(helper, 32)
                     cursor := add(cursor, 4)
                 }
-                let table := addmod(alpha, mload(add(m, u16(add(m, TABLE_VALUE)))), R)
+                let table := addmod(alpha, mload(u16(TABLE_VALUE)), R)
                 let left := 1
                 if lookups {
-                    left := addmod(alpha, mload(add(m, u16(cursor))), R)
+                    left := addmod(alpha, mload(u16(cursor)), R)
                     constant_ := addmod(constant_, sub(R, mulmod(weight, table, R)), R)
                 }
                 mstore(helper, mulmod(weight, mulmod(left, table, R), R))
-                mstore(add(m, u16(add(m, MULTIPLICITY_WEIGHT))), mulmod(weight, left, R))
+                mstore(u16(MULTIPLICITY_WEIGHT), mulmod(weight, left, R))
                 weight := mulmod(weight, y, R)
                 helper := add(helper, 32)
             }
@@ -528,17 +533,17 @@ contract Verifier is IVerifier {
                 helper := sub(helper, 32)
                 increase(helper, negative)
             }
-            increase(add(m, u16(add(m, RUNNING_SUM_WEIGHT))), negative)
+            increase(u16(RUNNING_SUM_WEIGHT), negative)
             // The running sum's value is the last evaluation: behind it two points and the hint.
-            let sum := mload(add(m, sub(add(u16(add(m, PROOF)), u16(add(m, PROOF_BYTES))), 192)))
-            let gamma := mload(add(m, GAMMA))
+            let sum := mload(sub(add(u16(PROOF), u16(PROOF_BYTES)), 192))
+            let gamma := mload(GAMMA)
             let factor := 1
-            cursor := add(m, u16(add(m, SUMS)))
-            for { let i := u16(add(m, SUM_COUNT)) } i { i := sub(i, 1) } {
+            cursor := u16(SUMS)
+            for { let i := u16(SUM_COUNT) } i { i := sub(i, 1) } {
                 factor := mulmod(factor, gamma, R)
                 // A sum: right side / n, number of groups of terms, number of terms with a committed factor.
                 let head := mload(cursor)
-                let part := mload(add(m, shr(240, head)))
+                let part := mload(shr(240, head))
                 let groups := and(shr(224, head), 0xffff)
                 let committed := and(shr(208, head), 0xffff)
                 cursor := add(cursor, 6)
@@ -554,11 +559,11 @@ contract Verifier is IVerifier {
                         inner :=
                             addmod(
                                 inner,
-                                mulmod(mload(add(m, shr(240, term))), mload(add(m, and(shr(224, term), 0xffff))), R),
+                                mulmod(mload(shr(240, term)), mload(and(shr(224, term), 0xffff)), R),
                                 R
                             )
                     }
-                    part := addmod(part, mulmod(inner, mload(add(m, shr(240, head))), R), R)
+                    part := addmod(part, mulmod(inner, mload(shr(240, head)), R), R)
                 }
                 sum := addmod(sum, mulmod(factor, part, R), R)
                 if committed {
@@ -567,21 +572,21 @@ contract Verifier is IVerifier {
                         // The point's scalar, the weight, the coefficient.
                         let term := mload(cursor)
                         increase(
-                            add(m, shr(240, term)),
+                            shr(240, term),
                             mulmod(
-                                mulmod(scaled, mload(add(m, and(shr(224, term), 0xffff))), R),
-                                mload(add(m, and(shr(208, term), 0xffff))),
+                                mulmod(scaled, mload(and(shr(224, term), 0xffff)), R),
+                                mload(and(shr(208, term), 0xffff)),
                                 R
                             )
                         )
                     }
                 }
             }
-            mstore(add(m, CONSTANT), addmod(constant_, mulmod(weight, sum, R), R))
+            mstore(CONSTANT, addmod(constant_, mulmod(weight, sum, R), R))
 
             // The quotient's chunks: -(zeta^n - 1) (t0 + zeta^n t1).
-            let zetaN := mload(add(m, ZETA_N))
-            let quotient := add(m, u16(add(m, QUOTIENT_WEIGHTS)))
+            let zetaN := mload(ZETA_N)
+            let quotient := u16(QUOTIENT_WEIGHTS)
             mstore(quotient, addmod(1, sub(R, zetaN), R))
             mstore(add(quotient, 32), mulmod(mload(quotient), zetaN, R))
         }
@@ -589,30 +594,30 @@ contract Verifier is IVerifier {
 
     /// The openings (SHPLONK): claim i weighs v^i, claims at w zeta also (z - zeta) / (z - w zeta). The holding of this
     /// proof is C + (zeta^n - 1) E.
-    function _open(uint256 m) private pure {
+    function _open() private pure {
         assembly ("memory-safe") {
             function u16(p) -> value {
                 value := shr(240, mload(p))
             }
-            let v := mload(add(m, V))
+            let v := mload(V)
             let weight := v
-            let constant_ := mload(add(m, CONSTANT))
-            let cursor := add(m, u16(add(m, CLAIMS)))
-            let value := add(m, add(u16(add(m, PROOF)), shl(6, u16(add(m, POINTS)))))
-            let end := add(cursor, shl(1, u16(add(m, CLAIM_COUNT))))
+            let constant_ := mload(CONSTANT)
+            let cursor := u16(CLAIMS)
+            let value := add(u16(PROOF), shl(6, u16(POINTS)))
+            let end := add(cursor, shl(1, u16(CLAIM_COUNT)))
             let sum := 0
-            for { let last := sub(end, shl(1, u16(add(m, ROTATED_COUNT)))) } lt(cursor, last) {
+            for { let last := sub(end, shl(1, u16(ROTATED_COUNT))) } lt(cursor, last) {
                 cursor := add(cursor, 2)
             } {
-                let target := add(m, u16(cursor))
+                let target := u16(cursor)
                 mstore(target, addmod(mload(target), weight, R))
                 sum := addmod(sum, mulmod(weight, mload(value), R), R)
                 weight := mulmod(weight, v, R)
                 value := add(value, 32)
             }
-            weight := mulmod(weight, mload(add(m, ROTATED)), R)
+            weight := mulmod(weight, mload(ROTATED), R)
             for {} lt(cursor, end) { cursor := add(cursor, 2) } {
-                let target := add(m, u16(cursor))
+                let target := u16(cursor)
                 mstore(target, addmod(mload(target), weight, R))
                 sum := addmod(sum, mulmod(weight, mload(value), R), R)
                 weight := mulmod(weight, v, R)
@@ -621,21 +626,21 @@ contract Verifier is IVerifier {
             constant_ := addmod(constant_, sub(R, sum), R)
             // A mask's scalar is its holding's times zeta^n - 1.
             {
-                let vanishing := addmod(mload(add(m, ZETA_N)), sub(R, 1), R)
-                let holding := add(m, u16(add(m, HOLDING_WEIGHTS)))
-                let mask := add(m, u16(add(m, MASK_WEIGHTS)))
-                for { let i := u16(add(m, HOLDING_COUNT)) } i { i := sub(i, 1) } {
+                let vanishing := addmod(mload(ZETA_N), sub(R, 1), R)
+                let holding := u16(HOLDING_WEIGHTS)
+                let mask := u16(MASK_WEIGHTS)
+                for { let i := u16(HOLDING_COUNT) } i { i := sub(i, 1) } {
                     mstore(mask, mulmod(mload(holding), vanishing, R))
                     holding := add(holding, 32)
                     mask := add(mask, 32)
                 }
             }
             // The openings' scalars follow those of the other points of the proof; the generator's is the last.
-            let weights := add(m, u16(add(m, WEIGHTS)))
-            let opening := add(weights, shl(5, u16(add(m, POINTS))))
-            mstore(opening, addmod(mload(add(m, ZETA)), sub(R, mload(add(m, Z))), R))
-            mstore(add(opening, 32), mload(add(m, Z)))
-            let count := add(u16(add(m, HOLDING_COUNT)), add(u16(add(m, MARKET_COUNT)), u16(add(m, FIXED_COUNT))))
+            let weights := u16(WEIGHTS)
+            let opening := add(weights, shl(5, u16(POINTS)))
+            mstore(opening, addmod(mload(ZETA), sub(R, mload(Z)), R))
+            mstore(add(opening, 32), mload(Z))
+            let count := add(u16(HOLDING_COUNT), add(u16(MARKET_COUNT), u16(FIXED_COUNT)))
             mstore(add(opening, shl(5, add(count, 1))), constant_)
         }
     }
@@ -697,30 +702,29 @@ contract Verifier is IVerifier {
     }
 
     /// The points that belong to this proof alone, to `total`. Returns the address of the shared points' scalars.
-    function _combineOwn(uint256 m, uint256 total) private view returns (uint256 weights) {
+    function _combineOwn(uint256 total) private view returns (uint256 weights) {
         assembly ("memory-safe") {
             mstore(total, 0)
             mstore(add(total, 0x20), 0)
         }
-        weights = m + _field(m, WEIGHTS);
-        uint256 proof = m + _field(m, PROOF);
-        uint256 openings = proof + _field(m, PROOF_BYTES) - 160;
+        weights = _field(WEIGHTS);
+        uint256 proof = _field(PROOF);
+        uint256 openings = proof + _field(PROOF_BYTES) - 160;
         assembly ("memory-safe") {
-            mcopy(add(m, OPENING), add(openings, 64), 64)
+            mcopy(OPENING, add(openings, 64), 64)
         }
-        uint256 points = _field(m, POINTS);
-        uint256 holdings = _field(m, HOLDING_COUNT);
+        uint256 points = _field(POINTS);
+        uint256 holdings = _field(HOLDING_COUNT);
         _combine(proof, weights, points, total);
         weights += 32 * points;
         _combine(openings, weights, 2, total);
         weights += 64;
-        _combine(m + _field(m, HOLDINGS), weights, holdings, total);
+        _combine(_field(HOLDINGS), weights, holdings, total);
         weights += 32 * holdings;
     }
 
     /// Whether the claims valid[from..to) hold when added up.
     function _sumHolds(
-        uint256 m,
         bytes calldata market,
         uint256[4][] memory own,
         uint256[][] memory shared,
@@ -728,13 +732,13 @@ contract Verifier is IVerifier {
         uint256 from,
         uint256 to
     ) private view returns (bool) {
-        uint256 marketCount = _field(m, MARKET_COUNT);
-        uint256 fixedCount = _field(m, FIXED_COUNT);
+        uint256 marketCount = _field(MARKET_COUNT);
+        uint256 fixedCount = _field(FIXED_COUNT);
         uint256[] memory sums = new uint256[](marketCount + fixedCount);
-        uint256 total = m + SCRATCH;
+        uint256 total = SCRATCH;
         uint256 opening;
         uint256 points;
-        uint256 fixedPoints = m + _field(m, FIXED);
+        uint256 fixedPoints = _field(FIXED);
         assembly ("memory-safe") {
             // Market, fixed columns, generator, a word behind: a copy, as `_combine` uses it up.
             points := mload(0x40)
@@ -771,11 +775,11 @@ contract Verifier is IVerifier {
             weights := add(sums, 0x20)
         }
         _combine(points, weights, marketCount + fixedCount, total);
-        return _pairingHolds(m, total, opening);
+        return _pairingHolds(total, opening);
     }
 
     /// Whether e(P, [1]_2) = e(opening, [x]_2), P the point at `left`.
-    function _pairingHolds(uint256 m, uint256 left, uint256 opening) private view returns (bool holds) {
+    function _pairingHolds(uint256 left, uint256 opening) private view returns (bool holds) {
         bool ok;
         assembly ("memory-safe") {
             let input := mload(0x40)
@@ -786,7 +790,7 @@ contract Verifier is IVerifier {
             mstore(add(input, 0xa0), 0x12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa)
             mstore(add(input, 0xc0), mload(opening))
             mstore(add(input, 0xe0), mod(sub(Q, mload(add(opening, 0x20))), Q))
-            mcopy(add(input, 0x100), add(m, G2_X), 128)
+            mcopy(add(input, 0x100), G2_X, 128)
             ok := staticcall(gas(), 8, input, 0x180, 0, 0x20)
             holds := eq(mload(0), 1)
         }
@@ -802,9 +806,9 @@ contract Verifier is IVerifier {
     }
 
     /// A 16-bit field of the table.
-    function _field(uint256 m, uint256 offset) private pure returns (uint256 value) {
+    function _field(uint256 offset) private pure returns (uint256 value) {
         assembly ("memory-safe") {
-            value := shr(240, mload(add(m, offset)))
+            value := shr(240, mload(offset))
         }
     }
 }
