@@ -36,7 +36,7 @@ def worth_at_least(program: Program) -> None:
     price = program.market("price_usd_e2", bits=40)
     charge = program.market("charge_usd_e2", bits=30)
     required = program.public_scalar("required_usd_e2", bits=100)
-    _, size = program.sign_split(net, bits=60, label="net")
+    size = program.sign_split(net, bits=60, label="net").absolute
     program.require_sum_at_least(net * price - size * charge, required, bits=120, label="worth")
 
 

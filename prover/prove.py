@@ -13,9 +13,9 @@ from zkmargin.prover.kernels.interface import P, V
 from zkmargin.prover.key import ProvingKey
 from zkmargin.prover.randomness import Blinding
 from zkmargin.prover.rounds import opening as openings
-from zkmargin.prover.rounds.columns import BlindedColumn, blinded_coefficients, commit_columns, commit_masks
+from zkmargin.prover.rounds.columns import BlindedColumn, blinded_coefficients, commit_columns
 from zkmargin.prover.rounds.lookups import MULTIPLICITIES, fraction_numbers, helper_columns
-from zkmargin.prover.rounds.quotient import commit_quotient, quotient
+from zkmargin.prover.rounds.quotient import quotient
 from zkmargin.prover.rounds.running_sum import RUNNING_SUM, numbers, public_factors, running_sum
 from zkmargin.prover.tape import Key
 from zkmargin.verifier.circuit import Circuit
@@ -56,7 +56,7 @@ def prove(
     public.check(circuit)
     _check_shapes(circuit, assignment)
 
-    # Round 1: columns, multiplicities, masks -> alpha, gamma.
+    # Round 1: columns, multiplicities -> alpha, gamma.
     report("commit", 0.0)
     columns = [
         BlindedColumn(values, tuple(blinding.draw(circuit.blinding(index))))
@@ -65,13 +65,11 @@ def prove(
     if assignment.multiplicities is not None:
         drawn = tuple(blinding.draw(Circuit.MULTIPLICITY_BLINDING))
         columns.append(BlindedColumn(assignment.multiplicities, drawn))
-    masks = [tuple(blinding.draw(Circuit.HOLDING_BLINDING)) for _ in circuit.holdings]
     committed = commit_columns(backend, key.lagrange, columns)
     witness_points = committed[: len(circuit.witness)]
     multiplicity_points = committed[len(circuit.witness) :]
-    mask_points = commit_masks(backend, key.monomial, masks)
     transcript = start_transcript(key.verifying, public)
-    transcript.absorb(encode_points([*committed, *mask_points]))
+    transcript.absorb(encode_points(committed))
     alpha, gamma = transcript.challenge(), transcript.challenge()
     beta = transcript.challenge() if circuit.fractions else 0
 
@@ -92,12 +90,12 @@ def prove(
 
     # Round 3: quotient -> zeta.
     report("quotient", 0.4)
-    coefficients = blinded_polynomials(key, assignment, columns, masks, second)
+    coefficients = blinded_polynomials(key, assignment, columns, second)
     coefficients |= dict(zip(factors, backend.interpolate(list(factors.values())), strict=True)) if factors else {}
     known, named = public_columns(key, assignment), {"alpha": alpha, "y": y, **sum_values, **fraction_values}
-    low, high = quotient(backend, circuit, key.quotient_tape, coefficients, known, named)
-    chunks, chunk_points = commit_quotient(backend, key.monomial, low, high, blinding.draw(1)[0])
-    transcript.absorb(encode_points(chunk_points))
+    divided = quotient(backend, circuit, key.quotient_tape, coefficients, known, named)
+    quotient_point = backend.msm(key.monomial, [divided])[0]
+    transcript.absorb(encode_points([quotient_point]))
     zeta = transcript.challenge()
 
     # Round 4: evaluations -> v.
@@ -110,12 +108,12 @@ def prove(
     report("opening", 0.8)
     zeta_n = pow(zeta, circuit.rows, SCALAR_MODULUS)
     linear = linearise(circuit, public.scalars, alpha=alpha, gamma=gamma, beta=beta, y=y, zeta=zeta, values=values)
-    remainder = openings.linearised(backend, coefficients, chunks, linear, zeta_n)
+    remainder = openings.linearised(backend, coefficients, divided, linear, zeta_n)
     if options.check and (backend.evaluate([remainder], zeta)[0] + linear.constant) % SCALAR_MODULUS:
         columns_on_domain = domain_columns(key, assignment)
         failures = failing_constraints(backend, circuit, columns_on_domain, public.scalars)
         raise UnsatisfiedError(failures or [Failure(MULTIPLICITIES.name, None)])
-    batch = openings.combine_claims(backend, circuit, coefficients, masks, remainder, zeta_n, v)
+    batch = openings.combine_claims(backend, circuit, coefficients, remainder, v)
     opening, opening_point = openings.open_batch(backend, key.monomial, circuit.rows, batch, zeta)
     transcript.absorb(encode_points([opening_point]))
     z = transcript.challenge()
@@ -124,10 +122,9 @@ def prove(
     return Proof(
         witness=witness_points,
         multiplicities=multiplicity_points,
-        masks=mask_points,
         helpers=tuple(helper_points),
         running_sum=running_sum_point,
-        quotient=chunk_points,
+        quotient=quotient_point,
         evaluations=tuple(values.values()),
         opening=opening_point,
         opening_check=check_point,
@@ -168,15 +165,10 @@ def blinded_polynomials(
     key: ProvingKey[V, P],
     assignment: Assignment[V],
     first: list[BlindedColumn[V]],
-    masks: list[tuple[int, ...]],
     second: list[BlindedColumn[V]],
 ) -> Columns[V]:
     """Every polynomial of the proof but the quotient, blinded where it is secret, by name."""
-    # q(X) = C(X) + (X^n - 1) E(X): the venues' blinding and the mask share the lowest coefficient.
-    holdings = [
-        BlindedColumn(opening.values, ((opening.blinding + mask[0]) % SCALAR_MODULUS, *mask[1:]))
-        for opening, mask in zip(assignment.holdings, masks, strict=True)
-    ]
+    holdings = [BlindedColumn(opening.values, (opening.blinding,)) for opening in assignment.holdings]
     blinded = blinded_coefficients(key.backend, [*holdings, *first, *second])
     names: list[Key] = [Column(ColumnKind.HOLDING, index) for index in range(len(holdings))]
     names += [Column(ColumnKind.WITNESS, index) for index in range(len(assignment.witness))]

@@ -23,15 +23,20 @@ MIN_ROWS: Final = 1 << 5
 MAX_ROWS: Final = 1 << (TWO_ADICITY - 1)
 """Beyond, there is no second coset of n points on which the prover could compute the quotient."""
 MAX_DEGREE: Final = 3
-"""Degree of a constraint in columns: what a quotient of two chunks can carry."""
+"""Degree of a constraint in columns: what a quotient of 2 n coefficients and a few more can carry."""
 FRACTIONS_PER_HELPER: Final = 2
 """g of the LogUp argument: looked-up fractions summed in one helper column."""
 SPARE_POWERS: Final = 16
-"""Powers that a setup for n rows holds beyond n: room for blinding."""
-UNCLAIMED: Final = (ColumnKind.MARKET, ColumnKind.SPARSE, ColumnKind.MASK)
+"""Powers that a setup for n rows holds beyond 2 n: room for blinding."""
+LINEAR: Final = (ColumnKind.MARKET, ColumnKind.HOLDING)
+"""Kinds that enter linearly: the verifier has their commitments, and scales them instead of asking for values."""
+UNCLAIMED: Final = (*LINEAR, ColumnKind.SPARSE, ColumnKind.MASK)
 """Kinds that the prover makes no claim about: they enter linearly, or the verifier evaluates them."""
-CHUNKS: Final = 2
-"""Chunks of the quotient polynomial."""
+
+
+def setup_powers(rows: int) -> int:
+    """Powers of tau that a setup for domains of `rows` rows holds: what the longest quotient takes."""
+    return 2 * rows + SPARE_POWERS
 
 
 class CircuitError(FormatError):
@@ -155,7 +160,7 @@ class Circuit:
     def __post_init__(self) -> None:
         _check_references(self)
         _check_degrees(self)
-        if self.powers_needed > self.rows + SPARE_POWERS:
+        if self.powers_needed > setup_powers(self.rows):
             raise CircuitError(f"{self.name}: quotient needs {self.powers_needed} powers of tau")
 
     # -- what follows from the constraints ----------------------------------------------------------------------------
@@ -174,8 +179,8 @@ class Circuit:
     def claims(self) -> tuple[Claim, ...]:
         """The evaluations in a proof, in order: at zeta, then at w zeta; the running sum's comes last.
 
-        Witness, holding and fixed columns that the graph reads are evaluated; market columns enter linearly, unless a
-        fraction's denominator reads them.
+        Witness and fixed columns that the graph reads are evaluated; holdings enter linearly, and so do market columns
+        unless a fraction's denominator reads them.
         """
         columns = {q for q in self.queries if q.column.kind not in UNCLAIMED}
         columns |= {Query(column, 0) for column in self.evaluated_market}
@@ -239,8 +244,8 @@ class Circuit:
     """The commitment: helpers enter linearly and are never evaluated."""
     MULTIPLICITY_BLINDING: ClassVar[int] = 1
     """The commitment, likewise."""
-    HOLDING_BLINDING: ClassVar[int] = 2
-    """A mask's scalars: its commitment and the evaluation at zeta. The holding's commitment has its own, rho."""
+    HOLDING_BLINDING: ClassVar[int] = 1
+    """rho, in the venues' commitments: a holding enters linearly and is never evaluated, in any number of proofs."""
     RUNNING_SUM_BLINDING: ClassVar[int] = 3
     """The commitment, w tau through the quotient, and the evaluation at w zeta."""
 
@@ -273,7 +278,7 @@ class Circuit:
     @property
     def quotient_excess(self) -> int:
         """Coefficients of the quotient beyond its first 2 n."""
-        return max(0, self.quotient_degree + 1 - CHUNKS * self.rows)
+        return max(0, self.quotient_degree + 1 - 2 * self.rows)
 
     @property
     def most_blinding(self) -> int:
@@ -283,12 +288,12 @@ class Circuit:
     @property
     def powers_needed(self) -> int:
         """Powers of tau that a proof commits with."""
-        return self.rows + max(self.most_blinding, self.quotient_excess)
+        return max(self.rows + self.most_blinding, self.quotient_degree + 1)
 
     @property
     def proof_points(self) -> int:
-        """G1 points in a proof: columns, multiplicities, masks, helpers, running sum, quotient, two openings."""
-        return len(self.witness) + bool(self.lookups) + len(self.holdings) + self.helpers + 1 + CHUNKS + 2
+        """G1 points in a proof: columns, multiplicities, helpers, running sum, quotient, two openings."""
+        return len(self.witness) + bool(self.lookups) + self.helpers + 4
 
     # -- encoding -----------------------------------------------------------------------------------------------------
 
@@ -382,10 +387,10 @@ class _Degrees:
 
 @dataclass(frozen=True)
 class _Shape:
-    """Degree in all columns, and in market columns alone."""
+    """Degree in all columns, and in those alone that enter linearly."""
 
     degree: int
-    market: int
+    linear: int
 
 
 class _Shapes:
@@ -395,19 +400,19 @@ class _Shapes:
         self._evaluated = circuit.evaluated_market
 
     def query(self, query: Query) -> _Shape:
-        linear = query.column.kind is ColumnKind.MARKET and query.column not in self._evaluated
+        linear = query.column.kind in LINEAR and query.column not in self._evaluated
         return _Shape(1, int(linear))
 
     def constant(self, value: int) -> _Shape:
         return _Shape(0, 0)
 
     def add(self, left: _Shape, right: _Shape) -> _Shape:
-        return _Shape(max(left.degree, right.degree), max(left.market, right.market))
+        return _Shape(max(left.degree, right.degree), max(left.linear, right.linear))
 
     subtract = add
 
     def multiply(self, left: _Shape, right: _Shape) -> _Shape:
-        return _Shape(left.degree + right.degree, left.market + right.market)
+        return _Shape(left.degree + right.degree, left.linear + right.linear)
 
 
 def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat list of rules
@@ -484,18 +489,25 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
                 raise CircuitError(f"{name}: no constraint reads this column, so the proof would not be about it")
 
 
+_TWO_LINEAR: Final = (
+    "two columns that enter linearly are multiplied; publish their product, or copy a holding to a column"
+)
+
+
 def _check_degrees(circuit: Circuit) -> None:  # noqa: PLR0912 - likewise
     shapes = evaluate(circuit.nodes, _Shapes(circuit))
     for identity in circuit.identities:
         shape = shapes[identity.node]
         if not 1 <= shape.degree <= MAX_DEGREE:
             raise CircuitError(f"{identity.label}: degree {shape.degree} in columns, expected 1 to {MAX_DEGREE}")
-        if shape.market > 1:
-            raise CircuitError(f"{identity.label}: a product of two market columns; publish the product as one column")
+        if shape.linear > 1:
+            raise CircuitError(f"{identity.label}: {_TWO_LINEAR}")
     for lookup in circuit.lookups:
         shape = shapes[lookup.node]
-        if shape.degree != 1 or shape.market:
-            raise CircuitError(f"{lookup.label}: a looked-up expression is of degree one and free of market columns")
+        if shape.degree != 1 or shape.linear:
+            raise CircuitError(
+                f"{lookup.label}: a looked-up expression is of degree one and free of market columns and holdings"
+            )
     for total in circuit.sums:
         for term in total.terms:
             shape = shapes[term.weight] if term.weight is not None else _Shape(0, 0)
@@ -503,18 +515,19 @@ def _check_degrees(circuit: Circuit) -> None:  # noqa: PLR0912 - likewise
                 raise CircuitError(f"{total.label}: a constant weight; make it the term's coefficient")
             if shape.degree + (term.public is not None) > MAX_DEGREE:
                 raise CircuitError(f"{total.label}: a term of degree over {MAX_DEGREE}")
-            if shape.market:
-                raise CircuitError(f"{total.label}: a product of two market columns; publish the product as one column")
+            if shape.linear:
+                raise CircuitError(f"{total.label}: {_TWO_LINEAR}")
     for fraction_sum in circuit.fractions:
         for fraction in fraction_sum.fractions:
             if max(shapes[node].degree for node in (fraction.numerator, *fraction.denominator)) > 1:
                 raise CircuitError(f"{fraction_sum.label}: numerators and denominators are of degree at most one")
             if not any(shapes[node].degree for node in fraction.denominator):
                 raise CircuitError(f"{fraction_sum.label}: a denominator that reads no column")
+            if any(shapes[node].linear for node in fraction.denominator):
+                raise CircuitError(f"{fraction_sum.label}: a denominator that reads a holding; copy it to a column")
 
 
 __all__ = [
-    "CHUNKS",
     "FRACTIONS_PER_HELPER",
     "MAX_DEGREE",
     "SPARE_POWERS",
@@ -530,4 +543,5 @@ __all__ = [
     "SparseColumn",
     "Sum",
     "SumTerm",
+    "setup_powers",
 ]

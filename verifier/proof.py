@@ -2,8 +2,7 @@
 
 A proof is the concatenation, without separators, of G1 points (64 bytes) and scalars (32 bytes), big-endian:
 
-    witness columns | multiplicities | masks E | helpers h | running sum phi | quotient t_0, t_1
-    | evaluations | opening W | opening W'
+    witness columns | multiplicities | helpers h | running sum phi | quotient t | evaluations | opening W | opening W'
 
 Its length is fixed by the circuit, coordinates are below q, scalars below r, no point is infinity: one proof, one
 encoding.
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from zkmargin.verifier.circuit import CHUNKS, Circuit
+from zkmargin.verifier.circuit import Circuit
 from zkmargin.verifier.curve import G1, POINT_BYTES, check_g1, decode_g1, encode_g1
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
@@ -31,19 +30,18 @@ class Proof:
     witness: tuple[G1, ...]
     multiplicities: tuple[G1, ...]
     """One point when the circuit looks anything up, else none."""
-    masks: tuple[G1, ...]
     helpers: tuple[G1, ...]
     running_sum: G1
-    quotient: tuple[G1, ...]
+    quotient: G1
     evaluations: tuple[int, ...]
     opening: G1
     """W: the quotient of the batched claims."""
     opening_check: G1
-    """W': the quotient of their combination at z."""
+    """W': the quotient of their combination at z, over z - zeta."""
 
     def first_round(self) -> bytes:
         """What alpha and gamma depend on."""
-        return encode_points((*self.witness, *self.multiplicities, *self.masks))
+        return encode_points((*self.witness, *self.multiplicities))
 
     def second_round(self) -> bytes:
         """What y depends on."""
@@ -51,7 +49,7 @@ class Proof:
 
     def third_round(self) -> bytes:
         """What zeta depends on."""
-        return encode_points(self.quotient)
+        return encode_g1(self.quotient)
 
     def fourth_round(self) -> bytes:
         """What v depends on."""
@@ -102,10 +100,9 @@ def decode_proof(circuit: Circuit, data: bytes) -> Proof:
     return Proof(
         witness=points("witness", len(circuit.witness)),
         multiplicities=points("multiplicities", int(bool(circuit.lookups))),
-        masks=points("masks", len(circuit.holdings)),
         helpers=points("helpers", circuit.helpers),
         running_sum=points("running_sum", 1)[0],
-        quotient=points("quotient", CHUNKS),
+        quotient=points("quotient", 1)[0],
         evaluations=scalars("evaluations", len(circuit.claims)),
         opening=points("opening", 1)[0],
         opening_check=points("opening_check", 1)[0],

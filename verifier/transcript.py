@@ -13,7 +13,7 @@ from typing import Final
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.keccak import keccak256
 
-PROOF_DOMAIN: Final = b"zkmargin/proof/v1"
+PROOF_DOMAIN: Final = b"zkmargin/proof/v2"
 
 
 class Transcript:

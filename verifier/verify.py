@@ -147,34 +147,30 @@ def pairing_claim(
         circuit, public.scalars, alpha=at.alpha, gamma=at.gamma, beta=at.beta, y=at.y, zeta=at.zeta, values=values
     )
 
+    # SHPLONK (eprint 2020/081), divided by (z - zeta)(z - w zeta): claims at zeta weigh 1 / (z - zeta), those at w zeta
+    # 1 / (z - w zeta), and W needs no multiplication.
+    at_zeta, at_rotated = inverse(at.z - at.zeta), inverse(at.z - w * at.zeta)
     points: dict[G1, int] = defaultdict(int)
-    points[G1_GENERATOR] += linear.constant
+    points[G1_GENERATOR] += linear.constant * at_zeta
     for symbol, coefficient in linear.coefficients.items():
-        points[_commitment(symbol, key, public, proof)] += coefficient
-    points[proof.quotient[0]] -= vanishing
-    points[proof.quotient[1]] -= vanishing * zeta_n
-
-    # Claims at w zeta carry the factor (z - zeta) / (z - w zeta) of SHPLONK (eprint 2020/081), divided through.
-    rotated = (at.z - at.zeta) * inverse(at.z - w * at.zeta) % _R
+        for point in _commitments(symbol, key, public, proof):
+            points[point] += coefficient * at_zeta
+    points[proof.quotient] -= vanishing * at_zeta
     weight = 1
     for claim, value in values.items():
         weight = weight * at.v % _R
-        scaled = weight * rotated % _R if claim.rotation else weight
+        scaled = weight * (at_rotated if claim.rotation else at_zeta) % _R
         points[G1_GENERATOR] -= scaled * value
         column = claim.column
         if column is None:
             points[proof.running_sum] += scaled
-        elif column.kind is ColumnKind.HOLDING:
-            for venue in public.holdings[column.index]:
-                points[venue] += scaled
-            points[proof.masks[column.index]] += scaled * vanishing
         elif column.kind is ColumnKind.WITNESS:
             points[proof.witness[column.index]] += scaled
         elif column.kind is ColumnKind.MARKET:
             points[public.market[column.index]] += scaled
         else:
             points[key.fixed[column.index]] += scaled
-    points[proof.opening] -= at.z - at.zeta
+    points[proof.opening] -= 1
     points[proof.opening_check] += at.z
     return PairingClaim(dict(points), proof.opening_check, binding)
 
@@ -185,7 +181,7 @@ def pairing_claim(
 @dataclass(frozen=True)
 class Symbol:
     """A committed polynomial that enters the constraints linearly and is not evaluated: 'helper', 'multiplicities',
-    'running_sum' of the proof, or a market or fixed column."""
+    'running_sum' of the proof, or a market column, a holding or a fixed column."""
 
     name: str
     index: int = 0
@@ -213,7 +209,7 @@ class Affine:
 
 
 class _AtZeta:
-    """Reads a graph at zeta: claimed evaluations are numbers, market columns stay symbols."""
+    """Reads a graph at zeta: claimed evaluations are numbers, market columns and holdings stay symbols."""
 
     def __init__(self, values: dict[Claim, int], public: dict[Column, int]) -> None:
         self._values = values
@@ -352,7 +348,10 @@ def _symbol(column: Column) -> Symbol:
     return Symbol(column.kind.value, column.index)
 
 
-def _commitment(symbol: Symbol, key: VerifyingKey, public: PublicInputs, proof: Proof) -> G1:
+def _commitments(symbol: Symbol, key: VerifyingKey, public: PublicInputs, proof: Proof) -> tuple[G1, ...]:
+    """The points that add up to a symbol's commitment: one, or of a holding one a venue."""
+    if symbol.name == ColumnKind.HOLDING:
+        return public.holdings[symbol.index]
     points = {
         "helper": proof.helpers,
         "multiplicities": proof.multiplicities,
@@ -360,7 +359,7 @@ def _commitment(symbol: Symbol, key: VerifyingKey, public: PublicInputs, proof: 
         ColumnKind.MARKET.value: public.market,
         ColumnKind.FIXED.value: key.fixed,
     }
-    return points[symbol.name][symbol.index]
+    return (points[symbol.name][symbol.index],)
 
 
 # -- pairing claims ---------------------------------------------------------------------------------------------------

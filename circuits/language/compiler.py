@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,11 +10,18 @@ from zkmargin.circuits.language.bounds import check_no_wrap, node_bounds, sum_bo
 from zkmargin.circuits.language.errors import CompileError, RowsError
 from zkmargin.circuits.language.graph import Graph
 from zkmargin.circuits.language.lowering import SumLowering
-from zkmargin.circuits.language.program import MAX_SPARSE_ROWS, Interval, PackedSums, Program, RangedColumns, Recording
-from zkmargin.circuits.language.traced import Vector
+from zkmargin.circuits.language.program import (
+    MAX_SPARSE_ROWS,
+    HoldingNames,
+    Interval,
+    PackedSums,
+    Program,
+    RangedColumns,
+    Recording,
+)
 from zkmargin.prover.tape import NamedTape, TapeBuilder
 from zkmargin.verifier.circuit import Circuit, Fraction, FractionSum, Identity, Lookup, SparseColumn, Sum, SumTerm
-from zkmargin.verifier.expression import Binary, Column, ColumnKind, Node, evaluate
+from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Node, Query, evaluate
 from zkmargin.verifier.field import SCALAR_MODULUS
 
 RANGE_TABLE = "range table"
@@ -84,7 +91,7 @@ def compile_program(
     if not 0 < active <= limit:
         raise RowsError(name, f"active_rows: expected 1 to {limit} beside {sum(needed)} scalar rows, got {active}")
 
-    _constrain_active(program, active)
+    _define_holdings(program, active)
     table = [*range(1 << program.digit_bits), *[0] * (rows - (1 << program.digit_bits))]
     fixed = [(RANGE_TABLE, table), *recording.fixed]
     recording.bounds[Column(ColumnKind.FIXED, 0)] = (0, max(table))
@@ -172,29 +179,69 @@ def _check_packed(program: Program, sums: PackedSums, weight: Interval | None) -
             )
 
 
-def _constrain_active(program: Program, active: int) -> None:
-    """Write q = S (1 - 2 s) a for every split holding, S being one on the first `active` rows and zero beyond."""
-    if not program.recording.active_identities:
+def _define_holdings(program: Program, active: int) -> None:
+    """Write s (S - s) = 0 and q = (S - 2 s) a for every split holding, and what its names stand for.
+
+    S is one on the first `active` rows and zero beyond.
+    """
+    graph, recording = program.graph, program.recording
+    if not recording.splits:
         return
     inactive = range(active, program.rows)
-    mask: Vector | None = None
+    selector = graph.constant(1)
     if inactive and len(inactive) <= MAX_SPARSE_ROWS:
-        mask = 1 - program.sparse(dict.fromkeys(inactive, 1))
+        selector = graph.subtract(selector, program.sparse(dict.fromkeys(inactive, 1)).node)
     elif inactive:
-        mask = program.fixed("active rows", [1] * active + [0] * len(inactive))
-    for label, holding, signed in program.recording.active_identities:
-        selected = signed if mask is None else program.graph.multiply(mask.node, signed)
-        program.recording.identities.append(Identity(label, program.graph.subtract(holding, selected)))
+        selector = program.fixed("active rows", [1] * active + [0] * len(inactive)).node
+    for split in recording.splits.values():
+        names, negative, magnitude = HoldingNames.of(split.holding), split.negative, split.magnitude
+        flag = graph.multiply(negative, graph.subtract(selector, negative))
+        recording.identities.append(Identity(f"{split.label}.negative", flag))
+        direction = graph.subtract(selector, graph.add(negative, negative))
+        signed = graph.multiply(direction, magnitude)
+        committed = recording.definitions[names.net]
+        recording.identities.append(Identity(f"{split.label}.split", graph.subtract(committed, signed)))
+        recording.definitions |= {
+            names.net: signed,
+            names.absolute: graph.multiply(selector, magnitude),
+            names.short: graph.multiply(negative, magnitude),
+        }
+
+
+def _inlined(graph: Graph, definitions: Mapping[Column, int], roots: Sequence[int]) -> tuple[Graph, dict[int, int]]:
+    """The roots' expressions with every name replaced by what it stands for, and where each node has gone."""
+    written, new = Graph(), dict[int, int]()
+    pending = list(reversed(roots))
+    while pending:
+        index = pending[-1]
+        node = graph.nodes[index]
+        name = node.column if isinstance(node, Query) and not node.rotation else None
+        needed = [node.left, node.right] if isinstance(node, Binary) else []
+        needed += [definitions[name]] if name in definitions else []
+        missing = [each for each in needed if each not in new]
+        if missing:
+            pending += reversed(missing)
+            continue
+        pending.pop()
+        if isinstance(node, Binary):
+            new[index] = written.binary(node.operator, new[node.left], new[node.right])
+        elif isinstance(node, Constant):
+            new[index] = written.constant(node.value)
+        else:
+            new[index] = new[needed[0]] if needed else written.query(node)
+    return written, new
 
 
 def _circuit(program: Program, fixed: list[str], sparse: tuple[SparseColumn, ...], sums: tuple[Sum, ...]) -> Circuit:
-    """Keep the nodes that constraints read, renumbered."""
+    """Write names out, and keep the nodes that constraints read, renumbered."""
     recording = program.recording
     roots = [i.node for i in recording.identities] + [k.node for k in recording.lookups]
     roots += [t.weight for s in sums for t in s.terms if t.weight is not None]
     roots += [node for _, terms in recording.fractions for term in terms for node in (term.numerator, *term.key)]
-    needed = program.graph.reachable(roots)
-    new = {old: position for position, old in enumerate(needed)}
+    graph, written = _inlined(program.graph, recording.definitions, roots)
+    needed = graph.reachable([written[root] for root in roots])
+    positions = {old: position for position, old in enumerate(needed)}
+    new = {old: positions[node] for old, node in written.items() if node in positions}
     return Circuit(
         name=program.name,
         rows=program.rows,
@@ -206,7 +253,7 @@ def _circuit(program: Program, fixed: list[str], sparse: tuple[SparseColumn, ...
         scalars=tuple(recording.public),
         sparse=sparse,
         masks=tuple(recording.masks),
-        nodes=tuple(_renumber(program.graph.nodes[old], new) for old in needed),
+        nodes=tuple(_renumber(graph.nodes[old], positions) for old in needed),
         identities=tuple(Identity(i.label, new[i.node]) for i in recording.identities),
         lookups=tuple(Lookup(k.label, new[k.node]) for k in recording.lookups),
         sums=tuple(

@@ -56,6 +56,11 @@ class Graph:
             return left
         return self._record(Binary(Operator.MULTIPLY, min(left, right), max(left, right)))
 
+    def binary(self, operator: Operator, left: int, right: int) -> int:
+        """left operator right."""
+        operations = {Operator.ADD: self.add, Operator.SUBTRACT: self.subtract, Operator.MULTIPLY: self.multiply}
+        return operations[operator](left, right)
+
     def reachable(self, roots: Iterable[int]) -> list[int]:
         """The nodes that the roots are computed from, in order."""
         found = set(roots)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from zkmargin.circuits.language.compiler import CompiledProgram
-from zkmargin.verifier.circuit import CHUNKS
 from zkmargin.verifier.expression import Binary, Constant, Node, Operator
 from zkmargin.verifier.proof import proof_length
 
@@ -78,7 +77,7 @@ def profile(program: CompiledProgram) -> Profile:
         evaluated = any(c is not None and (c.kind.value, c.index) == ("fixed", index) for c in claimed)
         gas = MULTIPLICATION_GAS + ADDITION_GAS + CLAIM_GAS * evaluated
         lines.append(Line(name, "fixed", public_points=1, gas=gas))
-    lines += [Line(name, "holding", columns=1, gas=2 * POINT_GAS + CLAIM_GAS) for name in circuit.holdings]
+    lines += [Line(name, "holding", public_points=1, gas=POINT_GAS) for name in circuit.holdings]
     lines += [Line(name, "witness", columns=1, gas=POINT_GAS + CLAIM_GAS) for name in circuit.witness]
     if circuit.lookups:
         label = f"lookups ({len(circuit.lookups)} and the table)"
@@ -96,8 +95,9 @@ def profile(program: CompiledProgram) -> Profile:
             default=0,
         )
         lines.append(Line(total.label, "sum", degree=degree, gas=len(total.terms) * SCALAR_ARITHMETIC_GAS))
-    argument = (1 + CHUNKS + 2) * POINT_GAS + CLAIM_GAS + PAIRING_GAS + TRANSACTION_GAS
-    lines.append(Line("running sum, quotient, openings, pairing", "argument", columns=1 + CHUNKS + 2, gas=argument))
+    # Running sum, quotient and W' are multiplied, W is only added.
+    argument = 4 * POINT_GAS - MULTIPLICATION_GAS + CLAIM_GAS + PAIRING_GAS + TRANSACTION_GAS
+    lines.append(Line("running sum, quotient, openings, pairing", "argument", columns=4, gas=argument))
     return Profile(
         name=circuit.name,
         rows=circuit.rows,

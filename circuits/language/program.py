@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from zkmargin.circuits.language.errors import CompileError, TraceError
 from zkmargin.circuits.language.graph import Graph
@@ -74,6 +74,43 @@ class SumConstraint:
 Step = RangedColumns | FreeColumn | PrivateScalar
 
 
+class SignSplit(NamedTuple):
+    """A holding q in parts, (rows,) each: 1 where it is negative, else 0; |q|; max(-q, 0)."""
+
+    negative: Vector
+    absolute: Vector
+    short: Vector
+
+
+@dataclass(frozen=True)
+class HoldingNames:
+    """What a program calls a holding q, |q| and max(-q, 0): columns that the circuit does not have.
+
+    A circuit reads the committed column in one identity only, linearly, so that no proof evaluates it. Where the
+    program names it the compiler writes what the identity equates it with (`Recording.definitions`).
+    """
+
+    net: Column
+    absolute: Column
+    short: Column
+
+    @classmethod
+    def of(cls, index: int) -> HoldingNames:
+        """The names of holding `index`; negative, so that no column of a circuit is called so."""
+        first = -1 - 3 * index
+        return cls(*(Column(ColumnKind.HOLDING, first - k) for k in range(3)))
+
+
+@dataclass(frozen=True)
+class Split:
+    """q = (S - 2 s) a with S one on active rows: the nodes of s and a. S is known only once all scalars are."""
+
+    label: str
+    holding: int
+    negative: int
+    magnitude: int
+
+
 @dataclass(frozen=True)
 class PackedColumn:
     """A public column that holds several: sum_j 2^(shift j) part_j, each part within `part`.
@@ -122,8 +159,10 @@ class Recording:
     private: list[PrivateScalar] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     identities: list[Identity] = field(default_factory=list)
-    active_identities: list[tuple[str, int, int]] = field(default_factory=list)
-    """(label, left, right): left = active * right, the mask being known only once all scalars are."""
+    splits: dict[int, Split] = field(default_factory=dict)
+    """By holding."""
+    definitions: dict[Column, int] = field(default_factory=dict)
+    """For each name of a holding the node that it stands for."""
     lookups: list[Lookup] = field(default_factory=list)
     sums: list[SumConstraint] = field(default_factory=list)
     packed_sums: list[PackedSums] = field(default_factory=list)
@@ -204,11 +243,15 @@ class Program:
     def holding(self, label: str) -> Vector:
         """The netted holding of an account: the column that its venues' commitments add up to.
 
-        Unbounded until `sign_split`.
+        Unbounded until `sign_split` or `require_range`; before, it may be added and scaled, but not multiplied.
+        Cost: one public point.
         """
         self._name(label)
+        index = len(self.recording.holdings)
         self.recording.holdings.append(label)
-        return self._read(Column(ColumnKind.HOLDING, len(self.recording.holdings) - 1))
+        net = HoldingNames.of(index).net
+        self.recording.definitions[net] = self._read(Column(ColumnKind.HOLDING, index)).node
+        return self._read(net)
 
     def unit(self, row: int) -> Vector:
         """The public vector that is 1 at `row` and 0 elsewhere. Cost: no commitment, one inverse for the verifier."""
@@ -318,7 +361,14 @@ class Program:
     def require_range(self, vector: Vector, bits: int, *, label: str) -> None:
         """Constrain every row to [0, 2^bits). Cost: ceil(bits / digit_bits) columns and lookups."""
         ranged = self.ranged(label, bits, vector)
-        self.recording.identities.append(Identity(f"{label}.recomposed", (vector - ranged).node))
+        definitions, node = self.recording.definitions, self.graph.nodes[vector.node]
+        if isinstance(node, Query) and node.column in definitions:
+            # From here on the holding's name stands for its digits, which may be multiplied.
+            committed, definitions[node.column] = definitions[node.column], ranged.node
+            identity = self.graph.subtract(committed, ranged.node)
+        else:
+            identity = (vector - ranged).node
+        self.recording.identities.append(Identity(f"{label}.recomposed", identity))
         self._bound(vector, (0, (1 << bits) - 1))
 
     def require_row(self, vector: Vector, row: int, right: Scalar | int, *, label: str) -> None:
@@ -352,31 +402,34 @@ class Program:
 
     # -- built from the primitives ------------------------------------------------------------------------------------
 
-    def sign_split(self, holding: Vector, bits: int, *, label: str) -> tuple[Vector, Vector]:
-        """Constrain |holding| < 2^bits on active rows, zero elsewhere. Returns (negative, absolute), both (rows,).
+    def sign_split(self, holding: Vector, bits: int, *, label: str) -> SignSplit:
+        """Constrain |holding| < 2^bits on active rows, zero elsewhere.
 
-        q = S (1 - 2 s) a with S selecting active rows. What is returned is |q| = (1 - 2 s) q: the magnitude column a
-        also holds private scalars in its last rows, and must not be charged. Where the holding is zero, `negative` is
-        the prover's choice: only its product with the holding means anything.
+        q = (S - 2 s) a and s (S - s) = 0, with S selecting active rows: there s is a flag, elsewhere s = 0, so q = 0.
+        |q| is S a and max(-q, 0) is s a: the magnitude column a also holds private scalars in its last rows, and must
+        not be charged. q and the two are of degree two. Where the holding is zero, `negative` is the prover's choice:
+        only its product with the holding means anything.
         """
         node = self.graph.nodes[holding.node]
-        if not isinstance(node, Query) or node.column.kind is not ColumnKind.HOLDING:
+        names = [HoldingNames.of(index) for index in range(len(self.recording.holdings))]
+        index = next((k for k, name in enumerate(names) if node == Query(name.net, 0)), None)
+        if index is None:
             raise TraceError("sign_split() expects a holding itself, not an expression")
-        index = node.column.index
-        negative = self.boolean(
-            f"{label}.negative", lambda context: context.backend.split_sign(context.evaluate(holding))[0]
-        )
+        if index in self.recording.splits:
+            raise CompileError(label, "this holding is split already")
+        name = names[index]
+        negative = self.witness(f"{label}.negative", lambda context: context.split_of(index)[0])
+        self._bound(negative, (0, 1))
+        self.recording.booleans.add(negative.node)
         self._name(f"{label}.magnitude")
         magnitude = self._ranged(
-            f"{label}.magnitude",
-            bits,
-            lambda context: context.backend.split_sign(context.evaluate(holding))[1],
-            signed_holding=index,
+            f"{label}.magnitude", bits, lambda context: context.split_of(index)[1], signed_holding=index
         )
-        direction = 1 - 2 * negative
-        self.recording.active_identities.append((f"{label}.split", holding.node, (direction * magnitude).node))
-        self.recording.bounds[node.column] = (-(1 << bits) + 1, (1 << bits) - 1)
-        return negative, direction * holding
+        top = (1 << bits) - 1
+        self.recording.bounds |= {name.absolute: (0, top), name.short: (0, top)}
+        self.recording.bounds |= dict.fromkeys((name.net, Column(ColumnKind.HOLDING, index)), (-top, top))
+        self.recording.splits[index] = Split(label, index, negative.node, magnitude.node)
+        return SignSplit(negative, self._read(name.absolute), self._read(name.short))
 
     def select(self, flag: Vector, chosen: Vector | int, otherwise: Vector | int) -> Vector:
         """`chosen` where the boolean `flag` is 1, else `otherwise`. Degree: one more than theirs."""
@@ -387,9 +440,12 @@ class Program:
 
     def product(self, left: Vector, right: Vector, *, label: str) -> Vector:
         """A witness column constrained to left * right: a product of degree one again. Cost: one column."""
-        value = left * right
+        return self.column(left * right, label=label)
+
+    def column(self, value: Vector, *, label: str) -> Vector:
+        """A witness column constrained to an expression, or to a holding: of degree one. Cost: one column."""
         column = self.witness(label, value)
-        self.recording.identities.append(Identity(f"{label}.product", (column - value).node))
+        self.recording.identities.append(Identity(f"{label}.value", (column - value).node))
         self._bound(column, value.node)
         return column
 

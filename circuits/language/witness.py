@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zkmargin.circuits.language.compiler import CompiledProgram
 from zkmargin.circuits.language.errors import WitnessRangeError
-from zkmargin.circuits.language.program import FreeColumn, PrivateScalar, RangedColumns
+from zkmargin.circuits.language.program import FreeColumn, HoldingNames, PrivateScalar, RangedColumns
 from zkmargin.circuits.language.traced import Scalar, Vector
 from zkmargin.prover.assignment import Assignment, HoldingOpening, PublicColumns
 from zkmargin.prover.check import failing_constraints
@@ -79,6 +79,7 @@ class WitnessContext(Generic[V, P]):
         self.program = program
         self.columns = Columns(public)
         self.private: list[int] = []
+        self.splits: dict[int, tuple[V, V]] = {}
         self._hints = inputs.hints
         self._given = inputs.columns
         self.public = tuple(_named(inputs.scalars, [s.name for s in program.circuit.scalars], "scalars"))
@@ -111,6 +112,10 @@ class WitnessContext(Generic[V, P]):
         if name not in self._given:
             raise FormatError(f"columns: expected values for {name}")
         return vector_of(self.backend, self._given[name], self.program.circuit.rows)
+
+    def split_of(self, holding: int) -> tuple[V, V]:
+        """Sign flags and magnitudes of a holding."""
+        return self.splits[holding]
 
     def sparse(self, entries: Mapping[int, int]) -> V:
         """A vector that is zero but for these rows."""
@@ -156,7 +161,8 @@ def generate_witness(
         HoldingOpening(vector_of(backend, holding.values, circuit.rows), holding.blinding)
         for holding in _named(inputs.holdings, list(circuit.holdings), "holdings")
     ]
-    context.columns.update({Column(ColumnKind.HOLDING, k): opening.values for k, opening in enumerate(openings)})
+    for index, opening in enumerate(openings):
+        _enter_holding(context, index, opening.values)
     waiting: V | None = None
     for step in program.recording.steps:
         if isinstance(step, PrivateScalar):
@@ -200,6 +206,16 @@ def _fixed(program: CompiledProgram, backend: Backend[V, P]) -> dict[ColumnKind,
         ColumnKind.SPARSE: sparse_columns(backend, circuit).values,
         ColumnKind.MASK: mask_columns(backend, circuit).values,
     }
+
+
+def _enter_holding(context: WitnessContext[V, P], index: int, values: V) -> None:
+    """A holding under all its names."""
+    backend, names = context.backend, HoldingNames.of(index)
+    context.columns |= {Column(ColumnKind.HOLDING, index): values, names.net: values}
+    if index in context.program.recording.splits:
+        negative, magnitude = backend.split_sign(values)
+        context.splits[index] = negative, magnitude
+        context.columns |= {names.absolute: magnitude, names.short: backend.multiply(negative, magnitude)}
 
 
 def _enter_digits(context: WitnessContext[V, P], step: RangedColumns, values: V, *, check: bool) -> None:

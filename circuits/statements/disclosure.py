@@ -132,10 +132,10 @@ def _compile(shape: UniverseShape, row: int | None, gross: bool) -> CompiledProg
     def define(program: Program) -> None:
         weight = program.market("weight", WEIGHT_BITS, signed=True) if row is None else program.unit(row)
         holding = program.holding(HOLDING)
-        _, magnitude = program.sign_split(holding, QUANTITY_BITS, label=HOLDING)
+        absolute = program.sign_split(holding, QUANTITY_BITS, label=HOLDING).absolute
         positive = program.public_scalar("positive", AMOUNT_BITS)
         negative = program.public_scalar("negative", AMOUNT_BITS)
-        program.require_sum(weight * (magnitude if gross else holding), positive - negative, label="amount")
+        program.require_sum(weight * (absolute if gross else holding), positive - negative, label="amount")
 
     return compile_program(
         define, name="disclosure", rows=shape.rows, row_bits=QUANTITY_BITS, active_rows=shape.instrument_rows

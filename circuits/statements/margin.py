@@ -168,10 +168,15 @@ class _Definition:
                 label = " & ".join(pair)
                 self.packed[pair] = program.packed_market(label, column.bits, signed=column.signed)
         net = program.holding(HOLDING)
-        negative, _ = program.sign_split(net, obligations.quantity_bits, label=HOLDING)
-        # min(q, 0); a column of its own where a mask multiplies it, as mask * public * s * q is of degree four.
-        below = program.product(negative, net, label="short") if self._masks_magnitudes() else negative * net
-        self.parts = {Part.NET: net, Part.GROSS: net - 2 * below, Part.LONG: net - below, Part.SHORT: -below}
+        _, gross, short = program.sign_split(net, obligations.quantity_bits, label=HOLDING)
+        # Columns of their own where a mask multiplies them, as mask * public * q is of degree four.
+        masked = self._masked_parts()
+        if masked:
+            net = program.column(net, label="quantity")
+        if masked - {Part.NET}:
+            short = program.column(short, label="short")
+            gross = net + 2 * short
+        self.parts = {Part.NET: net, Part.GROSS: gross, Part.LONG: net + short, Part.SHORT: short}
         for group in obligations.groups:
             if group != ACCOUNT and (offsets := self.layout.offsets(group)):
                 label = f"group.{group.kind}[{group.slot}]"
@@ -204,10 +209,11 @@ class _Definition:
         label = " & ".join(inequality.label for inequality in inequalities)
         self.program.require_packed_sums(packed, weight, rights, label=label)
 
-    def _masks_magnitudes(self) -> bool:
+    def _masked_parts(self) -> set[Part]:
+        """The parts of the quantity that are summed over groups of rows."""
         affines = [i.value for i in (*self.obligations.inequalities, self.obligations.final)]
         affines += [component for norm in self.obligations.norms for component in norm.components]
-        return any(t.group != ACCOUNT and t.part not in (Part.NET, Part.UNIT) for a in affines for t in a.terms)
+        return {t.part for a in affines for t in a.terms if t.group != ACCOUNT} - {Part.UNIT}
 
     def _inequality(self, inequality: Inequality) -> None:
         """value = slack, and the slack is not negative."""

@@ -1,4 +1,4 @@
-"""Round 1: commit to witness columns, multiplicities and link masks."""
+"""Round 1: commit to witness columns and multiplicities."""
 
 from __future__ import annotations
 
@@ -26,13 +26,6 @@ def commit_columns(backend: Backend[V, P], lagrange: P, columns: Sequence[Blinde
     if not columns:
         return ()
     return tuple(backend.msm(lagrange, [c.values for c in columns], [c.blinding for c in columns]))
-
-
-def commit_masks(backend: Backend[V, P], monomial: P, masks: Sequence[Sequence[int]]) -> tuple[G1, ...]:
-    """[E_k(x)], E_k(X) = sum_j masks[k][j] X^j: the link between a holding's commitment and this proof."""
-    if not masks:
-        return ()
-    return tuple(backend.msm(monomial, [backend.vector(mask) for mask in masks]))
 
 
 def blinded_coefficients(backend: Backend[V, P], columns: Sequence[BlindedColumn[V]]) -> list[V]:

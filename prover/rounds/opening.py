@@ -7,7 +7,7 @@ of v.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic
 
@@ -25,7 +25,7 @@ _R = SCALAR_MODULUS
 
 def column_key(symbol: Symbol) -> Key:
     """The name under which the prover keeps a symbol's polynomial."""
-    if symbol.name in (ColumnKind.MARKET, ColumnKind.FIXED):
+    if symbol.name in (ColumnKind.MARKET, ColumnKind.HOLDING, ColumnKind.FIXED):
         return Column(ColumnKind(symbol.name), symbol.index)
     return symbol
 
@@ -52,51 +52,32 @@ class Batch(Generic[V]):
 def linearised(
     backend: Backend[V, P],
     coefficients: Mapping[Key, V],
-    chunks: Sequence[V],
+    quotient: V,
     linear: Affine,
     zeta_n: int,
 ) -> V:
-    """r(X) = sum of symbols' polynomials - (zeta^n - 1) (t_0 + zeta^n t_1); its value at zeta is -linear.constant."""
-    vanishing = zeta_n - 1
+    """r(X) = sum of symbols' polynomials - (zeta^n - 1) t; its value at zeta is -linear.constant."""
     vectors = [coefficients[column_key(symbol)] for symbol in linear.coefficients]
-    return backend.linear_combination(
-        [*vectors, *chunks], [*linear.coefficients.values(), -vanishing % _R, -vanishing * zeta_n % _R]
-    )
+    return backend.linear_combination([*vectors, quotient], [*linear.coefficients.values(), (1 - zeta_n) % _R])
 
 
 def combine_claims(
     backend: Backend[V, P],
     circuit: Circuit,
     coefficients: Mapping[Key, V],
-    masks: Sequence[Sequence[int]],
     remainder: V,
-    zeta_n: int,
     v: int,
 ) -> Batch[V]:
-    """F and G without their constant terms, which no quotient sees.
-
-    A holding's committed polynomial is C + (zeta^n - 1) E, and the prover keeps q = C + (X^n - 1) E: the difference is
-    (zeta^n - X^n) E.
-    """
+    """F and G without their constant terms, which no quotient sees."""
     weights: dict[int, dict[Key, int]] = {0: defaultdict(int), 1: defaultdict(int)}
-    correction = [0] * max((len(mask) for mask in masks), default=0)
     weight = 1
     for claim in circuit.claims:
         weight = weight * v % _R
-        key: Key = claim.column or RUNNING_SUM
-        weights[claim.rotation][key] += weight
-        if claim.column is not None and claim.column.kind is ColumnKind.HOLDING:
-            for position, e in enumerate(masks[claim.column.index]):
-                correction[position] = (correction[position] + weight * e) % _R
+        weights[claim.rotation][claim.column or RUNNING_SUM] += weight
     vectors = [remainder, *(coefficients[key] for key in weights[0])]
-    scalars = [1, *weights[0].values()]
-    if correction:
-        low = backend.vector(correction)
-        gap = backend.constant(0, circuit.rows - len(correction))
-        vectors.append(backend.concatenate([backend.scale(low, zeta_n), gap, backend.scale(low, -1)]))
-        scalars.append(1)
+    at_zeta = backend.linear_combination(vectors, [1, *weights[0].values()])
     at_rotated = backend.linear_combination([coefficients[key] for key in weights[1]], list(weights[1].values()))
-    return Batch(backend.linear_combination(vectors, scalars), at_rotated)
+    return Batch(at_zeta, at_rotated)
 
 
 def open_batch(backend: Backend[V, P], monomial: P, rows: int, batch: Batch[V], zeta: int) -> tuple[V, G1]:
@@ -111,8 +92,7 @@ def open_batch(backend: Backend[V, P], monomial: P, rows: int, batch: Batch[V], 
 
 
 def open_at_z(backend: Backend[V, P], monomial: P, rows: int, batch: Batch[V], opening: V, zeta: int, z: int) -> G1:
-    """[W'(x)], W' = (F + k G - (z - zeta) W - value at z) / (X - z), k = (z - zeta) / (z - w zeta)."""
-    distance = (z - zeta) % _R
-    ratio = distance * inverse(z - root_of_unity(rows) * zeta) % _R
-    combined = backend.linear_combination([batch.at_zeta, batch.at_rotated, opening], [1, ratio, -distance % _R])
+    """[W'(x)], W' = (F / (z - zeta) + G / (z - w zeta) - W - value at z) / (X - z)."""
+    scales = [inverse(z - zeta), inverse(z - root_of_unity(rows) * zeta), -1 % _R]
+    combined = backend.linear_combination([batch.at_zeta, batch.at_rotated, opening], scales)
     return backend.msm(monomial, [backend.divide_by_linear(combined, z)])[0]

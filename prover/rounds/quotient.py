@@ -1,4 +1,4 @@
-"""Round 3: the quotient t = (sum_i y^i identity_i) / (X^n - 1), in two chunks.
+"""Round 3: the quotient t = (sum_i y^i identity_i) / (X^n - 1).
 
 t has 2 n coefficients and a few more from blinding. The first come from its values on two cosets of n points, the few
 from the leading coefficients of the columns: only products of three columns reach that high.
@@ -15,8 +15,7 @@ from zkmargin.prover.kernels.interface import Backend, Operation, P, V
 from zkmargin.prover.rounds.lookups import helper_fractions
 from zkmargin.prover.rounds.running_sum import RUNNING_SUM, SumTapes, running_sum_step
 from zkmargin.prover.tape import Key, NamedTape, TapeBuilder, sum_of_powers
-from zkmargin.verifier.circuit import CHUNKS, Circuit
-from zkmargin.verifier.curve import G1
+from zkmargin.verifier.circuit import Circuit
 from zkmargin.verifier.expression import Column, ColumnKind, evaluate
 from zkmargin.verifier.field import GENERATOR, SCALAR_MODULUS, inverse, root_of_unity
 from zkmargin.verifier.verify import Symbol
@@ -52,8 +51,8 @@ def quotient(
     coefficients: Mapping[Key, V],
     public: Mapping[ColumnKind, PublicColumns[V]],
     values: Mapping[str, int],
-) -> tuple[V, V]:
-    """The coefficients of t in two parts: t = low + X^n high, low of length n.
+) -> V:
+    """The coefficients of t, 2 n and a few.
 
     coefficients: every column that the tape reads, by name; public: those that are the same in every proof, by kind;
     values: alpha, y and the running sum's numbers. For columns that break a constraint the result is some polynomial
@@ -73,7 +72,7 @@ def quotient(
     half = inverse(2)
     low = backend.linear_combination([*remainders, backend.vector(excess)], [half, half, -c * c % _R])
     high = backend.linear_combination(remainders, [half * inverse(c) % _R, -half * inverse(c) % _R])
-    return low, backend.concatenate([high, backend.vector(excess)])
+    return backend.concatenate([low, high, backend.vector(excess)])
 
 
 def _on_coset(
@@ -95,16 +94,7 @@ def _on_coset(
 
 
 def _coset_shifts(n: int) -> tuple[int, int]:
-    return GENERATOR, GENERATOR * root_of_unity(CHUNKS * n) % _R
-
-
-def commit_quotient(
-    backend: Backend[V, P], monomial: P, low: V, high: V, blinding: int
-) -> tuple[tuple[V, V], tuple[G1, ...]]:
-    """Chunks t_0 = low + b X^n and t_1 = high - b, and their commitments: each hides, t_0 + X^n t_1 = t."""
-    first = backend.concatenate([low, backend.vector([blinding])])
-    second = backend.linear_combination([high, backend.vector([1])], [1, -blinding % _R])
-    return (first, second), tuple(backend.msm(monomial, [first, second]))
+    return GENERATOR, GENERATOR * root_of_unity(2 * n) % _R
 
 
 # -- the few coefficients beyond 2 n ---------------------------------------------------------------------------------

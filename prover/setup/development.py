@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.setup.srs import Setup, check_rows, setup_of
-from zkmargin.verifier.circuit import SPARE_POWERS
+from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G2, POINT_BYTES
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
 
@@ -32,7 +32,7 @@ def development_setup(rows: int, backend: Backend[V, P], report: Report = silent
     check_rows(rows, "setup dev")
     report("powers of x", 0, 0)
     x = _fresh_x(rows)
-    powers = backend.fixed_base_powers(x, rows + SPARE_POWERS)
+    powers = backend.fixed_base_powers(x, setup_powers(rows))
     report("Lagrange points", 0, 0)
     if rows < TABLE_PAYS:
         lagrange = backend.lagrange_basis(powers, rows)

@@ -12,7 +12,7 @@ from zkmargin.prover.setup.errors import SetupError
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.setup.ptau import PtauHeader, read_header, read_points
 from zkmargin.prover.setup.srs import Setup, Source, check_rows, decode, setup_of
-from zkmargin.verifier.circuit import SPARE_POWERS
+from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.errors import FormatError
 
 V = TypeVar("V", bound=FieldVector)
@@ -61,7 +61,7 @@ def import_ptau(
 
 
 def _check_large_enough(header: PtauHeader, rows: int, path: Path) -> None:
-    needed = rows + SPARE_POWERS
+    needed = setup_powers(rows)
     if header.powers < needed:
         raise FormatError(
             f"{path}: expected at least {needed} powers in G1 for {rows} rows, got {header.powers} (power "

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.verifier.circuit import SPARE_POWERS
+from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G2, G2_BYTES, G2_GENERATOR, POINT_BYTES, decode_g2, encode_g2
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import BASE_MODULUS, TWO_ADICITY
@@ -117,11 +117,11 @@ def read_header(stream: BinaryIO, name: str) -> PtauHeader:
 def read_points(stream: BinaryIO, name: str, header: PtauHeader, rows: int, report: Report = silent) -> PtauPoints:
     """Read the file once from end to end: its BLAKE2b-512, and what a setup for `rows` rows takes of it.
 
-    What is returned and what was digested are the same bytes. `rows`, a power of two, with rows + 16 <= header.powers.
+    What is returned and what was digested are the same bytes. `rows` is a power of two, 2 rows + 16 <= header.powers.
     Memory: about 400 bytes a row. Raises FormatError.
     """
     wanted = [
-        (header.sections[TAU_G1].offset, (rows + SPARE_POWERS) * POINT_BYTES),
+        (header.sections[TAU_G1].offset, setup_powers(rows) * POINT_BYTES),
         (header.sections[TAU_G2].offset, 2 * G2_BYTES),
     ]
     if LAGRANGE_G1 in header.sections:

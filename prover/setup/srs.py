@@ -13,7 +13,7 @@ from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup import cache
 from zkmargin.prover.setup.ceremonies import ceremony_of
 from zkmargin.prover.setup.errors import SetupError
-from zkmargin.verifier.circuit import SPARE_POWERS
+from zkmargin.verifier.circuit import SPARE_POWERS, setup_powers
 from zkmargin.verifier.curve import G2
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import TWO_ADICITY
@@ -46,7 +46,7 @@ class Setup:
     """A structured reference string for domains of up to `rows` rows. Immutable; its handles are made once a back end.
 
     key: [x]_2 and the digest that names the setup.
-    powers: [x^i] for i < rows + 16, shape (rows + 16, 2, 4), uint64.
+    powers: [x^i] for i < 2 rows + 16, shape (2 rows + 16, 2, 4), uint64.
     lagrange_points: [L_i(x)] on the domain of `rows` rows, shape (rows, 2, 4), uint64.
     source: the file that the setup was imported from; None for a development setup.
 
@@ -63,7 +63,7 @@ class Setup:
     def __post_init__(self) -> None:
         check_rows(self.rows, "setup")
         for name, array, shape in (
-            ("powers", self.powers, (self.rows + SPARE_POWERS, *LIMBS)),
+            ("powers", self.powers, (setup_powers(self.rows), *LIMBS)),
             ("lagrange", self.lagrange_points, (self.rows, *LIMBS)),
         ):
             if array.shape != shape or array.dtype != np.dtype("<u8"):
@@ -73,7 +73,7 @@ class Setup:
     @property
     def rows(self) -> int:
         """The largest domain, a power of two."""
-        return len(self.powers) - SPARE_POWERS
+        return (len(self.powers) - SPARE_POWERS) // 2
 
     @property
     def g2_x(self) -> G2:
@@ -100,7 +100,7 @@ class Setup:
         return f"Setup(rows={self.rows}, digest=0x{self.digest.hex()}, {kind})"
 
     def monomial(self, backend: Backend[V, P]) -> P:
-        """[x^i] for i < rows + 16. Raises FormatError for a point off the curve."""
+        """[x^i] for i < 2 rows + 16. Raises FormatError for a point off the curve."""
         return self._handle(backend, 0, lambda: decode(backend, self.powers.tobytes(), "setup: powers"))
 
     def lagrange(self, backend: Backend[V, P], n: int) -> P:
@@ -148,7 +148,7 @@ def decode(backend: Backend[V, P], data: bytes, where: str) -> P:
 
 
 def setup_of(backend: Backend[V, P], powers: P, lagrange: P, g2_x: G2, source: Source | None) -> Setup:
-    """The setup with these rows + 16 powers and rows Lagrange points. Checks nothing of the points."""
+    """The setup with these 2 rows + 16 powers and rows Lagrange points. Checks nothing of the points."""
     return Setup(SetupKey(g2_x), _limbs(backend, powers), _limbs(backend, lagrange), source)
 
 

@@ -8,7 +8,7 @@
 | `unsafe` | true for a development setup |
 | `ceremony` | null, or the known ceremony that made g2_x: `name` |
 | `source` | null, or the imported file: `file`, `power`, `ceremony_power`, `blake2b` |
-| array `powers` | uint64 (rows + 16, 2, 4): [x^i], x and y, little-endian limbs, canonical |
+| array `powers` | uint64 (2 rows + 16, 2, 4): [x^i], x and y, little-endian limbs, canonical |
 | array `lagrange` | uint64 (rows, 2, 4): [L_i(x)] of the domain of `rows` rows, same layout |
 """
 
@@ -19,7 +19,7 @@ from typing import Final
 
 from zkmargin.prover.setup.ceremonies import CEREMONY_POWER, ceremony_of
 from zkmargin.prover.setup.srs import LIMBS, Setup, Source, check_rows
-from zkmargin.verifier.circuit import SPARE_POWERS
+from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import decode_g2, encode_g2
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import TWO_ADICITY
@@ -58,7 +58,7 @@ def load_setup(path: str | Path) -> Setup:
     """
     document = read_document(path, KIND)
     key, rows, source = _read_fields(path, Fields(path, document))
-    shapes = {"powers": ("<u8", (rows + SPARE_POWERS, *LIMBS)), "lagrange": ("<u8", (rows, *LIMBS))}
+    shapes = {"powers": ("<u8", (setup_powers(rows), *LIMBS)), "lagrange": ("<u8", (rows, *LIMBS))}
     arrays = read_arrays(path, document, shapes)
     return Setup(key, arrays["powers"], arrays["lagrange"], source)
 

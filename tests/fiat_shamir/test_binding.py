@@ -100,15 +100,13 @@ def changes_in_the_proof(bound: Bound) -> Iterator[tuple[str, str, Bound]]:
     for field, first in (
         ("witness", "alpha"),
         ("multiplicities", "alpha"),
-        ("masks", "alpha"),
         ("helpers", "y"),
-        ("quotient", "zeta"),
     ):
         for points in each(getattr(bound.proof, field), flipped_points):
             yield field, first, replace(bound, proof=replace(bound.proof, **{field: points}))
     for evaluations in each(bound.proof.evaluations, flipped_scalars):
         yield "evaluations", "v", replace(bound, proof=replace(bound.proof, evaluations=evaluations))
-    for field, first in (("running_sum", "y"), ("opening", "z"), ("opening_check", "binding")):
+    for field, first in (("running_sum", "y"), ("quotient", "zeta"), ("opening", "z"), ("opening_check", "binding")):
         for point in flipped_points(getattr(bound.proof, field)):
             yield field, first, replace(bound, proof=replace(bound.proof, **{field: point}))
 
@@ -184,7 +182,7 @@ def test_the_same_points_read_as_another_statement_change_every_challenge(catalo
 def test_exchanged_points_of_a_round_change_its_challenges(catalogue_statement: Statement) -> None:
     bound = bound_of(catalogue_statement)
     before = bound.outcome()
-    for field, first in (("witness", "alpha"), ("masks", "alpha"), ("helpers", "y"), ("quotient", "zeta")):
+    for field, first in (("witness", "alpha"), ("helpers", "y")):
         points = getattr(bound.proof, field)
         proof = replace(bound.proof, **{field: (points[1], points[0], *points[2:])})
         assert_changes_exactly_from(first, before, replace(bound, proof=proof).outcome())

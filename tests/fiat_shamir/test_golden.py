@@ -59,12 +59,12 @@ def test_the_golden_challenges_follow_from_the_bytes_by_the_documented_rules() -
     public += bytes.fromhex("".join(vector["market"]))
 
     proof = bytes.fromhex(vector["proof"])
-    state = digest(b"zkmargin/proof/v1" + key_digest + setup_digest + public)
+    state = digest(b"zkmargin/proof/v2" + key_digest + setup_digest + public)
     offset = 0
     drawn: list[str] = []
-    # Bytes of each round for this circuit, and how many challenges follow: 4 columns, multiplicities and mask; two
-    # helpers and the running sum; two chunks; seven evaluations; W; W'.
-    for size, challenges in ((6 * 64, 2), (3 * 64, 1), (2 * 64, 1), (7 * 32, 1), (64, 1), (64, 0)):
+    # Bytes of each round for this circuit, and how many challenges follow: 4 columns and multiplicities; two
+    # helpers and the running sum; the quotient; six evaluations; W; W'.
+    for size, challenges in ((5 * 64, 2), (3 * 64, 1), (64, 1), (6 * 32, 1), (64, 1), (64, 0)):
         state = digest(state + proof[offset : offset + size])
         offset += size
         for _ in range(challenges):

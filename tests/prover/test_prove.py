@@ -15,7 +15,7 @@ from zkmargin.circuits.language import Program, compile_program
 from zkmargin.prover.errors import UnsatisfiedError
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.prove import Options, prove
-from zkmargin.verifier.circuit import CHUNKS
+from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.proof import proof_length
 
@@ -26,7 +26,7 @@ def define_all_widths(p: Program) -> None:
     """Holdings of several venues, market columns, sums, ranges, a sign split, scalars of one to four rows."""
     net = p.holding("net")
     price = p.market("price", 40)
-    _, size = p.sign_split(net, 60, label="net")
+    size = p.sign_split(net, 60, label="net").absolute
     p.require_range(size, 60, label="size")
     for rows in range(1, 5):
         total = p.private_scalar(f"scalar[{rows}]", 60 * rows, lambda context: context.sum(size))
@@ -111,9 +111,9 @@ def test_progress_rises_to_one() -> None:
 
 def test_a_broken_assignment_is_refused_with_label_and_row(margin_statement: Statement) -> None:
     forged = margin_statement.shift("net.negative", 3, 2)
-    with pytest.raises(UnsatisfiedError, match=r"net\.negative\.boolean\[row 3\]") as caught:
+    with pytest.raises(UnsatisfiedError, match=r"net\.negative\[row 3\]") as caught:
         forged.prove()
-    assert {failure.label for failure in caught.value.failures} >= {"net.negative.boolean", "net.split"}
+    assert {failure.label for failure in caught.value.failures} >= {"net.negative", "net.split"}
 
 
 def test_columns_of_another_shape_are_refused(margin_statement: Statement) -> None:
@@ -122,8 +122,8 @@ def test_columns_of_another_shape_are_refused(margin_statement: Statement) -> No
         prove(margin_statement.key, margin_statement.public, other.assignment)
 
 
-def test_the_quotient_has_two_chunks_and_the_excess_that_blinding_makes(catalogue_statement: Statement) -> None:
+def test_the_quotient_has_two_n_coefficients_and_the_excess_that_blinding_makes(catalogue_statement: Statement) -> None:
     circuit = catalogue_statement.circuit
-    assert circuit.quotient_degree < CHUNKS * circuit.rows + 16
     assert circuit.quotient_excess > 0
-    assert circuit.powers_needed <= circuit.rows + 16
+    assert circuit.powers_needed == circuit.quotient_degree + 1 == 2 * circuit.rows + circuit.quotient_excess
+    assert circuit.powers_needed <= setup_powers(circuit.rows)

@@ -189,6 +189,7 @@ def helper_that_fills_the_gap_of_the_running_sum(variant: Variant) -> Cheat:
     shift = sum_weight * gap * inverse(helper_weight * product - sum_weight) % R
     cheat.helpers[0] = backend.add(cheat.helpers[0], backend.vector([*[0] * last, shift]))
     cheat.commit_helpers()
+    cheat.compute_polynomials()
     cheat.compute_quotient()
     cheat.commit_quotient()
     cheat.evaluate()
@@ -201,7 +202,7 @@ def quotient_that_fits_at_zeta(variant: Variant) -> Cheat:
     cheat = Cheat(insolvent(), variant)
     cheat.run()
     vanishing = pow(cheat.challenges.zeta, cheat.circuit.rows, R) - 1
-    cheat.shift_first_chunk(cheat.residual() * inverse(vanishing) % R)
+    cheat.shift_quotient(cheat.residual() * inverse(vanishing) % R)
     cheat.evaluate()
     cheat.open()
     return cheat

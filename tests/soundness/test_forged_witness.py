@@ -7,6 +7,7 @@ verifier rejects.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -49,7 +50,7 @@ def select_takes_the_other_branch(s: Statement) -> tuple[Statement, Failures]:
 def product_moves_value_between_rows(s: Statement) -> tuple[Statement, Failures]:
     # Total, groups and running sum stay right: only the product itself is false.
     forged = s.shift("gross", 2, 1).shift("gross", 3, -1).shift("chosen", 3, -1).shift("running", 3, 1)
-    return forged, {("gross.product", 2), ("gross.product", 3)}
+    return forged, {("gross.value", 2), ("gross.value", 3)}
 
 
 def flag_of_minus_one(s: Statement) -> tuple[Statement, Failures]:
@@ -76,7 +77,7 @@ def value_placed_outside_its_rows(s: Statement) -> tuple[Statement, Failures]:
 
 
 def product_of_placed_scalars_invented(s: Statement) -> tuple[Statement, Failures]:
-    return s.shift("weighted", 4, 1), {("weighted.product", 4)}
+    return s.shift("weighted", 4, 1), {("weighted.value", 4)}
 
 
 # -- ranges ------------------------------------------------------------------------------------------------------------
@@ -193,28 +194,53 @@ def with_charge_lowered(s: Statement, row: int, by: int) -> Statement:
     return s
 
 
-def long_called_short(s: Statement) -> tuple[Statement, Failures]:
-    # |q| = (1 - 2 s) q becomes -q: the charge becomes a credit.
-    row, q = long_position(s)
-    return with_charge_lowered(s.forge({"net.negative": {row: 1}}), row, 2 * q), {("net.split", row)}
+def short_called_long(s: Statement) -> tuple[Statement, Failures]:
+    # (S - 2 s) a becomes a: what is owed becomes what is owned.
+    case = margin()
+    row, q = next((row, centred(q)) for row, q in enumerate(s.column("net")) if centred(q) < 0)
+    forged = s.forge({"net.negative": {row: 0}})
+    for j in range(2):
+        gained = -2 * q * (case.market["price"][row] + case.market[f"pnl[{j}]"][row])
+        forged = forged.with_scalar(f"scenario[{j}].slack", forged.scalar(f"scenario[{j}].slack") + gained)
+    return forged, {("net.split", row)}
 
 
 def long_called_short_of_a_negative_magnitude(s: Statement) -> tuple[Statement, Failures]:
+    # |q| = S a becomes -q: the charge becomes a credit.
     row, q = long_position(s)
     forged = s.forge({"net.negative": {row: 1}}).with_digits("net.magnitude", row, -q)
     return with_charge_lowered(forged, row, 2 * q), {("net.magnitude.digit[2]", row)}
 
 
-def sign_of_a_quarter(s: Statement) -> tuple[Statement, Failures]:
-    # With s = 1/4 and twice the magnitude q = (1 - 2 s) a holds, and half the size is charged.
+def sign_of_minus_a_half(s: Statement) -> tuple[Statement, Failures]:
+    # With s = -1/2 and half the magnitude q = (S - 2 s) a holds, and half the size is charged.
     row, q = long_position(s, multiple_of=2)
-    forged = s.forge({"net.negative": {row: inverse(4)}}).with_digits("net.magnitude", row, 2 * q)
-    return with_charge_lowered(forged, row, q // 2), {("net.negative.boolean", row)}
+    forged = s.forge({"net.negative": {row: -inverse(2)}}).with_digits("net.magnitude", row, q // 2)
+    return with_charge_lowered(forged, row, q // 2), {("net.negative", row)}
+
+
+def sign_in_an_inactive_row(_: Statement) -> tuple[Statement, Failures]:
+    # A row of a slack of exactly zero, so that q = (0 - 2 s) 0 still holds there.
+    case = margin()
+    worst = min(range(2), key=lambda j: slacks(case)[j])
+    s = make_statement(case.with_scalars(threshold=case.scalars["threshold"] + slacks(case)[worst]))
+    row = s.program.scalar_rows[worst][0]
+    return s.forge({"net.negative": {row: 1}}), {("net.negative", row)}
+
+
+def slack_sold_as_a_position(s: Statement) -> tuple[Statement, Failures]:
+    # With s = -1 in a row of a slack, s a and (S - 2 s) a would count the slack's digits as a short, or as a long.
+    row = next(r for r in range(s.program.active_rows, s.circuit.rows) if s.column("net.magnitude.digit[0]")[r])
+    return s.forge({"net.negative": {row: -1}}), {("net.negative", row), ("net.split", row)}
 
 
 def magnitude_off_by_one(s: Statement) -> tuple[Statement, Failures]:
     row, q = long_position(s)
-    return s.with_digits("net.magnitude", row, q - 1), {("net.split", row)}
+    market, forged = margin().market, s.with_digits("net.magnitude", row, q - 1)
+    for j in range(2):
+        lost = market["price"][row] + market[f"pnl[{j}]"][row] - market["rate"][row]
+        forged = forged.with_scalar(f"scenario[{j}].slack", forged.scalar(f"scenario[{j}].slack") - lost)
+    return forged, {("net.split", row)}
 
 
 def slack_one_too_high(s: Statement) -> tuple[Statement, Failures]:
@@ -226,9 +252,11 @@ def threshold_lowered_in_the_prover_alone(s: Statement) -> tuple[Statement, Fail
 
 
 MARGIN_FORGERIES: Final[tuple[Forgery, ...]] = (
-    long_called_short,
+    short_called_long,
     long_called_short_of_a_negative_magnitude,
-    sign_of_a_quarter,
+    sign_of_minus_a_half,
+    sign_in_an_inactive_row,
+    slack_sold_as_a_position,
     magnitude_off_by_one,
     slack_one_too_high,
     threshold_lowered_in_the_prover_alone,
@@ -244,16 +272,18 @@ def test_a_forged_size_is_named_by_the_prover_and_rejected_by_the_verifier(
 
 
 def test_the_reference_back_end_refuses_a_forged_size_as_well() -> None:
-    forged, failures = long_called_short(make_statement(margin(), load_backend("reference")))
+    forged, failures = short_called_long(make_statement(margin(), load_backend("reference")))
     assert_unprovable(forged, failures)
 
 
 def test_a_holding_in_an_inactive_row_breaks_its_split() -> None:
     case = catalogue()
     books = [[*book, *[0] * 3, 7] for book in case.venues["spot"]]
-    forged = make_statement(case.with_venues("spot", books), check=False)
-    assert forged.column("spot")[15] == 14
-    assert_unprovable(forged, {("spot.split", 15)})
+    richer, honest = make_statement(case.with_venues("spot", books), check=False), make_statement(case)
+    assert richer.column("spot")[15] == 14
+    # Every other column is as if the row were empty, which is how the circuit reads it.
+    assignment = replace(honest.assignment, holdings=richer.assignment.holdings)
+    assert_unprovable(replace(honest, public=richer.public, assignment=assignment), {("spot.split", 15)})
 
 
 def test_a_holding_in_a_scalar_row_breaks_its_split() -> None:
@@ -278,7 +308,7 @@ def test_a_vote_of_a_half_is_refused_without_any_lookup(ballot_statement: Statem
 
 
 def test_another_portfolio_than_the_committed_one_is_rejected(margin_statement: Statement) -> None:
-    """Every constraint holds, but not about the venues' commitments: the link by mask fails."""
+    """Every constraint holds, but not about the venues' commitments: the split's identity does not hold for them."""
     case = margin()
     richer = [[q + 50 for q in case.venues["net"][0]], case.venues["net"][1]]
     forged = make_statement(case.with_venues("net", richer)).with_public(holdings=margin_statement.public.holdings)

@@ -17,9 +17,9 @@ from support.statements import Statement, make_statement
 
 from zkmargin.circuits.language import Holding, Inputs
 from zkmargin.circuits.language.witness import generate_witness, vector_of
-from zkmargin.prover.rounds.columns import commit_masks
 from zkmargin.verifier.curve import G1
 from zkmargin.verifier.errors import ProofRejected
+from zkmargin.verifier.expression import Column, ColumnKind
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS
 
 BACKEND = fastest_backend()
@@ -116,20 +116,21 @@ def with_higher_degree(statement: Statement, factor: int) -> Statement:
 
 
 def test_a_commitment_of_a_higher_degree_holds_the_same_portfolio_for_whoever_knows_it() -> None:
-    """Nothing bounds the degree of a commitment, and nothing need: the mask takes up what vanishes on the domain."""
+    """Nothing bounds a commitment's degree, and nothing need: the quotient takes up what vanishes on the domain."""
     factor = 97531
     statement = with_higher_degree(make_statement(margin()), factor)
     cheat = Cheat(statement)
     cheat.commit_columns()
-    ((e0, e1),) = cheat.masks
-    sent = [(e0, e1, 0, -factor % SCALAR_MODULUS)]
-    cheat.proof = replace(cheat.proof, masks=commit_masks(BACKEND, statement.key.monomial, sent))
     cheat.commit_multiplicities()
     cheat.compute_helpers()
     cheat.compute_running_sum()
     cheat.commit_helpers()
-    cheat.compute_quotient()  # q = C + Z E has no trace of the factor.
-    cheat.masks = sent
+    cheat.compute_polynomials()
+    holding, rows = Column(ColumnKind.HOLDING, 0), statement.circuit.rows
+    added = [0] * (rows + 4)
+    added[3], added[rows + 3] = -factor % SCALAR_MODULUS, factor
+    cheat.polynomials[holding] = BACKEND.linear_combination([cheat.polynomials[holding], BACKEND.vector(added)], [1, 1])
+    cheat.compute_quotient()
     cheat.commit_quotient()
     cheat.evaluate()
     cheat.open()

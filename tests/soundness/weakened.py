@@ -18,9 +18,9 @@ from support.statements import Statement
 from zkmargin.prover.prove import blinded_polynomials, domain_columns, public_columns
 from zkmargin.prover.randomness import Blinding
 from zkmargin.prover.rounds import opening as openings
-from zkmargin.prover.rounds.columns import BlindedColumn, commit_columns, commit_masks
+from zkmargin.prover.rounds.columns import BlindedColumn, commit_columns
 from zkmargin.prover.rounds.lookups import fraction_numbers, helper_columns
-from zkmargin.prover.rounds.quotient import commit_quotient, quotient
+from zkmargin.prover.rounds.quotient import quotient
 from zkmargin.prover.rounds.running_sum import numbers, public_factors, running_sum
 from zkmargin.verifier.circuit import Circuit, Claim
 from zkmargin.verifier.curve import G1, G1_GENERATOR, G2_GENERATOR
@@ -54,7 +54,7 @@ def real(key: VerifyingKey, public: PublicInputs, proof: Proof) -> Challenges:
 def alpha_before_multiplicities(key: VerifyingKey, public: PublicInputs, proof: Proof) -> Challenges:
     """The multiplicities are committed with the helpers, when alpha is known."""
     transcript = start_transcript(key, public)
-    transcript.absorb(encode_points((*proof.witness, *proof.masks)))
+    transcript.absorb(encode_points(proof.witness))
     alpha, gamma = transcript.challenge(), transcript.challenge()
     transcript.absorb(encode_points(proof.multiplicities))
     return _later_rounds(transcript, proof, alpha, gamma)
@@ -159,15 +159,13 @@ class Cheat:
         self.proof = Proof(
             witness=(G1_GENERATOR,) * len(circuit.witness),
             multiplicities=(G1_GENERATOR,) * bool(circuit.lookups),
-            masks=(G1_GENERATOR,) * len(circuit.holdings),
             helpers=(G1_GENERATOR,) * circuit.helpers,
             running_sum=G1_GENERATOR,
-            quotient=(G1_GENERATOR,) * 2,
+            quotient=G1_GENERATOR,
             evaluations=(0,) * len(circuit.claims),
             opening=G1_GENERATOR,
             opening_check=G1_GENERATOR,
         )
-        self.masks: list[tuple[int, ...]] = []
         self.helpers: list[Any] = []
         self.factors: dict[Any, Any] = {}
         self.numbers: dict[str, int] = {}
@@ -197,12 +195,7 @@ class Cheat:
             BlindedColumn(values, tuple(blinding.draw(self.circuit.blinding(index))))
             for index, values in enumerate(self.statement.assignment.witness)
         ]
-        self.masks = [tuple(blinding.draw(Circuit.HOLDING_BLINDING)) for _ in self.circuit.holdings]
-        self.proof = replace(
-            self.proof,
-            witness=commit_columns(key.backend, key.lagrange, self._columns),
-            masks=commit_masks(key.backend, key.monomial, self.masks),
-        )
+        self.proof = replace(self.proof, witness=commit_columns(key.backend, key.lagrange, self._columns))
 
     def commit_multiplicities(self) -> None:
         """The rest of round 1."""
@@ -238,25 +231,26 @@ class Cheat:
         *helpers, last = commit_columns(key.backend, key.lagrange, self._second)
         self.proof = replace(self.proof, helpers=tuple(helpers), running_sum=last)
 
-    def compute_quotient(self) -> None:
-        """Round 3: for columns that break a constraint, some polynomial."""
+    def compute_polynomials(self) -> None:
+        """Round 3: every polynomial that the quotient is made of."""
         key, backend = self.statement.key, self.statement.backend
         first = [*self._columns, self._multiplicities] if self.circuit.lookups else self._columns
-        self.polynomials = blinded_polynomials(key, self.statement.assignment, first, self.masks, self._second)
+        self.polynomials = blinded_polynomials(key, self.statement.assignment, first, self._second)
         if self.factors:
             interpolated = backend.interpolate(list(self.factors.values()))
             self.polynomials |= dict(zip(self.factors, interpolated, strict=True))
-        at = self.challenges
+
+    def compute_quotient(self) -> None:
+        """Round 3: for columns that break a constraint, some polynomial."""
+        key, backend, at = self.statement.key, self.statement.backend, self.challenges
         public = public_columns(key, self.statement.assignment)
         values = {"alpha": at.alpha, "y": at.y, **self.numbers}
         self.quotient = quotient(backend, self.circuit, key.quotient_tape, self.polynomials, public, values)
 
     def commit_quotient(self) -> None:
-        """Round 3: commitments."""
+        """Round 3: its commitment."""
         key = self.statement.key
-        drawn = self.blinding.draw(1)[0]
-        self.chunks, points = commit_quotient(key.backend, key.monomial, *self.quotient, drawn)
-        self.proof = replace(self.proof, quotient=points)
+        self.proof = replace(self.proof, quotient=key.backend.msm(key.monomial, [self.quotient])[0])
 
     def evaluate(self) -> None:
         """Round 4."""
@@ -285,6 +279,7 @@ class Cheat:
         self.compute_helpers()
         self.compute_running_sum()
         self.commit_helpers()
+        self.compute_polynomials()
         self.compute_quotient()
         self.commit_quotient()
         self.evaluate()
@@ -310,7 +305,7 @@ class Cheat:
     def linearised(self, linear: Affine) -> Any:
         """The coefficients of the linearised polynomial without its constant."""
         zeta_n = pow(self.challenges.zeta, self.circuit.rows, R)
-        return openings.linearised(self.statement.backend, self.polynomials, self.chunks, linear, zeta_n)
+        return openings.linearised(self.statement.backend, self.polynomials, self.quotient, linear, zeta_n)
 
     def residual(self, values: dict[Claim, int] | None = None) -> int:
         """The linearised constraint at zeta: zero when it holds."""
@@ -318,11 +313,11 @@ class Cheat:
         remainder = self.linearised(linear)
         return (self.statement.backend.evaluate([remainder], self.challenges.zeta)[0] + linear.constant) % R
 
-    def shift_first_chunk(self, by: int) -> None:
+    def shift_quotient(self, by: int) -> None:
         """Add a constant to the quotient."""
-        key, backend, (low, high) = self.statement.key, self.statement.backend, self.chunks
-        self.chunks = backend.linear_combination([low, backend.vector([by])], [1, 1]), high
-        self.proof = replace(self.proof, quotient=tuple(backend.msm(key.monomial, list(self.chunks))))
+        backend = self.statement.backend
+        self.quotient = backend.linear_combination([self.quotient, backend.vector([by])], [1, 1])
+        self.commit_quotient()
 
     def claim(self, claim: Claim, value: int) -> None:
         """Claim another value."""
@@ -333,27 +328,20 @@ class Cheat:
         """Choose W after z: W(X) constant, such that the batched claim holds at z whatever was claimed."""
         key, backend, at = self.statement.key, self.statement.backend, self.challenges
         batch = self._batch()
-        ratio = (at.z - at.zeta) * inverse(at.z - root_of_unity(self.circuit.rows) * at.zeta) % R
-        combined = backend.linear_combination([batch.at_zeta, batch.at_rotated], [1, ratio])
-        constant, weight = self.linear().constant, 1
+        scales = [inverse(at.z - at.zeta), inverse(at.z - root_of_unity(self.circuit.rows) * at.zeta)]
+        combined = backend.linear_combination([batch.at_zeta, batch.at_rotated], scales)
+        constant, weight = self.linear().constant * scales[0], 1
         for claim, value in self.values.items():
             weight = weight * at.v % R
-            constant -= weight * (ratio if claim.rotation else 1) * value
-        left_over = (backend.evaluate([combined], at.z)[0] + constant) % R
-        opening = left_over * inverse(at.z - at.zeta) % R
+            constant -= weight * scales[claim.rotation] * value
+        opening = (backend.evaluate([combined], at.z)[0] + constant) % R
         points = backend.msm(key.monomial, [backend.vector([opening]), backend.divide_by_linear(combined, at.z)])
         self.proof = replace(self.proof, opening=points[0], opening_check=points[1])
 
     def _batch(self) -> Any:
-        zeta_n = pow(self.challenges.zeta, self.circuit.rows, R)
+        remainder = self.linearised(self.linear())
         return openings.combine_claims(
-            self.statement.backend,
-            self.circuit,
-            self.polynomials,
-            self.masks,
-            self.linearised(self.linear()),
-            zeta_n,
-            self.challenges.v,
+            self.statement.backend, self.circuit, self.polynomials, remainder, self.challenges.v
         )
 
 

@@ -53,7 +53,7 @@ def define_margin(p: Program, slack_bits: int = 30, net_bits: int = 15) -> None:
     price = p.market("price", 10)
     pnl = [p.market(f"pnl[{j}]", 10, signed=True) for j in range(SCENARIOS)]
     rate = p.market("rate", 8)
-    _, size = p.sign_split(net, net_bits, label="net")
+    size = p.sign_split(net, net_bits, label="net").absolute
     threshold = p.public_scalar("threshold", 30)
     for j in range(SCENARIOS):
         p.require_sum_at_least(net * (price + pnl[j]) - size * rate, threshold, bits=slack_bits, label=f"scenario[{j}]")
@@ -149,8 +149,8 @@ def define_catalogue(p: Program) -> None:
     first, last = p.unit(0), p.unit(p.rows - 1)
     floor, tally = p.public_scalar("floor", 20), p.public_scalar("tally", 10)
 
-    _, spot_size = p.sign_split(spot, 13, label="spot")
-    _, perp_size = p.sign_split(perp, 13, label="perp")
+    spot_size = p.sign_split(spot, 13, label="spot").absolute
+    perp_size = p.sign_split(perp, 13, label="perp").absolute
 
     gross = p.product(spot_size, weight, label="gross")
     hedged = p.boolean("hedged", lambda context: context.sparse({1: 1, 3: 1, 6: 1}))

@@ -55,10 +55,9 @@ def _elements(circuit: Circuit) -> Iterator[Element]:
     for name, count, size in (
         ("witness", len(circuit.witness), POINT),
         ("multiplicities", 1 if circuit.lookups else 0, POINT),
-        ("mask", len(circuit.holdings), POINT),
         ("helper", circuit.helpers, POINT),
         ("running_sum", 1, POINT),
-        ("quotient", 2, POINT),
+        ("quotient", 1, POINT),
         ("evaluation", len(circuit.claims), SCALAR),
         ("opening", 1, POINT),
         ("opening_check", 1, POINT),

@@ -12,7 +12,7 @@ from zkmargin.circuits.language.witness import vector_of
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.key import ProvingKey, make_proving_key
 from zkmargin.prover.setup.srs import with_blinding
-from zkmargin.verifier.circuit import SPARE_POWERS
+from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G2
 from zkmargin.verifier.srs import SetupKey
 
@@ -30,7 +30,7 @@ def setup_key(tau: int = TAU) -> SetupKey:
 @cache
 def bases(backend: AnyBackend, rows: int, tau: int = TAU) -> tuple[Any, Any]:
     """The prover's half for one domain: Lagrange basis with its blinding points, and powers."""
-    powers = backend.fixed_base_powers(tau, rows + SPARE_POWERS)
+    powers = backend.fixed_base_powers(tau, setup_powers(rows))
     return with_blinding(backend, powers, backend.lagrange_basis(powers, rows)), powers
 
 

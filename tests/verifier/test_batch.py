@@ -92,7 +92,7 @@ def test_a_malformed_proof_is_named_and_costs_the_others_nothing(four: list[Batc
     engine = CountingEngine()
     verdicts = verify_batch(items, engine)
     assert kinds(verdicts) == [None, FormatError, None]
-    assert "expected 1056 bytes, got 1055" in str(verdicts[1])
+    assert "expected 896 bytes, got 895" in str(verdicts[1])
     assert engine.checks == 1
 
 

@@ -44,21 +44,20 @@ def simulate(statement: Statement) -> bytes:
     proof = Proof(
         witness=random_points(len(circuit.witness)),
         multiplicities=random_points(int(bool(circuit.lookups))),
-        masks=random_points(len(circuit.holdings)),
         helpers=random_points(circuit.helpers),
         running_sum=random_point(),
-        quotient=random_points(2),
+        quotient=random_point(),
         evaluations=(0,) * len(circuit.claims),
         opening=random_point(),
         opening_check=random_point(),
     )
     zeta = _challenges(statement, proof).zeta
     proof = replace(proof, evaluations=tuple(_claimed(statement, claim, zeta) for claim in circuit.claims))
-    # The equation says: all else - (z - zeta) W = (tau - z) W'. At z = tau it has no W' and gives W.
+    # The equation says: all else - W = (tau - z) W'. At z = tau it has no W' and gives W.
     at_tau = replace(_challenges(statement, proof), z=TAU)
-    proof = replace(proof, opening=_all_else(statement, proof, at_tau, inverse(TAU - zeta)))
+    proof = replace(proof, opening=_all_else(statement, proof, at_tau))
     at = _challenges(statement, proof)
-    rest = fastest_engine().combine([_all_else(statement, proof, at, 1), proof.opening], [1, zeta - at.z])
+    rest = fastest_engine().combine([_all_else(statement, proof, at), proof.opening], [1, -1])
     return replace(proof, opening_check=fastest_engine().combine([rest], [inverse(TAU - at.z)])).encode()
 
 
@@ -69,14 +68,14 @@ def _challenges(statement: Statement, proof: Proof) -> Challenges:
 def _claimed(statement: Statement, claim: Claim, zeta: int) -> int:
     """A claim: true for a public column, uniform for a private one."""
     column = claim.column
-    if column is None or column.kind in (ColumnKind.WITNESS, ColumnKind.HOLDING):
+    if column is None or column.kind is ColumnKind.WITNESS:
         return secrets.randbelow(R)
     public = statement.key.fixed if column.kind is ColumnKind.FIXED else statement.assignment.market
     return statement.backend.evaluate([public.coefficients[column.index]], zeta)[0]
 
 
-def _all_else(statement: Statement, proof: Proof, at: Challenges, factor: int) -> G1:
-    """The verifier's combination of everything but W and W', times a factor."""
+def _all_else(statement: Statement, proof: Proof, at: Challenges) -> G1:
+    """The verifier's combination of everything but W and W'."""
     points = dict(pairing_claim(statement.verifying, statement.public, proof, at, b"").points)
     del points[proof.opening], points[proof.opening_check]
-    return fastest_engine().combine(list(points), [factor * scalar for scalar in points.values()])
+    return fastest_engine().combine(list(points), list(points.values()))

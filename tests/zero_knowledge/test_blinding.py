@@ -6,20 +6,19 @@ over their blinding scalars, at the cost of knowing tau.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import pytest
 from support.programs import Case, ballot, catalogue, grouped, margin, packed
-from support.setup import TAU
 from support.statements import Statement
-from zero_knowledge.view import R, View, rank, solve
+from zero_knowledge.view import View, rank
 
 from zkmargin.prover.randomness import Blinding
-from zkmargin.verifier.circuit import Circuit, Claim
-from zkmargin.verifier.expression import Column, ColumnKind
+from zkmargin.verifier.circuit import Circuit
+from zkmargin.verifier.expression import ColumnKind
 
 Fresh = Callable[[], Case]
 """Compiles a program anew, since a circuit remembers degrees that follow from its blinding."""
@@ -76,7 +75,6 @@ class Kind:
             (label, circuit.blinding(index)) for index, label in enumerate(circuit.witness)
         ]
         counts += [("MULTIPLICITY_BLINDING", Circuit.MULTIPLICITY_BLINDING)] * bool(circuit.lookups)
-        counts += [("HOLDING_BLINDING", Circuit.HOLDING_BLINDING)] * len(circuit.holdings)
         counts += [("HELPER_BLINDING", Circuit.HELPER_BLINDING)] * circuit.helpers
         counts += [("RUNNING_SUM_BLINDING", Circuit.RUNNING_SUM_BLINDING)]
         starts = accumulate((count for _, count in counts), initial=0)
@@ -99,7 +97,6 @@ KINDS = [
     Kind("read a row ahead only", CASES["ballot"], witness="echo"),
     Kind("boolean without lookups", CASES["ballot"], witness="vote"),
     Kind("multiplicities", CASES["margin"], constant="MULTIPLICITY_BLINDING"),
-    Kind("holding", CASES["margin"], constant="HOLDING_BLINDING"),
     Kind("helper", CASES["margin"], constant="HELPER_BLINDING"),
     Kind("running sum", CASES["margin"], constant="RUNNING_SUM_BLINDING"),
 ]
@@ -113,7 +110,7 @@ def test_as_many_values_of_a_column_are_revealed_as_it_has_blinding_scalars(kind
         view = View.of(kind.case())
         variables = kind.variables(view.statement.circuit)
         assert len(variables) == count + 2
-        rows = [view.with_whole_quotient(row) for row in view.jacobian(variables)]
+        rows = [view.without_openings(row) for row in view.jacobian(variables)]
     assert rank(rows) == count
 
 
@@ -132,11 +129,6 @@ def test_one_scalar_fewer_makes_revealed_values_depend_on_each_other(kind: Kind)
     with kind.changed(by=-1):
         view = View.of(kind.case())
         assert rank(view.jacobian()) < view.independent
-
-
-def test_chunks_that_are_not_blinded_depend_on_the_rest() -> None:
-    view = View.of(margin(), unblinded_quotient=True)
-    assert rank(view.jacobian()) == view.independent - 1
 
 
 def test_no_scalar_is_drawn_in_vain() -> None:
@@ -158,10 +150,10 @@ def two_portfolios(fresh: Fresh) -> tuple[Case, Case]:
     return case, case.with_venues("net", books)
 
 
-def explanations(*, unblinded_quotient: bool = False) -> tuple[bool, bool]:
+def explanations() -> tuple[bool, bool]:
     """Whether a proof by the first portfolio could be one by the first, and one by the second."""
     mine, other = two_portfolios(CASES["margin"])
-    view = View.of(mine, unblinded_quotient=unblinded_quotient)
+    view = View.of(mine)
     blinding = Blinding()
     seen = view.at(blinding.draw(view.scalars))
     return view.explains(seen), view.for_portfolio(other).explains(seen)
@@ -178,58 +170,28 @@ def test_whoever_knows_tau_tells_two_portfolios_apart_with_one_scalar_fewer(kind
         assert explanations() == (True, False)
 
 
-def test_whoever_knows_tau_tells_two_portfolios_apart_by_unblinded_chunks() -> None:
-    assert explanations(unblinded_quotient=True) == (True, False)
-
-
 # -- a commitment proven about twice ----------------------------------------------------------------------------------
 
 
-def holding_values(view: View, seen: Sequence[int]) -> tuple[int, int]:
-    """What a proof of a margin program shows of its holding: E(tau) and q(zeta)."""
-    holding = Claim(Column(ColumnKind.HOLDING, 0), 0)
-    (mask,) = view.positions("mask")
-    return seen[mask], seen[view.positions("evaluation")[view.statement.circuit.claims.index(holding)]]
+def test_two_proofs_about_one_commitment_tell_nothing_together() -> None:
+    """Nothing is drawn for the link between commitment and proof, so two proofs share rho alone, which C determines.
 
-
-def two_proofs_explained(*, reuse_masks: bool) -> tuple[bool, bool]:
-    """Two proofs about one commitment: could they be about the first portfolio, and about the second?"""
+    For each portfolio that C opens to, both proofs have blinding scalars of their own that explain them.
+    """
     mine, other = two_portfolios(CASES["margin"])
     first = View.of(mine)
-    second = replace(first, challenges=View.of(mine).challenges)
-    blinding = [Blinding().draw(first.scalars) for _ in range(2)]
-    masks = next(kind for kind in KINDS if kind.name == "holding").variables(first.statement.circuit)
-    if reuse_masks:
-        for position in masks:
-            blinding[1][position] = blinding[0][position]
-    shown = [holding_values(view, view.at(drawn)) for view, drawn in zip((first, second), blinding, strict=True)]
-
-    def explains(view: View) -> bool:
-        # q(zeta) = C(zeta) + (zeta^n - 1)(e_0 + e_1 zeta), and E(tau) = e_0 + e_1 tau. The rho of the commitment is no
-        # unknown: for each portfolio it is the one that opens the commitment.
-        backend, (opening,) = view.statement.backend, view.statement.assignment.holdings
-        polynomial = backend.interpolate([opening.values], [[opening.blinding]])[0]
-        columns: list[list[int]] = [[], []] if reuse_masks else [[], [], [], []]
-        target = []
-        for index, (at, (mask, value)) in enumerate(zip((first, second), shown, strict=True)):
-            zeta = at.challenges[3]
-            vanishing = pow(zeta, view.statement.circuit.rows, R) - 1
-            left_over = value - backend.evaluate([polynomial], zeta)[0]
-            for position, column in enumerate(columns):
-                own = reuse_masks or position // 2 == index
-                column += [own * pow(TAU, position % 2, R), own * vanishing * pow(zeta, position % 2, R) % R]
-            target += [mask, left_over % R]
-        return solve(columns, target) is not None
-
-    return explains(first), explains(first.for_portfolio(other))
+    views = first, replace(first, challenges=View.of(mine).challenges)
+    for view in views:
+        seen = view.at(Blinding().draw(view.scalars))
+        assert view.explains(seen)
+        assert view.for_portfolio(other).explains(seen)
 
 
-def test_two_proofs_about_one_commitment_tell_nothing_together() -> None:
-    assert two_proofs_explained(reuse_masks=False) == (True, True)
-
-
-def test_a_mask_used_twice_tells_two_portfolios_apart() -> None:
-    assert two_proofs_explained(reuse_masks=True) == (True, False)
+def test_a_holding_is_never_evaluated() -> None:
+    """What a proof shows of C is its point: an evaluation beside it would bind the two."""
+    for fresh in CASES.values():
+        circuit = fresh().program.circuit
+        assert not any(claim.column and claim.column.kind is ColumnKind.HOLDING for claim in circuit.claims)
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------
@@ -242,8 +204,8 @@ def test_exactly_the_circuit_s_blinding_is_drawn(name: str, request: pytest.Fixt
     blinding = Blinding()
     statement.prove(blinding=blinding)
     columns = sum(circuit.blinding(index) for index in range(len(circuit.witness)))
-    others = bool(circuit.lookups) + 2 * len(circuit.holdings) + circuit.helpers + 3
-    assert blinding.drawn == columns + others + 1
+    others = bool(circuit.lookups) + circuit.helpers + 3
+    assert blinding.drawn == columns + others
 
 
 def test_no_circuit_carries_counts_of_its_own(margin_statement: Statement) -> None:

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from support.backends import ExponentBackend, fastest_backend
 from support.programs import Case
 from support.proofs import Element, elements
-from support.setup import TAU, bases
+from support.setup import bases
 from support.statements import Statement, make_statement
 
 from zkmargin.prover import prove as prove_module
@@ -46,29 +46,25 @@ class _FixedTranscript:
 
 @dataclass(frozen=True)
 class View:
-    """A statement on a back end of logarithms, with fixed challenges.
-
-    unblinded_quotient: a weakened prover whose two chunks are the quotient's halves as they are.
-    """
+    """A statement on a back end of logarithms, with fixed challenges."""
 
     statement: Statement
     challenges: tuple[int, ...]
-    unblinded_quotient: bool = False
 
     @classmethod
-    def of(cls, case: Case, *, unblinded_quotient: bool = False) -> View:
+    def of(cls, case: Case) -> View:
         """A view of an honest prover of this case, for random challenges."""
         backend = ExponentBackend(fastest_backend())
         challenges = tuple(secrets.randbelow(R) for _ in range(7))
-        return cls(make_statement(case, backend), challenges, unblinded_quotient)
+        return cls(make_statement(case, backend), challenges)
 
     @cached_property
     def scalars(self) -> int:
-        """How many blinding scalars the prover draws, the weakened prover's missing one not counted."""
+        """How many blinding scalars the prover draws."""
         blinding = Blinding()
         with patch.object(prove_module, "start_transcript", lambda *_: _FixedTranscript(self.challenges)):
             self.statement.prove(blinding=blinding)
-        return blinding.drawn - self.unblinded_quotient
+        return blinding.drawn
 
     @cached_property
     def layout(self) -> list[Element]:
@@ -77,7 +73,7 @@ class View:
 
     def at(self, blinding: Sequence[int]) -> Vector:
         """The proof for these blinding scalars: logarithms of its points, and its evaluations."""
-        source = iter([*blinding, 0] if self.unblinded_quotient else blinding)
+        source = iter(blinding)
         with patch.object(prove_module, "start_transcript", lambda *_: _FixedTranscript(self.challenges)):
             proof = self.statement.prove(blinding=Blinding(lambda: next(source)), check=False)
         assert next(source, None) is None, "the prover drew fewer scalars than were given"
@@ -109,15 +105,10 @@ class View:
             )
         return rows
 
-    def with_whole_quotient(self, row: Sequence[int]) -> Vector:
-        """A row without the openings, the two chunks replaced by t(tau) = t_0(tau) + tau^n t_1(tau).
-
-        What remains is what is revealed about single columns once the chunks hide how t is cut.
-        """
-        low, high = self.positions("quotient")
-        hidden = {low, high, *self.positions("opening", "opening_check")}
-        whole = row[low] + pow(TAU, self.statement.circuit.rows, R) * row[high]
-        return [value for position, value in enumerate(row) if position not in hidden] + [whole % R]
+    def without_openings(self, row: Sequence[int]) -> Vector:
+        """A row without W and W', which follow from the other elements."""
+        hidden = set(self.positions("opening", "opening_check"))
+        return [value for position, value in enumerate(row) if position not in hidden]
 
     @property
     def independent(self) -> int:
@@ -148,7 +139,7 @@ class View:
     def explains(self, seen: Sequence[int]) -> bool:
         """Whether some blinding scalars make this view's prover send exactly `seen`.
 
-        First all elements that are affine in the blinding, then the chunks and openings along what is left free.
+        First all elements that are affine in the blinding, then the quotient and openings along what is left free.
         """
         origin = self.at([0] * self.scalars)
         steps = [difference(self.at(unit), origin) for unit in identity_matrix(self.scalars)]

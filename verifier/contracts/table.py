@@ -19,11 +19,12 @@ Every address in the table is 16 bits big-endian. All field elements are 32 byte
                (negated root, value), a root at 0 being w times the one before. Masks are sparse columns over cosets.
                A column's value is two words from the next one's
     program    steps a * b + c: three addresses each, results stored one after the other
-    identities an identity: its value's address, number of market columns, then (scalar, coefficient) addresses
+    identities an identity: its value's address, number of columns that enter linearly, then (scalar, coefficient)
+               addresses
     lookups    addresses of the looked-up values
-    sums       a sum: address of right side / n, number of groups, number of committed terms; then the groups, each
-               (weight, count) and (public factor, coefficient) by address; then the committed terms, each
-               (scalar of the point, weight, coefficient) by address
+    sums       all sums' terms, gathered by weight: its address, three counts; then the terms whose value is a product
+               of two words, of three, by address; then those with a committed public column, each (scalar of the
+               point, power of gamma, coefficient) by address
     claims     addresses of the claimed columns' scalars
     length     of the table, these two bytes included
 """
@@ -34,7 +35,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from zkmargin.verifier.circuit import CHUNKS, FRACTIONS_PER_HELPER, Circuit, SumTerm
+from zkmargin.verifier.circuit import FRACTIONS_PER_HELPER, LINEAR, Circuit, SumTerm
 from zkmargin.verifier.curve import G1_GENERATOR, POINT_BYTES, encode_g2
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Operator, Query
@@ -43,7 +44,7 @@ from zkmargin.verifier.proof import SCALAR_BYTES, Proof, PublicInputs, decode_pr
 from zkmargin.verifier.transcript import Transcript
 from zkmargin.verifier.verify import VerifyingKey, derive_challenges
 
-TABLE: Final = 0x400
+TABLE: Final = 0x440
 """Where the table lies in the contract's memory, behind its workspace."""
 FIELDS: Final = (
     "size",
@@ -75,17 +76,18 @@ FIELDS: Final = (
     "lookups",
     "lookup_count",
     "table_value",
-    "sums",
+    "gammas",
     "sum_count",
+    "sums",
+    "sum_weight_count",
     "claims",
     "rotated_count",
     "weights",
-    "holding_weights",
-    "mask_weights",
+    "market_weights",
     "multiplicity_weight",
     "helper_weights",
     "running_sum_weight",
-    "quotient_weights",
+    "quotient_weight",
 )
 """The header's fields, in order: addresses and counts."""
 HEADER_BYTES: Final = 96
@@ -141,10 +143,10 @@ _ZERO, _ONE, _MINUS_ONE = _Known(0), _Known(1), _Known(_R - 1)
 
 @dataclass(frozen=True)
 class _Affine:
-    """constant + sum of coefficient * market column."""
+    """constant + sum of coefficient * column that enters linearly."""
 
     constant: _Operand
-    market: dict[int, _Operand]
+    linear: dict[Column, _Operand]
 
 
 class _Program:
@@ -176,24 +178,24 @@ class _Program:
         )
         if claimed is not None:
             return _Affine(_Claimed(claimed), {})
-        if kind is ColumnKind.MARKET:
-            return _Affine(_ZERO, {index: _ONE})
+        if kind in LINEAR:
+            return _Affine(_ZERO, {query.column: _ONE})
         if kind is ColumnKind.SPARSE:
             return _Affine(_Public(index), {})
         return _Affine(_Public(self._sparse + index), {})
 
     def _binary(self, operator: Operator, left: _Affine, right: _Affine, once: tuple[bool, bool]) -> _Affine:
         if operator is Operator.MULTIPLY:
-            if left.market:
+            if left.linear:
                 left, right = right, left
-            scaled = {i: self._step(left.constant, c, _ZERO) for i, c in right.market.items()}
+            scaled = {i: self._step(left.constant, c, _ZERO) for i, c in right.linear.items()}
             return _Affine(self._step(left.constant, right.constant, _ZERO), scaled)
         sign = _ONE if operator is Operator.ADD else _MINUS_ONE
         constant = self._plus(left.constant, right.constant, sign, once)
-        market = dict(left.market)
-        for index, coefficient in right.market.items():
-            market[index] = self._step(coefficient, sign, market.get(index, _ZERO))
-        return _Affine(constant, market)
+        linear = dict(left.linear)
+        for column, coefficient in right.linear.items():
+            linear[column] = self._step(coefficient, sign, linear.get(column, _ZERO))
+        return _Affine(constant, linear)
 
     def _plus(self, left: _Operand, right: _Operand, sign: _Known, once: tuple[bool, bool]) -> _Operand:
         """left + sign * right."""
@@ -320,45 +322,50 @@ class _Layout:
         encoded = b""
         for identity in self.circuit.identities:
             value = self.program.values[identity.node]
-            encoded += self._addresses(value.constant) + bytes([len(value.market)])
-            for index, coefficient in value.market.items():
-                encoded += _short(self._point_weight(ColumnKind.MARKET, index)) + self._addresses(coefficient)
+            encoded += self._addresses(value.constant) + bytes([len(value.linear)])
+            for column, coefficient in value.linear.items():
+                encoded += _short(self._point_weight(column.kind, column.index)) + self._addresses(coefficient)
         return encoded
 
     def _sums(self) -> bytes:
         encoded = b""
-        per_row = inverse(self.circuit.rows)
-        for total in self.circuit.sums:
-            groups: dict[int, bytes] = {}
-            committed = b""
-            if total.scalars:
-                groups[self._constant(1)] = b"".join(
-                    _short(self.addresses["scalars"] + SCALAR_BYTES * index) + _short(self._constant(c * per_row))
-                    for index, c in total.scalars
-                )
-            for term in total.terms:
-                # The identity subtracts terms: their coefficients enter negated.
-                coefficient = _short(self._constant(-term.coefficient))
-                weight = self._weight(term)
-                if term.public is not None and term.public.kind in (ColumnKind.MARKET, ColumnKind.FIXED):
-                    target = self._point_weight(term.public.kind, term.public.index)
-                    committed += _short(target) + _short(weight) + coefficient
-                else:
-                    entry = self._addresses(self._public(term.public)) + coefficient
-                    groups[weight] = groups.get(weight, b"") + entry
-            encoded += _short(self._constant(total.constant * per_row))
-            encoded += _short(len(groups)) + _short(len(committed) // 6)
-            for weight, entries in groups.items():
-                encoded += _short(weight) + _short(len(entries) // 4) + entries
-            encoded += committed
+        for weight, terms in self._sum_terms().items():
+            counts = [len(part) // size for part, size in zip(terms, (4, 6, 6), strict=True)]
+            encoded += self._addresses(weight) + b"".join(map(_short, counts)) + b"".join(terms)
         return encoded
 
-    def _weight(self, term: SumTerm) -> int:
-        return self._address(_ONE if term.weight is None else self.program.values[term.weight].constant)
+    def _sum_terms(self) -> dict[_Operand, tuple[bytes, bytes, bytes]]:
+        """By weight: products of two words, of three, terms with a committed column. The identity subtracts terms and
+        adds right sides: the coefficients of the former enter negated."""
+        found: dict[_Operand, list[bytes]] = {}
+        per_row = inverse(self.circuit.rows)
+        for index, total in enumerate(self.circuit.sums):
+            power = _short(self.addresses["gammas"] + SCALAR_BYTES * index)
+            rights = found.setdefault(_ONE, [b"", b"", b""])
+            if total.constant:
+                rights[0] += power + _short(self._constant(total.constant * per_row))
+            for scalar, coefficient in total.scalars:
+                address = _short(self.addresses["scalars"] + SCALAR_BYTES * scalar)
+                rights[1] += power + address + _short(self._constant(coefficient * per_row))
+            for term in total.terms:
+                of_weight = found.setdefault(self._weight(term), [b"", b"", b""])
+                coefficient = -term.coefficient % _R
+                if term.public is not None and term.public.kind in (ColumnKind.MARKET, ColumnKind.FIXED):
+                    target = _short(self._point_weight(term.public.kind, term.public.index))
+                    of_weight[2] += target + power + _short(self._constant(coefficient))
+                elif term.public is None:
+                    of_weight[0] += power + _short(self._constant(coefficient))
+                elif coefficient == 1:
+                    of_weight[0] += power + self._addresses(self._public(term.public))
+                else:
+                    public = self._addresses(self._public(term.public))
+                    of_weight[1] += power + public + _short(self._constant(coefficient))
+        return {weight: (two, three, committed) for weight, (two, three, committed) in found.items()}
 
-    def _public(self, column: Column | None) -> _Operand:
-        if column is None:
-            return _ONE
+    def _weight(self, term: SumTerm) -> _Operand:
+        return _ONE if term.weight is None else self.program.values[term.weight].constant
+
+    def _public(self, column: Column) -> _Operand:
         return _Public(column.index + (len(self.circuit.sparse) if column.kind is ColumnKind.MASK else 0))
 
     def _claims(self) -> bytes:
@@ -382,8 +389,8 @@ class _Layout:
         return self.circuit.proof_points - 2
 
     def _point_weight(self, kind: ColumnKind, index: int) -> int:
-        """Order: the proof's points, its two openings, holdings, market, fixed columns, generator."""
-        position = self._points + 2 + index
+        """Order: the proof's points but the openings, holdings, market, fixed columns, generator."""
+        position = self._points + index
         if kind is not ColumnKind.HOLDING:
             position += len(self.circuit.holdings)
         if kind is ColumnKind.FIXED:
@@ -427,7 +434,7 @@ class _Layout:
             self.addresses[name] = cursor
             cursor += len(part)
         cursor = -(-(cursor + 2) // SCALAR_BYTES) * SCALAR_BYTES
-        points, first_round = self._points, len(circuit.witness) + bool(circuit.lookups) + len(circuit.holdings)
+        points, first_round = self._points, len(circuit.witness) + bool(circuit.lookups)
         counts = {
             "log_rows": circuit.rows.bit_length() - 1,
             "proof_bytes": proof_length(circuit) + HINT_BYTES,
@@ -446,9 +453,10 @@ class _Layout:
             "identity_count": len(circuit.identities),
             "lookup_count": len(circuit.lookups),
             "sum_count": len(circuit.sums),
+            "sum_weight_count": len(self._sum_terms()),
         }
         self.addresses.update(counts)
-        weights = points + 2 + len(circuit.holdings) + len(circuit.market) + len(circuit.fixed) + 1
+        weights = points + len(circuit.holdings) + len(circuit.market) + len(circuit.fixed) + 1
         areas = {
             "proof": SCALAR_BYTES + counts["proof_bytes"],
             "scalars": SCALAR_BYTES * len(circuit.scalars),
@@ -456,6 +464,7 @@ class _Layout:
             "powers": SCALAR_BYTES * (counts["log_rows"] + 1),
             "sparse_values": RECORD_BYTES * counts["sparse_count"],
             "results": SCALAR_BYTES * len(self.kept),
+            "gammas": SCALAR_BYTES * len(circuit.sums),
             "weights": SCALAR_BYTES * weights,
         }
         for name, size in areas.items():
@@ -465,12 +474,11 @@ class _Layout:
         self.addresses["proof"] += SCALAR_BYTES
         self.addresses["size"] = cursor
         start = self.addresses["weights"]
-        self.addresses["holding_weights"] = start + SCALAR_BYTES * (points + 2)
-        self.addresses["mask_weights"] = start + SCALAR_BYTES * (first_round - len(circuit.holdings))
+        self.addresses["market_weights"] = start + SCALAR_BYTES * (points + len(circuit.holdings))
         self.addresses["multiplicity_weight"] = start + SCALAR_BYTES * len(circuit.witness)
         self.addresses["helper_weights"] = start + SCALAR_BYTES * first_round
         self.addresses["running_sum_weight"] = start + SCALAR_BYTES * (first_round + circuit.helpers)
-        self.addresses["quotient_weights"] = start + SCALAR_BYTES * (points - CHUNKS)
+        self.addresses["quotient_weight"] = start + SCALAR_BYTES * (points - 1)
         if circuit.table is not None:
             table = next(i for i, claim in enumerate(circuit.claims) if claim.column == circuit.table)
             self.addresses["table_value"] = self._address(_Claimed(table))
@@ -533,14 +541,14 @@ def with_hint(key: VerifyingKey, public: PublicInputs, proof: bytes) -> bytes:
 
 
 def inversion_hint(key: VerifyingKey, public: PublicInputs, proof: Proof) -> int:
-    """1 / ((z - w zeta) prod (zeta - w^i) prod (zeta^size - w^(size s))), a factor for each entry of a column.
+    """1 / ((z - zeta)(z - w zeta) prod (zeta - w^i) prod (zeta^size - w^(size s))), a factor an entry of a column.
 
     Raises ZeroDivisionError when a challenge is degenerate.
     """
     circuit = key.circuit
     at, _ = derive_challenges(key, public, proof)
     w = root_of_unity(circuit.rows)
-    product = (at.z - w * at.zeta) % _R
+    product = (at.z - at.zeta) * (at.z - w * at.zeta) % _R
     for column in circuit.sparse:
         for row, _ in column.entries:
             product = product * (at.zeta - pow(w, row, _R)) % _R
@@ -575,7 +583,7 @@ def hint_for_code(code: bytes, public_inputs: bytes, market: bytes, proof: bytes
 
     transcript = Transcript(memory[TABLE : TABLE + 64] + public_inputs + market)
     cuts, cursor = [], 0
-    for size in (field["round_1"], field["round_2"], CHUNKS * POINT_BYTES, SCALAR_BYTES * field["claim_count"]):
+    for size in (field["round_1"], field["round_2"], POINT_BYTES, SCALAR_BYTES * field["claim_count"]):
         cuts.append(proof[cursor : cursor + size])
         cursor += size
     transcript.absorb(cuts[0])
@@ -589,7 +597,7 @@ def hint_for_code(code: bytes, public_inputs: bytes, market: bytes, proof: bytes
     transcript.absorb(proof[cursor : cursor + POINT_BYTES])
     z = transcript.challenge()
     w = element(start + HEADER_BYTES)
-    product, root, cursor = (z - w * zeta) % _R, 0, field["sparse"]
+    product, root, cursor = (z - zeta) * (z - w * zeta) % _R, 0, field["sparse"]
     remaining = field["sparse_count"]
     for _ in range(field["pair_runs"]):
         count, root = short(cursor), element(short(cursor + 2))

@@ -13,8 +13,8 @@ from zkmargin.verifier.expression import ColumnKind
 
 # What `define_margin` compiles to. A change here changes every verifying key of the shipped statements: it belongs into
 # the changelog, and proofs made before it no longer verify.
-MARGIN_DIGEST = "81ea24140664ffe958a855943d1c2a9a0c468b01c0ce0ef5d970cb6f8855023d"
-CATALOGUE_DIGEST = "57d38557558a817b73b95a4392110c79b1c7079b65528ed9b7f0b112fbe3c9cd"
+MARGIN_DIGEST = "03461dd6c3bc3079911218d9a2d4a8ac54a3dab776c6f157b62dc35b1fa0ce71"
+CATALOGUE_DIGEST = "83f138e75d900dda3c6cf2d29774eee9521ead43a45fb3a6859f74070aa6db66"
 
 
 def test_golden_digests() -> None:
@@ -55,7 +55,7 @@ def test_digit_width(rows: int, row_bits: int, digits: int, columns: int) -> Non
 def test_scenarios_over_one_holding_share_one_weight() -> None:
     circuit = margin().program.circuit
     weights = {term.weight for total in circuit.sums for term in total.terms if term.public is not None}
-    # q for values, (1 - 2 s) q for charges, the digits for slacks: three, however many scenarios.
+    # (S - 2 s) a for values, S a for charges, the digits for slacks: three, however many scenarios.
     assert len(weights) == 3
 
 

@@ -10,7 +10,7 @@ from zkmargin.circuits.language import CompileError, Program, RowsError, TraceEr
 from zkmargin.circuits.language.compiler import CompiledProgram
 from zkmargin.circuits.language.program import PACKING_SHIFT
 from zkmargin.verifier.circuit import CircuitError
-from zkmargin.verifier.expression import Column, ColumnKind
+from zkmargin.verifier.expression import Binary, Column, ColumnKind, Operator
 from zkmargin.verifier.field import SCALAR_MODULUS
 
 
@@ -67,16 +67,24 @@ def test_active_rows_leave_room_for_scalars() -> None:
         _compile(define_margin, active_rows=29)
 
 
-def test_a_magnitude_is_read_as_a_product_with_the_sign_never_as_the_column_that_holds_scalars() -> None:
-    """`absolute` is (1 - 2 s) q: zero in scalar rows, whatever scalars the digits hold there."""
+def test_a_magnitude_is_read_beside_a_factor_that_is_zero_where_its_digits_hold_scalars() -> None:
+    """(S - 2 s) a, S a and s a, where S and s are zero in scalar rows; never a by itself."""
     circuit = _compile(define_margin).circuit
     digits = {Column(ColumnKind.WITNESS, i) for i, name in enumerate(circuit.witness) if "digit" in name}
+    switches = {Column(ColumnKind.WITNESS, circuit.witness.index("net.negative"))}
+    switches |= {Column(ColumnKind.SPARSE, i) for i in range(len(circuit.sparse))}
+    charged = 0
     for total in circuit.sums:
         for term in total.terms:
             if term.weight is None or (term.public is not None and term.public.kind is ColumnKind.SPARSE):
                 continue
-            read = _columns_below(circuit.nodes, term.weight)
-            assert not read & digits, f"{total.label} charges the digits of a magnitude"
+            weight = circuit.nodes[term.weight]
+            assert isinstance(weight, Binary), f"{total.label} charges the digits of a magnitude"
+            assert weight.operator is Operator.MULTIPLY
+            read = [_columns_below(circuit.nodes, side) for side in (weight.left, weight.right)]
+            assert sorted(read, key=len) == sorted([digits, *(side for side in read if side <= switches)], key=len)
+            charged += 1
+    assert charged
 
 
 def _columns_below(nodes: tuple[object, ...], root: int) -> set[Column]:
@@ -102,7 +110,7 @@ def test_two_market_columns_are_not_multiplied() -> None:
         flag = p.boolean("flag", lambda context: context.sparse({}))
         p.require_sum(flag * p.market("a", 5) * p.market("b", 5), 0, label="both")
 
-    with pytest.raises(CircuitError, match=r"^both: a product of two market columns"):
+    with pytest.raises(CircuitError, match=r"^both: two columns that enter linearly are multiplied"):
         _compile(define)
 
 

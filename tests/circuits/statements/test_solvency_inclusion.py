@@ -19,6 +19,7 @@ from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.solvency.prover import BatchProver
 from zkmargin.circuits.solvency.settlement import settle
 from zkmargin.prover.setup.srs import setup_of
+from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G1_GENERATOR, INFINITY, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse
@@ -229,7 +230,7 @@ def test_a_file_is_a_function_of_its_own_rows_and_the_commitment() -> None:
     published commitment and anna's own values. So it tells nothing that these do not.
     """
     backend = fastest_backend()
-    powers = backend.fixed_base_powers(TAU, 4 * ROWS + 16)
+    powers = backend.fixed_base_powers(TAU, setup_powers(4 * ROWS))
     known = setup_of(backend, powers, backend.lagrange_basis(powers, 4 * ROWS), setup_key().g2_x, None)
     here = epoch_id(terms().digest, known.digest, NONCE)
     by = BatchProver(terms(), here, ROWS, known, backend)

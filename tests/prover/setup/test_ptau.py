@@ -167,10 +167,10 @@ def test_junk_is_a_format_error(junk: bytes) -> None:
 
 def test_coordinates_must_be_canonical(prepared: bytes) -> None:
     header = header_of(prepared)
-    at = header.sections[2].offset + 19 * 64 + 32
+    at = header.sections[2].offset + 23 * 64 + 32
     value = int.from_bytes(prepared[at : at + 32], "little") + BASE_MODULUS
     changed = patched(prepared, at, value.to_bytes(32, "little"))
-    with pytest.raises(FormatError, match="tauG1: point 19: expected coordinates below"):
+    with pytest.raises(FormatError, match="tauG1: point 23: expected coordinates below"):
         read_points(io.BytesIO(changed), "f.ptau", header, 4)
     # Beyond what is wanted, only the digest sees it.
     read_points(io.BytesIO(changed), "f.ptau", header, 2)

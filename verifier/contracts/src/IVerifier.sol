@@ -22,7 +22,8 @@ interface IVerifier {
     error DegenerateChallenge(uint256 z);
     /// @notice The last word of the proof is not the inverse of the product of the denominators.
     error WrongHint(uint256 hint);
-    /// @notice A precompiled contract failed, which with checked points means that gas ran out.
+    /// @notice A precompiled contract failed and every point of proof and holdings is good: a market point is not, or
+    /// gas ran out.
     error PrecompileFailed();
     /// @notice Everything is well formed and the proof proves nothing.
     error ProofRejected();
@@ -49,11 +50,13 @@ interface IVerifier {
         view
         returns (bytes[] memory refusals);
 
-    /// @notice Everything of `verify` but the pairing check, all scalars multiplied by `weight`.
-    /// @return own Two points: the left side's part over the proof's own points, and the opening, both times `weight`.
-    /// @return shared Scalars of the points that proofs of this circuit share: market, fixed columns, generator.
-    function claim(bytes calldata publicInputs, bytes calldata market, bytes calldata proof, uint256 weight)
-        external
-        view
-        returns (uint256[4] memory own, uint256[] memory shared);
+    /// @notice Verify proofs `from` to `to` - 1 with one pairing check, or revert with the first error that is met: what
+    /// `verifyBatch` asks of itself.
+    function verifyTogether(
+        bytes calldata market,
+        bytes[] calldata publicInputs,
+        bytes[] calldata proofs,
+        uint256 from,
+        uint256 to
+    ) external view;
 }

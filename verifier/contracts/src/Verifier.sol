@@ -9,7 +9,7 @@ import {IVerifier} from "./IVerifier.sol";
 /// the module `table`. The table only says where things lie in memory, what to multiply and what to add; transcript,
 /// checks and the pairing equation are here.
 ///
-/// Memory has a fixed layout: from `BASE` a workspace of sixteen words, the table, then areas whose addresses the table
+/// Memory has a fixed layout: from `BASE` a workspace of twenty words, the table, then areas whose addresses the table
 /// gives, 16 bits each. Below lies what little the compiler allocates, above what is allocated later.
 contract Verifier is IVerifier {
     /// Order of the scalar field.
@@ -18,9 +18,11 @@ contract Verifier is IVerifier {
     uint256 private constant Q = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
 
     /// Start of the layout.
-    uint256 private constant BASE = 0x200;
+    uint256 private constant BASE = 0x1c0;
 
     // The workspace.
+    uint256 private constant WEIGHT = 0x1c0;
+    uint256 private constant BETA = 0x1e0;
     uint256 private constant ALPHA = 0x200;
     uint256 private constant GAMMA = 0x220;
     uint256 private constant Y = 0x240;
@@ -29,60 +31,64 @@ contract Verifier is IVerifier {
     uint256 private constant Z = 0x2a0;
     uint256 private constant ZETA_N = 0x2c0;
     uint256 private constant ROTATED = 0x2e0;
-    uint256 private constant CONSTANT = 0x300;
+    uint256 private constant SCALE = 0x300;
     uint256 private constant MARKET_POINTS = 0x320;
-    uint256 private constant SCRATCH = 0x340;
+    uint256 private constant TOTAL = 0x340;
+    uint256 private constant PRODUCT = 0x380;
     uint256 private constant OPENING = 0x3c0;
+    /// Where the sum of a holding's commitments is made, before either side has a use for it.
+    uint256 private constant SCRATCH = 0x200;
 
     // The table: digests, [x]_2, addresses and counts of 16 bits each, two field elements.
-    uint256 private constant KEY_DIGEST = 0x400;
-    uint256 private constant SETUP_DIGEST = 0x420;
-    uint256 private constant G2_X = 0x440;
-    uint256 private constant SIZE = 0x4c0;
-    uint256 private constant LOG_ROWS = 0x4c2;
-    uint256 private constant PROOF = 0x4c4;
-    uint256 private constant PROOF_BYTES = 0x4c6;
-    uint256 private constant POINTS = 0x4c8;
-    uint256 private constant ROUND_1 = 0x4ca;
-    uint256 private constant ROUND_2 = 0x4cc;
-    uint256 private constant CLAIM_COUNT = 0x4ce;
-    uint256 private constant SCALAR_COUNT = 0x4d0;
-    uint256 private constant SCALAR_BITS = 0x4d2;
-    uint256 private constant SCALARS = 0x4d4;
-    uint256 private constant HOLDING_COUNT = 0x4d6;
-    uint256 private constant HOLDINGS = 0x4d8;
-    uint256 private constant MARKET_COUNT = 0x4da;
-    uint256 private constant FIXED = 0x4dc;
-    uint256 private constant FIXED_COUNT = 0x4de;
-    uint256 private constant POWERS = 0x4e0;
-    uint256 private constant SPARSE = 0x4e2;
-    uint256 private constant PAIR_RUNS = 0x4e4;
-    uint256 private constant SPARSE_COUNT = 0x4e6;
-    uint256 private constant SPARSE_VALUES = 0x4e8;
-    uint256 private constant PROGRAM = 0x4ea;
-    uint256 private constant PROGRAM_COUNT = 0x4ec;
-    uint256 private constant RESULTS = 0x4ee;
-    uint256 private constant IDENTITIES = 0x4f0;
-    uint256 private constant IDENTITY_COUNT = 0x4f2;
-    uint256 private constant LOOKUPS = 0x4f4;
-    uint256 private constant LOOKUP_COUNT = 0x4f6;
-    uint256 private constant TABLE_VALUE = 0x4f8;
-    uint256 private constant SUMS = 0x4fa;
-    uint256 private constant SUM_COUNT = 0x4fc;
-    uint256 private constant CLAIMS = 0x4fe;
-    uint256 private constant ROTATED_COUNT = 0x500;
-    uint256 private constant WEIGHTS = 0x502;
-    uint256 private constant HOLDING_WEIGHTS = 0x504;
-    uint256 private constant MASK_WEIGHTS = 0x506;
-    uint256 private constant MULTIPLICITY_WEIGHT = 0x508;
-    uint256 private constant HELPER_WEIGHTS = 0x50a;
-    uint256 private constant RUNNING_SUM_WEIGHT = 0x50c;
-    uint256 private constant QUOTIENT_WEIGHTS = 0x50e;
-    uint256 private constant ROOT = 0x520;
-    uint256 private constant INVERSE_ROWS = 0x540;
+    uint256 private constant KEY_DIGEST = 0x440;
+    uint256 private constant SETUP_DIGEST = 0x460;
+    uint256 private constant G2_X = 0x480;
+    uint256 private constant SIZE = 0x500;
+    uint256 private constant LOG_ROWS = 0x502;
+    uint256 private constant PROOF = 0x504;
+    uint256 private constant PROOF_BYTES = 0x506;
+    uint256 private constant POINTS = 0x508;
+    uint256 private constant ROUND_1 = 0x50a;
+    uint256 private constant ROUND_2 = 0x50c;
+    uint256 private constant CLAIM_COUNT = 0x50e;
+    uint256 private constant SCALAR_COUNT = 0x510;
+    uint256 private constant SCALAR_BITS = 0x512;
+    uint256 private constant SCALARS = 0x514;
+    uint256 private constant HOLDING_COUNT = 0x516;
+    uint256 private constant HOLDINGS = 0x518;
+    uint256 private constant MARKET_COUNT = 0x51a;
+    uint256 private constant FIXED = 0x51c;
+    uint256 private constant FIXED_COUNT = 0x51e;
+    uint256 private constant POWERS = 0x520;
+    uint256 private constant SPARSE = 0x522;
+    uint256 private constant PAIR_RUNS = 0x524;
+    uint256 private constant SPARSE_COUNT = 0x526;
+    uint256 private constant SPARSE_VALUES = 0x528;
+    uint256 private constant PROGRAM = 0x52a;
+    uint256 private constant PROGRAM_COUNT = 0x52c;
+    uint256 private constant RESULTS = 0x52e;
+    uint256 private constant IDENTITIES = 0x530;
+    uint256 private constant IDENTITY_COUNT = 0x532;
+    uint256 private constant LOOKUPS = 0x534;
+    uint256 private constant LOOKUP_COUNT = 0x536;
+    uint256 private constant TABLE_VALUE = 0x538;
+    uint256 private constant GAMMAS = 0x53a;
+    uint256 private constant SUM_COUNT = 0x53c;
+    uint256 private constant SUMS = 0x53e;
+    uint256 private constant SUM_WEIGHT_COUNT = 0x540;
+    uint256 private constant CLAIMS = 0x542;
+    uint256 private constant ROTATED_COUNT = 0x544;
+    uint256 private constant WEIGHTS = 0x546;
+    uint256 private constant MARKET_WEIGHTS = 0x548;
+    uint256 private constant MULTIPLICITY_WEIGHT = 0x54a;
+    uint256 private constant HELPER_WEIGHTS = 0x54c;
+    uint256 private constant RUNNING_SUM_WEIGHT = 0x54e;
+    uint256 private constant QUOTIENT_WEIGHT = 0x550;
+    uint256 private constant ROOT = 0x560;
+    uint256 private constant INVERSE_ROWS = 0x580;
 
     /// Start of the table.
-    uint256 private constant TABLE = 0x400;
+    uint256 private constant TABLE = 0x440;
 
     // -- what others call ---------------------------------------------------------------------------------------------
 
@@ -100,43 +106,33 @@ contract Verifier is IVerifier {
 
     /// @inheritdoc IVerifier
     function verify(bytes calldata publicInputs, bytes calldata market, bytes calldata proof) external view {
-        _reduce(publicInputs, market, proof);
-        uint256 total = SCRATCH;
-        uint256 weights = _combineOwn(total);
-        uint256 marketCount = _field(MARKET_COUNT);
-        _combine(_word(MARKET_POINTS), weights, marketCount, total);
-        _combine(_field(FIXED), weights + 32 * marketCount, _field(FIXED_COUNT), total);
-        if (!_pairingHolds(total, OPENING)) revert ProofRejected();
+        _load();
+        _setWord(WEIGHT, 1);
+        _accumulate(publicInputs, market, proof);
+        _settle();
     }
 
     /// @inheritdoc IVerifier
-    function claim(bytes calldata publicInputs, bytes calldata market, bytes calldata proof, uint256 weight)
-        external
-        view
-        returns (uint256[4] memory own, uint256[] memory shared)
-    {
-        _reduce(publicInputs, market, proof);
-        uint256 count = _field(MARKET_COUNT) + _field(FIXED_COUNT);
-        uint256 first = _field(WEIGHTS);
-        uint256 end = first + 32 * (_field(POINTS) + 2 + _field(HOLDING_COUNT) + count);
+    function verifyTogether(
+        bytes calldata market,
+        bytes[] calldata publicInputs,
+        bytes[] calldata proofs,
+        uint256 from,
+        uint256 to
+    ) external view {
+        _load();
+        // beta depends on every byte of every proof and statement: this call's data.
         assembly ("memory-safe") {
-            for { let p := first } lt(p, end) { p := add(p, 32) } { mstore(p, mulmod(mload(p), weight, R)) }
+            let data := mload(0x40)
+            calldatacopy(data, 0, calldatasize())
+            mstore(BETA, mod(keccak256(data, calldatasize()), R))
+            mstore(WEIGHT, 1)
         }
-        uint256 total = SCRATCH;
-        uint256 weights = _combineOwn(total);
-        (own[0], own[1]) = (_word(total), _word(total + 32));
-        // The opening times the weight: the scratch area is free again.
-        assembly ("memory-safe") {
-            mstore(total, 0)
-            mstore(add(total, 0x20), 0)
-            mstore(ALPHA, mod(weight, R))
+        for (; from < to; ++from) {
+            _accumulate(publicInputs[from], market, proofs[from]);
+            _setWord(WEIGHT, mulmod(_word(WEIGHT), _word(BETA), R));
         }
-        _combine(OPENING, ALPHA, 1, total);
-        (own[2], own[3]) = (_word(total), _word(total + 32));
-        shared = new uint256[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            shared[i] = _word(weights + 32 * i);
-        }
+        _settle();
     }
 
     /// @inheritdoc IVerifier
@@ -145,47 +141,24 @@ contract Verifier is IVerifier {
         view
         returns (bytes[] memory refusals)
     {
-        _load();
         uint256 count = proofs.length;
         if (publicInputs.length != count) revert LengthMismatch(count, publicInputs.length);
         refusals = new bytes[](count);
-        uint256[4][] memory own = new uint256[4][](count);
-        uint256[][] memory shared = new uint256[][](count);
-        uint256[] memory valid = new uint256[](count);
-        uint256 validCount;
-        {
-            // beta depends on every byte of every proof and statement: this call's data.
-            uint256 beta;
-            assembly ("memory-safe") {
-                let data := mload(0x40)
-                calldatacopy(data, 0, calldatasize())
-                beta := mod(keccak256(data, calldatasize()), R)
-            }
-            uint256 weight = 1;
-            for (uint256 i = 0; i < count; ++i) {
-                try this.claim(publicInputs[i], market, proofs[i], weight) returns (
-                    uint256[4] memory points, uint256[] memory scalars
-                ) {
-                    (own[i], shared[i]) = (points, scalars);
-                    valid[validCount++] = i;
-                } catch (bytes memory refusal) {
-                    refusals[i] = refusal;
-                }
-                weight = mulmod(weight, beta, R);
-            }
-        }
-        if (validCount == 0) return refusals;
-        // Halves whose sum does not hold are halved again, down to the proofs that do not hold.
+        if (count == 0) return refusals;
+        // What does not hold together is halved, down to the proofs that do not hold by themselves.
         uint256[] memory pending = new uint256[](2 * count + 2);
         uint256 depth = 2;
-        (pending[0], pending[1]) = (0, validCount);
+        (pending[0], pending[1]) = (0, count);
         while (depth > 0) {
             depth -= 2;
             (uint256 from, uint256 to) = (pending[depth], pending[depth + 1]);
-            if (_sumHolds(market, own, shared, valid, from, to)) continue;
-            if (to - from == 1) {
-                refusals[valid[from]] = abi.encodeWithSelector(ProofRejected.selector);
+            try this.verifyTogether(market, publicInputs, proofs, from, to) {
                 continue;
+            } catch (bytes memory refusal) {
+                if (to - from == 1) {
+                    refusals[from] = refusal.length > 0 ? refusal : abi.encodeWithSelector(PrecompileFailed.selector);
+                    continue;
+                }
             }
             uint256 middle = (from + to) / 2;
             (pending[depth], pending[depth + 1], pending[depth + 2], pending[depth + 3]) = (from, middle, middle, to);
@@ -195,19 +168,18 @@ contract Verifier is IVerifier {
 
     // -- from a proof to scalars --------------------------------------------------------------------------------------
 
-    /// Check and decode everything, and compute the scalar of every point.
-    function _reduce(bytes calldata publicInputs, bytes calldata market, bytes calldata proof)
-        private
-        view
-    {
-        _load();
+    /// Check and decode one proof, compute the scalar of every point, and add to the sums of both sides, all times
+    /// `WEIGHT`: the left side's points that belong to this proof, the right side's opening, the scalars of points that
+    /// proofs share. The first proof's weight is one.
+    function _accumulate(bytes calldata publicInputs, bytes calldata market, bytes calldata proof) private view {
         uint256 state = _readPublicInputs(publicInputs, market);
         _readProof(proof);
         _drawChallenges(state);
         _invert();
         _evaluate();
-        _linearise();
+        _sums(_identities());
         _open();
+        if (!_combineOwn()) _explain(publicInputs, proof);
     }
 
     /// Copy the table to memory and reserve what it asks for. The code ends with the table, whose last two bytes are its
@@ -228,7 +200,11 @@ contract Verifier is IVerifier {
                 extcodecopy(holder, TABLE, 1, length)
             }
             default { codecopy(TABLE, sub(size, length), length) }
-            mstore(0x40, shr(240, mload(SIZE)))
+            // The scalars of shared points start at zero: behind the code's end calldata reads as zero.
+            let reserved := shr(240, mload(SIZE))
+            let shared := shr(240, mload(MARKET_WEIGHTS))
+            calldatacopy(shared, calldatasize(), sub(reserved, shared))
+            mstore(0x40, reserved)
         }
     }
 
@@ -240,12 +216,13 @@ contract Verifier is IVerifier {
     {
         uint256 marketCount = _field(MARKET_COUNT);
         if (market.length != 64 * marketCount) revert MarketLength(64 * marketCount, market.length);
-        // The preamble: "zkmargin/proof/v1", the two digests, the public inputs, the market.
+        // The preamble: "zkmargin/proof/v2", the two digests, the public inputs, the market.
         uint256 inputs;
         uint256 points;
         assembly ("memory-safe") {
-            let preamble := mload(0x40)
-            mstore(preamble, "zkmargin/proof/v1")
+            // One proof's inputs take the place of the one's before.
+            let preamble := shr(240, mload(SIZE))
+            mstore(preamble, "zkmargin/proof/v2")
             mstore(add(preamble, 17), mload(KEY_DIGEST))
             mstore(add(preamble, 49), mload(SETUP_DIGEST))
             inputs := add(preamble, 81)
@@ -276,8 +253,11 @@ contract Verifier is IVerifier {
             uint256 count = cursor + 2 <= points ? _word(cursor) >> 240 : 0;
             cursor += 2;
             if (count == 0 || cursor + 64 * count > points) revert PublicInputsLength(publicInputs.length);
-            _checkPoints(cursor, count);
-            _sum(cursor, count, total, SCRATCH);
+            _checkNotInfinity(cursor, count);
+            if (!_sum(cursor, count, total)) {
+                _checkPoints(cursor, count);
+                revert PrecompileFailed();
+            }
             cursor += 64 * count;
             total += 64;
         }
@@ -293,8 +273,8 @@ contract Verifier is IVerifier {
             calldatacopy(data, proof.offset, length)
         }
         uint256 points = _field(POINTS);
-        _checkPoints(data, points);
-        _checkPoints(data + length - 160, 2);
+        _checkNotInfinity(data, points);
+        _checkNotInfinity(data + length - 160, 2);
         uint256 bad;
         assembly ("memory-safe") {
             let end := sub(add(data, length), 160)
@@ -334,9 +314,9 @@ contract Verifier is IVerifier {
             state := draw(absorb(state, cursor, length))
             mstore(Y, mod(state, R))
             cursor := add(cursor, length)
-            state := draw(absorb(state, cursor, 128))
+            state := draw(absorb(state, cursor, 64))
             mstore(ZETA, mod(state, R))
-            cursor := add(cursor, 128)
+            cursor := add(cursor, 64)
             length := shl(5, u16(CLAIM_COUNT))
             state := draw(absorb(state, cursor, length))
             mstore(V, mod(state, R))
@@ -347,8 +327,9 @@ contract Verifier is IVerifier {
     }
 
     /// Powers of zeta; sparse columns, which are sums of Lagrange polynomials L = root (zeta^n - 1) / n / (zeta - root),
-    /// and masks, which are such sums over cosets of rows, with a power of zeta; and (z - zeta) / (z - w zeta). There is
-    /// one inverse of the product of all denominators, which the proof's last word hints at and a product checks.
+    /// and masks, which are such sums over cosets of rows, with a power of zeta; the proof's weight over z - zeta; and
+    /// (z - zeta) / (z - w zeta). There is one inverse of the product of all denominators, which the proof's last word
+    /// hints at and a product checks.
     function _invert() private pure {
         uint256 zeta = _word(ZETA);
         uint256 z = _word(Z);
@@ -431,10 +412,14 @@ contract Verifier is IVerifier {
                     record := add(record, 64)
                 }
             }
-            let last := addmod(z, sub(R, rotatedPoint), R)
+            let distance := addmod(z, sub(R, zeta), R)
+            let rotated := addmod(z, sub(R, rotatedPoint), R)
+            let last := mulmod(distance, rotated, R)
             hint := mload(sub(add(shr(240, mload(PROOF)), shr(240, mload(PROOF_BYTES))), 32))
             hinted := and(lt(hint, R), eq(mulmod(mulmod(product, last, R), hint, R), 1))
-            mstore(ROTATED, mulmod(mulmod(hint, product, R), addmod(z, sub(R, zeta), R), R))
+            let inverse := mulmod(hint, product, R)
+            mstore(SCALE, mulmod(mulmod(inverse, rotated, R), mload(WEIGHT), R))
+            mstore(ROTATED, mulmod(mulmod(inverse, distance, R), distance, R))
             // Backward: a column is N / D (zeta^n - 1) / n, the constant factor, negated with the roots, carried in the
             // suffix product.
             let suffix :=
@@ -445,7 +430,12 @@ contract Verifier is IVerifier {
                 suffix := mulmod(suffix, mload(add(record, 32)), R)
             }
         }
-        if (!hinted) revert WrongHint(hint);
+        if (!hinted) {
+            // Points off the curve give other challenges and so another hint: they are the better explanation.
+            _checkPoints(_field(PROOF), _field(POINTS));
+            _checkPoints(_field(PROOF) + _field(PROOF_BYTES) - 160, 2);
+            revert WrongHint(hint);
+        }
     }
 
     /// The constraints' expressions at zeta: a list of steps a * b + c, each result a word.
@@ -469,9 +459,10 @@ contract Verifier is IVerifier {
         }
     }
 
-    /// The linearised constraint polynomial: its constant, and the scalars of the polynomials that enter it linearly.
-    /// Order of the identities: the circuit's own, one a LogUp helper, the running sum's.
-    function _linearise() private pure {
+    /// The linearised constraint polynomial: the scalars of the polynomials that enter it linearly, its constant being the
+    /// generator's. Order of the identities: the circuit's own, one a LogUp helper, then the running sum's, whose weight
+    /// is returned.
+    function _identities() private pure returns (uint256 weight) {
         assembly ("memory-safe") {
             function u16(p) -> value {
                 value := shr(240, mload(p))
@@ -480,19 +471,17 @@ contract Verifier is IVerifier {
                 mstore(p, addmod(mload(p), value, R))
             }
             let y := mload(Y)
-            let weight := 1
+            weight := mload(SCALE)
             let constant_ := 0
             let cursor := u16(IDENTITIES)
-            // The scalars start at zero; behind the code's end calldata reads as zero.
-            calldatacopy(
-                u16(WEIGHTS), calldatasize(), sub(u16(SIZE), u16(WEIGHTS))
-            )
+            // The scalars of this proof's points start at zero.
+            calldatacopy(u16(WEIGHTS), calldatasize(), sub(u16(MARKET_WEIGHTS), u16(WEIGHTS)))
 
             for { let i := u16(IDENTITY_COUNT) } i { i := sub(i, 1) } {
                 constant_ := addmod(constant_, mulmod(weight, mload(u16(cursor)), R), R)
-                let markets := byte(2, mload(cursor))
+                let linear := byte(2, mload(cursor))
                 cursor := add(cursor, 3)
-                for {} markets { markets := sub(markets, 1) } {
+                for {} linear { linear := sub(linear, 1) } {
                     increase(u16(cursor), mulmod(weight, mload(u16(add(cursor, 2))), R))
                     cursor := add(cursor, 4)
                 }
@@ -534,74 +523,77 @@ contract Verifier is IVerifier {
                 increase(helper, negative)
             }
             increase(u16(RUNNING_SUM_WEIGHT), negative)
-            // The running sum's value is the last evaluation: behind it two points and the hint.
-            let sum := mload(sub(add(u16(PROOF), u16(PROOF_BYTES)), 192))
-            let gamma := mload(GAMMA)
-            let factor := 1
-            cursor := u16(SUMS)
-            for { let i := u16(SUM_COUNT) } i { i := sub(i, 1) } {
-                factor := mulmod(factor, gamma, R)
-                // A sum: right side / n, number of groups of terms, number of terms with a committed factor.
-                let head := mload(cursor)
-                let part := mload(shr(240, head))
-                let groups := and(shr(224, head), 0xffff)
-                let committed := and(shr(208, head), 0xffff)
-                cursor := add(cursor, 6)
-                for {} groups { groups := sub(groups, 1) } {
-                    // A group: the weight, number of terms; each: public factor, coefficient.
-                    head := mload(cursor)
-                    cursor := add(cursor, 4)
-                    let inner := 0
-                    for { let end := add(cursor, shl(2, and(shr(224, head), 0xffff))) } lt(cursor, end) {
-                        cursor := add(cursor, 4)
-                    } {
-                        let term := mload(cursor)
-                        inner :=
-                            addmod(
-                                inner,
-                                mulmod(mload(shr(240, term)), mload(and(shr(224, term), 0xffff)), R),
-                                R
-                            )
-                    }
-                    part := addmod(part, mulmod(inner, mload(shr(240, head)), R), R)
-                }
-                sum := addmod(sum, mulmod(factor, part, R), R)
-                if committed {
-                    let scaled := mulmod(weight, factor, R)
-                    for { let end := add(cursor, mul(6, committed)) } lt(cursor, end) { cursor := add(cursor, 6) } {
-                        // The point's scalar, the weight, the coefficient.
-                        let term := mload(cursor)
-                        increase(
-                            shr(240, term),
-                            mulmod(
-                                mulmod(scaled, mload(and(shr(224, term), 0xffff)), R),
-                                mload(and(shr(208, term), 0xffff)),
-                                R
-                            )
-                        )
-                    }
-                }
-            }
-            mstore(CONSTANT, addmod(constant_, mulmod(weight, sum, R), R))
-
-            // The quotient's chunks: -(zeta^n - 1) (t0 + zeta^n t1).
-            let zetaN := mload(ZETA_N)
-            let quotient := u16(QUOTIENT_WEIGHTS)
-            mstore(quotient, addmod(1, sub(R, zetaN), R))
-            mstore(add(quotient, 32), mulmod(mload(quotient), zetaN, R))
+            // The generator's scalar is the last of the shared ones. The quotient: -(zeta^n - 1) t.
+            increase(sub(u16(SIZE), 32), constant_)
+            mstore(u16(QUOTIENT_WEIGHT), mulmod(mload(SCALE), addmod(1, sub(R, mload(ZETA_N)), R), R))
         }
     }
 
-    /// The openings (SHPLONK): claim i weighs v^i, claims at w zeta also (z - zeta) / (z - w zeta). The holding of this
-    /// proof is C + (zeta^n - 1) E.
+    /// What the sums add to the running sum's identity, which weighs `weight`.
+    function _sums(uint256 weight) private pure {
+        assembly ("memory-safe") {
+            function u16(p) -> value {
+                value := shr(240, mload(p))
+            }
+            function increase(p, value) {
+                mstore(p, addmod(mload(p), value, R))
+            }
+            // Powers of gamma, one a sum.
+            let cursor := u16(GAMMAS)
+            {
+                let gamma := mload(GAMMA)
+                let power := 1
+                for { let end := add(cursor, shl(5, u16(SUM_COUNT))) } lt(cursor, end) { cursor := add(cursor, 32) } {
+                    power := mulmod(power, gamma, R)
+                    mstore(cursor, power)
+                }
+            }
+            // The running sum's value is the last evaluation: behind it two points and the hint.
+            let sum := mload(sub(add(u16(PROOF), u16(PROOF_BYTES)), 192))
+            cursor := u16(SUMS)
+            for { let i := u16(SUM_WEIGHT_COUNT) } i { i := sub(i, 1) } {
+                // All sums' terms of one weight: the weight, numbers of products of two, of three, of committed terms.
+                let head := mload(cursor)
+                let factor := mload(shr(240, head))
+                let inner := 0
+                cursor := add(cursor, 8)
+                for { let end := add(cursor, shl(2, and(shr(224, head), 0xffff))) } lt(cursor, end) {
+                    cursor := add(cursor, 4)
+                } {
+                    let term := mload(cursor)
+                    inner := addmod(inner, mulmod(mload(shr(240, term)), mload(and(shr(224, term), 0xffff)), R), R)
+                }
+                for { let end := add(cursor, mul(6, and(shr(208, head), 0xffff))) } lt(cursor, end) {
+                    cursor := add(cursor, 6)
+                } {
+                    let term := mload(cursor)
+                    let product := mulmod(mload(shr(240, term)), mload(and(shr(224, term), 0xffff)), R)
+                    inner := addmod(inner, mulmod(product, mload(and(shr(208, term), 0xffff)), R), R)
+                }
+                sum := addmod(sum, mulmod(inner, factor, R), R)
+                factor := mulmod(factor, weight, R)
+                for { let end := add(cursor, mul(6, and(shr(192, head), 0xffff))) } lt(cursor, end) {
+                    cursor := add(cursor, 6)
+                } {
+                    // The point's scalar, the power of gamma, the coefficient.
+                    let term := mload(cursor)
+                    let product := mulmod(factor, mload(and(shr(224, term), 0xffff)), R)
+                    increase(shr(240, term), mulmod(product, mload(and(shr(208, term), 0xffff)), R))
+                }
+            }
+            increase(sub(u16(SIZE), 32), mulmod(weight, sum, R))
+        }
+    }
+
+    /// The openings (SHPLONK), all divided by z - zeta: claim i weighs v^i, claims at w zeta also
+    /// (z - zeta) / (z - w zeta).
     function _open() private pure {
         assembly ("memory-safe") {
             function u16(p) -> value {
                 value := shr(240, mload(p))
             }
             let v := mload(V)
-            let weight := v
-            let constant_ := mload(CONSTANT)
+            let weight := mulmod(v, mload(SCALE), R)
             let cursor := u16(CLAIMS)
             let value := add(u16(PROOF), shl(6, u16(POINTS)))
             let end := add(cursor, shl(1, u16(CLAIM_COUNT)))
@@ -623,33 +615,27 @@ contract Verifier is IVerifier {
                 weight := mulmod(weight, v, R)
                 value := add(value, 32)
             }
-            constant_ := addmod(constant_, sub(R, sum), R)
-            // A mask's scalar is its holding's times zeta^n - 1.
-            {
-                let vanishing := addmod(mload(ZETA_N), sub(R, 1), R)
-                let holding := u16(HOLDING_WEIGHTS)
-                let mask := u16(MASK_WEIGHTS)
-                for { let i := u16(HOLDING_COUNT) } i { i := sub(i, 1) } {
-                    mstore(mask, mulmod(mload(holding), vanishing, R))
-                    holding := add(holding, 32)
-                    mask := add(mask, 32)
-                }
-            }
-            // The openings' scalars follow those of the other points of the proof; the generator's is the last.
-            let weights := u16(WEIGHTS)
-            let opening := add(weights, shl(5, u16(POINTS)))
-            mstore(opening, addmod(mload(ZETA), sub(R, mload(Z)), R))
-            mstore(add(opening, 32), mload(Z))
-            let count := add(u16(HOLDING_COUNT), add(u16(MARKET_COUNT), u16(FIXED_COUNT)))
-            mstore(add(opening, shl(5, add(count, 1))), constant_)
+            let generator := sub(u16(SIZE), 32)
+            mstore(generator, addmod(mload(generator), sub(R, sum), R))
         }
     }
 
     // -- points -------------------------------------------------------------------------------------------------------
 
-    /// Revert unless `count` points from address `points` on have canonical coordinates and lie on y^2 = x^3 + 3.
-    /// (0, 0), infinity, does not lie on it. The market's points are left to the precompiles, which check the same but
-    /// let infinity pass, as it should.
+    /// Revert if one of `count` points from address `points` on is (0, 0), infinity. The precompiles check all else: every
+    /// point goes through one of them, and those refuse coordinates that are not canonical or not of the curve.
+    function _checkNotInfinity(uint256 points, uint256 count) private pure {
+        bool bad;
+        assembly ("memory-safe") {
+            for { let end := add(points, shl(6, count)) } lt(points, end) { points := add(points, 64) } {
+                bad := or(bad, iszero(or(mload(points), mload(add(points, 32)))))
+            }
+        }
+        if (bad) revert NotOnCurve(0, 0);
+    }
+
+    /// Revert unless `count` points from address `points` on have canonical coordinates and lie on y^2 = x^3 + 3: says
+    /// which one a precompile has refused.
     function _checkPoints(uint256 points, uint256 count) private pure {
         uint256 bad;
         assembly ("memory-safe") {
@@ -666,130 +652,115 @@ contract Verifier is IVerifier {
         if (bad != 0) revert NotOnCurve(_word(bad), _word(bad + 32));
     }
 
-    /// The sum of `count` >= 1 points at `points` to `target`; `scratch` is four words.
-    function _sum(uint256 points, uint256 count, uint256 target, uint256 scratch) private view {
-        bool ok = true;
+    /// A precompile has failed: revert with the point that it refused, of the proof or of the holdings' commitments, or
+    /// else with `PrecompileFailed`.
+    function _explain(bytes calldata publicInputs, bytes calldata proof) private pure {
+        uint256 data = _field(PROOF);
         assembly ("memory-safe") {
-            mcopy(scratch, points, 64)
+            calldatacopy(data, proof.offset, proof.length)
+        }
+        _checkPoints(data, _field(POINTS));
+        _checkPoints(data + proof.length - 160, 2);
+        uint256 cursor = _field(SIZE);
+        assembly ("memory-safe") {
+            calldatacopy(cursor, publicInputs.offset, publicInputs.length)
+        }
+        uint256 end = cursor + publicInputs.length;
+        cursor += 32 + 32 * _field(SCALAR_COUNT);
+        while (cursor < end) {
+            uint256 count = _word(cursor) >> 240;
+            _checkPoints(cursor + 2, count);
+            cursor += 2 + 64 * count;
+        }
+        revert PrecompileFailed();
+    }
+
+    /// The sum of `count` >= 1 points at `points` to `target`. Whether all precompiles succeeded.
+    function _sum(uint256 points, uint256 count, uint256 target) private view returns (bool ok) {
+        assembly ("memory-safe") {
+            ok := 1
+            mcopy(SCRATCH, points, 64)
             for { let end := add(points, shl(6, count)) } 1 {} {
                 points := add(points, 64)
                 if iszero(lt(points, end)) { break }
-                mcopy(add(scratch, 64), points, 64)
-                ok := and(ok, staticcall(gas(), 6, scratch, 128, scratch, 64))
+                mcopy(add(SCRATCH, 64), points, 64)
+                ok := and(ok, staticcall(gas(), 6, SCRATCH, 128, SCRATCH, 64))
             }
-            mcopy(target, scratch, 64)
+            mcopy(target, SCRATCH, 64)
         }
-        if (!ok) revert PrecompileFailed();
     }
 
-    /// Add scalar times point, for each of `count` points, to the point at `total`, which two words of scratch follow.
+    /// Add scalar times point, for each of `count` points, to the point at `TOTAL`, which two words of scratch follow.
     /// From the last point down, so that a scalar can be written behind its point: the points and the word behind them
-    /// are used up.
-    function _combine(uint256 points, uint256 weights, uint256 count, uint256 total) private view {
-        bool ok = true;
+    /// are used up. Whether all precompiles succeeded.
+    function _combine(uint256 points, uint256 weights, uint256 count) private view returns (bool ok) {
         assembly ("memory-safe") {
-            let product := add(total, 64)
+            ok := 1
             let weight := add(weights, shl(5, count))
             for { let point := add(points, shl(6, count)) } gt(point, points) {} {
                 point := sub(point, 64)
                 weight := sub(weight, 32)
                 mstore(add(point, 64), mload(weight))
-                ok := and(ok, staticcall(gas(), 7, point, 96, product, 64))
-                ok := and(ok, staticcall(gas(), 6, total, 128, total, 64))
+                ok := and(ok, staticcall(gas(), 7, point, 96, PRODUCT, 64))
+                ok := and(ok, staticcall(gas(), 6, TOTAL, 128, TOTAL, 64))
             }
         }
-        if (!ok) revert PrecompileFailed();
     }
 
-    /// The points that belong to this proof alone, to `total`. Returns the address of the shared points' scalars.
-    function _combineOwn(uint256 total) private view returns (uint256 weights) {
+    /// The points that belong to this proof alone, to the sums of both sides: -W, z W', the proof's other points and its
+    /// holdings to the left, W' to the right; all times `WEIGHT`. A proof of weight one is the first.
+    function _combineOwn() private view returns (bool ok) {
+        uint256 openings = _field(PROOF) + _field(PROOF_BYTES) - 160;
         assembly ("memory-safe") {
-            mstore(total, 0)
-            mstore(add(total, 0x20), 0)
+            let second := add(openings, 0x40)
+            let weight := mload(WEIGHT)
+            switch weight
+            case 1 {
+                ok := 1
+                mstore(TOTAL, mload(openings))
+                mstore(add(TOTAL, 0x20), sub(Q, mload(add(openings, 0x20))))
+                mcopy(OPENING, second, 0x40)
+            }
+            default {
+                mcopy(SCRATCH, second, 0x40)
+                mstore(add(SCRATCH, 0x40), weight)
+                ok := staticcall(gas(), 7, SCRATCH, 0x60, add(OPENING, 0x40), 0x40)
+                ok := and(ok, staticcall(gas(), 6, OPENING, 0x80, OPENING, 0x40))
+            }
+            // The scalars of W and W' on the left.
+            mstore(ROTATED, sub(R, weight))
+            mstore(add(ROTATED, 0x20), mulmod(weight, mload(Z), R))
         }
-        weights = _field(WEIGHTS);
-        uint256 proof = _field(PROOF);
-        uint256 openings = proof + _field(PROOF_BYTES) - 160;
-        assembly ("memory-safe") {
-            mcopy(OPENING, add(openings, 64), 64)
-        }
+        uint256 first = _word(WEIGHT) == 1 ? 1 : 0;
+        ok = _combine(openings + 64 * first, ROTATED + 32 * first, 2 - first) && ok;
+        uint256 weights = _field(WEIGHTS);
         uint256 points = _field(POINTS);
-        uint256 holdings = _field(HOLDING_COUNT);
-        _combine(proof, weights, points, total);
-        weights += 32 * points;
-        _combine(openings, weights, 2, total);
-        weights += 64;
-        _combine(_field(HOLDINGS), weights, holdings, total);
-        weights += 32 * holdings;
+        ok = _combine(_field(PROOF), weights, points) && ok;
+        ok = _combine(_field(HOLDINGS), weights + 32 * points, _field(HOLDING_COUNT)) && ok;
     }
 
-    /// Whether the claims valid[from..to) hold when added up.
-    function _sumHolds(
-        bytes calldata market,
-        uint256[4][] memory own,
-        uint256[][] memory shared,
-        uint256[] memory valid,
-        uint256 from,
-        uint256 to
-    ) private view returns (bool) {
+    /// Add the points that proofs share to the left side, and revert unless the two sides are equal under the pairing.
+    function _settle() private view {
+        uint256 weights = _field(MARKET_WEIGHTS);
         uint256 marketCount = _field(MARKET_COUNT);
-        uint256 fixedCount = _field(FIXED_COUNT);
-        uint256[] memory sums = new uint256[](marketCount + fixedCount);
-        uint256 total = SCRATCH;
-        uint256 opening;
-        uint256 points;
-        uint256 fixedPoints = _field(FIXED);
-        assembly ("memory-safe") {
-            // Market, fixed columns, generator, a word behind: a copy, as `_combine` uses it up.
-            points := mload(0x40)
-            calldatacopy(points, market.offset, market.length)
-            opening := add(points, market.length)
-            mcopy(opening, fixedPoints, shl(6, fixedCount))
-            opening := add(add(opening, shl(6, fixedCount)), 32)
-            mstore(0x40, add(opening, 160))
-            mstore(total, 0)
-            mstore(add(total, 0x20), 0)
-            mstore(opening, 0)
-            mstore(add(opening, 0x20), 0)
-        }
-        bool ok = true;
-        for (uint256 i = from; i < to; ++i) {
-            uint256[4] memory pair = own[valid[i]];
-            uint256[] memory scalars = shared[valid[i]];
-            assembly ("memory-safe") {
-                mcopy(add(total, 0x40), pair, 0x40)
-                ok := and(ok, staticcall(gas(), 6, total, 0x80, total, 0x40))
-                mcopy(add(opening, 0x40), add(pair, 0x40), 0x40)
-                ok := and(ok, staticcall(gas(), 6, opening, 0x80, opening, 0x40))
-                let end := add(add(sums, 0x20), shl(5, mload(sums)))
-                let scalar := add(scalars, 0x20)
-                for { let p := add(sums, 0x20) } lt(p, end) { p := add(p, 32) } {
-                    mstore(p, addmod(mload(p), mload(scalar), R))
-                    scalar := add(scalar, 32)
-                }
-            }
-        }
+        bool ok = _combine(_word(MARKET_POINTS), weights, marketCount);
+        ok = _combine(_field(FIXED), weights + 32 * marketCount, _field(FIXED_COUNT)) && ok;
         if (!ok) revert PrecompileFailed();
-        uint256 weights;
-        assembly ("memory-safe") {
-            weights := add(sums, 0x20)
-        }
-        _combine(points, weights, marketCount + fixedCount, total);
-        return _pairingHolds(total, opening);
+        if (!_pairingHolds()) revert ProofRejected();
     }
 
-    /// Whether e(P, [1]_2) = e(opening, [x]_2), P the point at `left`.
-    function _pairingHolds(uint256 left, uint256 opening) private view returns (bool holds) {
+    /// Whether e(P, [1]_2) = e(opening, [x]_2), P being the left side's sum.
+    function _pairingHolds() private view returns (bool holds) {
         bool ok;
         assembly ("memory-safe") {
             let input := mload(0x40)
-            mcopy(input, left, 64)
+            mcopy(input, TOTAL, 64)
             mstore(add(input, 0x40), 0x198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2)
             mstore(add(input, 0x60), 0x1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed)
             mstore(add(input, 0x80), 0x090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b)
             mstore(add(input, 0xa0), 0x12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa)
-            mstore(add(input, 0xc0), mload(opening))
-            mstore(add(input, 0xe0), mod(sub(Q, mload(add(opening, 0x20))), Q))
+            mstore(add(input, 0xc0), mload(OPENING))
+            mstore(add(input, 0xe0), mod(sub(Q, mload(add(OPENING, 0x20))), Q))
             mcopy(add(input, 0x100), G2_X, 128)
             ok := staticcall(gas(), 8, input, 0x180, 0, 0x20)
             holds := eq(mload(0), 1)
@@ -802,6 +773,12 @@ contract Verifier is IVerifier {
     function _word(uint256 address_) private pure returns (uint256 value) {
         assembly ("memory-safe") {
             value := mload(address_)
+        }
+    }
+
+    function _setWord(uint256 address_, uint256 value) private pure {
+        assembly ("memory-safe") {
+            mstore(address_, value)
         }
     }
 
