@@ -23,7 +23,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         "Attestation(address account,string venue,bytes32 universe,uint256 commitmentX,uint256 commitmentY,uint64 snapshotTime,uint64 sequence)"
     );
     bytes32 public constant CLOSURE_TYPEHASH = keccak256("Closure(address account,string venue,uint64 sequence)");
-    bytes32 public constant VENUE_DOMAIN_SEPARATOR = keccak256(
+    bytes32 public immutable VENUE_DOMAIN_SEPARATOR = keccak256(
         abi.encode(keccak256("EIP712Domain(string name,string version)"), keccak256("zkmargin"), keccak256("1"))
     );
     /// @notice The type of the statement whose hash is the proof's context.
@@ -63,6 +63,17 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     struct Statement {
         Epoch epoch;
         Holder holder;
+    }
+
+    /// What all statements about one epoch under one policy rest on.
+    struct Terms {
+        address verifier;
+        uint256 expiresAt;
+        uint256 maxAge;
+        bytes32 epochDigest;
+        bytes32[] venues;
+        address[] keys;
+        bytes market;
     }
 
     /// @notice What a statement comes to once everything but the proof is checked.
@@ -139,6 +150,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     error GateNotPaused();
     error AttestationCount(uint256 count);
     error VenuesNotIncreasing(bytes32 venue);
+    error WrongVenue(bytes32 expected, bytes32 got);
     error SnapshotAfterEpoch(uint64 snapshotTime, uint64 epochTime);
     error SnapshotTooOld(uint256 age, uint256 maximum);
     error EpochInFuture(uint64 time);
@@ -170,13 +182,13 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     /// @param statement What it states.
     function submit(bytes calldata proof, Statement calldata statement) external {
         _checkNotPaused();
-        Examined memory e = _examine(statement.epoch, statement.holder);
-        IVerifier(e.verifier).verify(e.publicInputs, e.market, proof);
-        _grant(statement.epoch, statement.holder, e.epochDigest, e.expiresAt);
+        (Terms memory terms, bytes memory publicInputs) = _examineOne(statement.epoch, statement.holder);
+        IVerifier(terms.verifier).verify(publicInputs, terms.market, proof);
+        _grant(statement.epoch, statement.holder, terms);
     }
 
     /// @notice Verify many accounts' proofs on one epoch with one pairing check. What does not hold is refused with an
-    /// event and does not affect the others.
+    /// event and does not affect the others; an epoch on which nothing can be granted reverts.
     /// @return granted Which of them were granted.
     function submitBatch(Epoch calldata epoch, Holder[] calldata holders, bytes[] calldata proofs)
         external
@@ -189,100 +201,77 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         bytes[] memory inputs = new bytes[](count);
         bytes[] memory candidates = new bytes[](count);
         uint256[] memory positions = new uint256[](count);
-        Examined memory e;
+        Terms memory terms = _termsOf(epoch, registry.venuesOf(epoch.policy));
         uint256 found;
         for (uint256 i = 0; i < count; ++i) {
-            try this.examine(epoch, holders[i]) returns (Examined memory examined) {
-                e = examined;
-                (inputs[found], candidates[found], positions[found]) = (examined.publicInputs, proofs[i], i);
+            (bytes memory refusal, bytes memory publicInputs) = _examine(epoch, holders[i], terms);
+            if (refusal.length == 0) {
+                (inputs[found], candidates[found], positions[found]) = (publicInputs, proofs[i], i);
                 ++found;
-            } catch (bytes memory reason) {
-                emit Refused(holders[i].account, epoch.policy, reason);
+            } else {
+                emit Refused(holders[i].account, epoch.policy, refusal);
             }
         }
-        if (found == 0) return granted;
         assembly ("memory-safe") {
             mstore(inputs, found)
             mstore(candidates, found)
         }
-        bytes[] memory refusals = IVerifier(e.verifier).verifyBatch(e.market, inputs, candidates);
+        bytes[] memory refusals = IVerifier(terms.verifier).verifyBatch(terms.market, inputs, candidates);
         for (uint256 i = 0; i < found; ++i) {
             Holder calldata holder = holders[positions[i]];
-            bytes memory reason = refusals[i];
+            bytes memory refusal = refusals[i];
             // Two items may be of one account: the second is looked at again behind the first.
-            if (reason.length == 0) reason = _refusal(epoch, holder);
-            if (reason.length == 0) {
-                _grant(epoch, holder, e.epochDigest, e.expiresAt);
+            if (refusal.length == 0) refusal = _refusal(epoch, holder);
+            if (refusal.length == 0) {
+                _grant(epoch, holder, terms);
                 granted[positions[i]] = true;
-                continue;
+            } else {
+                emit Refused(holder.account, epoch.policy, refusal);
             }
-            emit Refused(holder.account, epoch.policy, reason);
         }
     }
 
     /// @notice Check everything of a statement but the proof, or revert.
     function examine(Epoch calldata epoch, Holder calldata holder) external view returns (Examined memory) {
-        return _examine(epoch, holder);
+        (Terms memory terms, bytes memory publicInputs) = _examineOne(epoch, holder);
+        return Examined(terms.verifier, terms.epochDigest, terms.expiresAt, publicInputs, terms.market);
     }
 
-    function _examine(Epoch calldata epoch, Holder calldata holder) private view returns (Examined memory e) {
-        Attestation[] calldata attestations = holder.attestations;
-        uint256 count = attestations.length;
-        (uint64 epochTime, uint64 snapshotTime) = (epoch.time, holder.snapshotTime);
+    function _examineOne(Epoch calldata epoch, Holder calldata holder)
+        private
+        view
+        returns (Terms memory terms, bytes memory publicInputs)
+    {
+        // The venues that attest are those that the registry is asked about: it offers nothing for any others.
+        uint256 count = holder.attestations.length;
         if (count == 0 || count > MAX_VENUES) revert AttestationCount(count);
-        if (epochTime > block.timestamp) revert EpochInFuture(epochTime);
-        if (snapshotTime > epochTime) revert SnapshotAfterEpoch(snapshotTime, epochTime);
-        bytes memory refusal = _refusal(epoch, holder);
+        bytes32[] memory venues = new bytes32[](count);
+        bytes32 last;
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 venue = holder.attestations[i].venue;
+            if (venue <= last) revert VenuesNotIncreasing(venue);
+            (venues[i], last) = (venue, venue);
+        }
+        terms = _termsOf(epoch, venues);
+        bytes memory refusal;
+        (refusal, publicInputs) = _examine(epoch, holder, terms);
         if (refusal.length != 0) {
             assembly ("memory-safe") {
                 revert(add(refusal, 32), mload(refusal))
             }
         }
-
-        bytes32[] memory structs = new bytes32[](count);
-        e.publicInputs = new bytes(34 + 64 * count);
-        {
-            bytes32[] memory venues = new bytes32[](count);
-            bytes32 last;
-            for (uint256 i = 0; i < count; ++i) {
-                bytes32 venue = attestations[i].venue;
-                if (venue <= last) revert VenuesNotIncreasing(venue);
-                last = venue;
-                venues[i] = venue;
-            }
-            address[] memory keys;
-            uint256 maxAge;
-            bytes32 digestOrPin;
-            (e.verifier, e.expiresAt, maxAge, digestOrPin, keys) =
-                registry.grantTerms(epoch.policy, epoch.universe, epochTime, venues);
-            e.expiresAt += epochTime;
-            if (block.timestamp > e.expiresAt) revert Expired(e.expiresAt);
-            if (epochTime - snapshotTime > maxAge) revert SnapshotTooOld(epochTime - snapshotTime, maxAge);
-            _readMarket(e, epoch, digestOrPin);
-            for (uint256 i = 0; i < count; ++i) {
-                Attestation calldata a = attestations[i];
-                bytes32 structHash = _hashAttestation(a, holder.account, epoch.universe, snapshotTime);
-                structs[i] = structHash;
-                bytes32 digest = _venueDigest(structHash);
-                (address signer,,) = ECDSA.tryRecoverCalldata(digest, a.signature);
-                if (signer != keys[i] || signer == address(0)) registry.checkSignature(a.venue, digest, a.signature);
-                bytes memory inputs = e.publicInputs;
-                assembly ("memory-safe") {
-                    // Coordinates follow the venue in calldata.
-                    calldatacopy(add(add(inputs, 66), shl(6, i)), add(a, 32), 64)
-                }
-            }
-        }
-        bytes32 context = _hashStatement(epoch, holder, e.epochDigest, e.expiresAt, structs);
-        bytes memory publicInputs = e.publicInputs;
-        assembly ("memory-safe") {
-            mstore(add(publicInputs, 32), context)
-            mstore8(add(publicInputs, 65), count)
-        }
     }
 
-    /// The market's commitments from calldata, checked against the published digest, or from the pin.
-    function _readMarket(Examined memory e, Epoch calldata epoch, bytes32 digestOrPin) private view {
+    /// What the registry says of an epoch, a policy and its venues; reverts when nothing can be granted on it.
+    function _termsOf(Epoch calldata epoch, bytes32[] memory venues) private view returns (Terms memory t) {
+        if (epoch.time > block.timestamp) revert EpochInFuture(epoch.time);
+        bytes32 digestOrPin;
+        (t.verifier, t.expiresAt, t.maxAge, digestOrPin, t.keys) =
+            registry.grantTerms(epoch.policy, epoch.universe, epoch.time, venues);
+        t.venues = venues;
+        t.expiresAt += epoch.time;
+        if (block.timestamp > t.expiresAt) revert Expired(t.expiresAt);
+        // The market's commitments from the pin, or from calldata and then checked against the published digest.
         bool pinned = uint256(digestOrPin) < 1 << 160;
         if (pinned) {
             bytes memory market;
@@ -293,13 +282,64 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
                 extcodecopy(digestOrPin, add(market, 32), 1, length)
                 mstore(0x40, add(market, and(add(length, 63), not(31))))
             }
-            e.market = market;
+            t.market = market;
         } else {
-            e.market = epoch.market;
+            t.market = epoch.market;
         }
-        e.epochDigest =
-            keccak256(abi.encodePacked("zkmargin/epoch/v1", epoch.universe, epoch.policy, uint256(epoch.time), e.market));
-        if (!pinned && e.epochDigest != digestOrPin) revert IRegistry.WrongMarket(digestOrPin, e.epochDigest);
+        t.epochDigest =
+            keccak256(abi.encodePacked("zkmargin/epoch/v1", epoch.universe, epoch.policy, uint256(epoch.time), t.market));
+        if (!pinned && t.epochDigest != digestOrPin) revert IRegistry.WrongMarket(digestOrPin, t.epochDigest);
+    }
+
+    /// Everything of a statement but the proof. Returns nothing or the encoded error, and the verifier's public inputs.
+    function _examine(Epoch calldata epoch, Holder calldata holder, Terms memory terms)
+        private
+        view
+        returns (bytes memory refusal, bytes memory publicInputs)
+    {
+        Attestation[] calldata attestations = holder.attestations;
+        uint256 count = terms.venues.length;
+        uint256 snapshotTime = holder.snapshotTime;
+        if (attestations.length != count) {
+            return (abi.encodeWithSelector(AttestationCount.selector, attestations.length), "");
+        }
+        if (snapshotTime > epoch.time) {
+            return (abi.encodeWithSelector(SnapshotAfterEpoch.selector, snapshotTime, epoch.time), "");
+        }
+        if (epoch.time - snapshotTime > terms.maxAge) {
+            return (abi.encodeWithSelector(SnapshotTooOld.selector, epoch.time - snapshotTime, terms.maxAge), "");
+        }
+        refusal = _refusal(epoch, holder);
+        if (refusal.length != 0) return (refusal, "");
+        // Context, number of commitments, commitments; behind them, not part of it, what the attestations hash to.
+        bytes memory structs = new bytes(32 * count);
+        publicInputs = new bytes(34 + 64 * count);
+        for (uint256 i = 0; i < count; ++i) {
+            Attestation calldata a = attestations[i];
+            if (a.venue != terms.venues[i]) {
+                return (abi.encodeWithSelector(WrongVenue.selector, terms.venues[i], a.venue), "");
+            }
+            bytes32 structHash = _hashAttestation(a, holder.account, epoch.universe, uint64(snapshotTime));
+            bytes32 digest = _venueDigest(structHash);
+            (address signer,,) = ECDSA.tryRecoverCalldata(digest, a.signature);
+            if (signer != terms.keys[i] || signer == address(0)) {
+                // A key that was rotated lately, a contract's signature, or none of the venue's.
+                try registry.checkSignature(a.venue, digest, a.signature) {}
+                catch (bytes memory reason) {
+                    return (reason, "");
+                }
+            }
+            assembly ("memory-safe") {
+                mstore(add(add(structs, 32), shl(5, i)), structHash)
+                // Coordinates follow the venue in calldata.
+                calldatacopy(add(add(publicInputs, 66), shl(6, i)), add(a, 32), 64)
+            }
+        }
+        bytes32 context = _hashStatement(epoch, holder, terms, keccak256(structs));
+        assembly ("memory-safe") {
+            mstore(add(publicInputs, 32), context)
+            mstore8(add(publicInputs, 65), count)
+        }
     }
 
     /// A statement replaces a record when nothing of it is older and something newer, and answers a challenge when it
@@ -337,16 +377,19 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         return "";
     }
 
-    function _grant(Epoch calldata epoch, Holder calldata holder, bytes32 digest, uint256 expiresAt) private {
+    function _grant(Epoch calldata epoch, Holder calldata holder, Terms memory terms) private {
         Attestation[] calldata attestations = holder.attestations;
-        _records[holder.account][epoch.policy] = Record({
-            epochTime: uint40(epoch.time),
-            snapshotTime: uint40(holder.snapshotTime),
-            expiresAt: uint40(expiresAt),
-            state: State.Granted,
-            sequence0: attestations[0].sequence,
-            sequence1: attestations.length > 1 ? attestations[1].sequence : 0
-        });
+        Record storage record = _records[holder.account][epoch.policy];
+        {
+            // One word, from the lowest bits up as `Record` lists its fields: a struct is written field by field.
+            uint256 word = uint256(attestations[0].sequence) << 128;
+            if (attestations.length > 1) word |= uint256(attestations[1].sequence) << 192;
+            word |= uint256(uint40(epoch.time)) | uint256(uint40(holder.snapshotTime)) << 40;
+            word |= uint256(uint40(terms.expiresAt)) << 80 | uint256(State.Granted) << 120;
+            assembly ("memory-safe") {
+                sstore(record.slot, word)
+            }
+        }
         for (uint256 i = 2; i < attestations.length; i += 4) {
             uint256 packed;
             for (uint256 j = i; j < i + 4 && j < attestations.length; ++j) {
@@ -354,7 +397,9 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
             }
             _moreSequences[holder.account][epoch.policy][i / 4] = packed;
         }
-        emit Granted(holder.account, epoch.policy, digest, epoch.time, holder.snapshotTime, uint64(expiresAt));
+        emit Granted(
+            holder.account, epoch.policy, terms.epochDigest, epoch.time, holder.snapshotTime, uint64(terms.expiresAt)
+        );
     }
 
     function _recordedSequence(Record memory r, address account, bytes32 policy, uint256 position)
@@ -372,33 +417,40 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     function _hashAttestation(Attestation calldata a, address account, bytes32 universe, uint64 snapshotTime)
         private
         pure
+        returns (bytes32 hash)
+    {
+        bytes32 typeHash = ATTESTATION_TYPEHASH;
+        uint256 sequence = a.sequence;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, typeHash)
+            mstore(add(data, 0x20), account)
+            mstore(add(data, 0x60), universe)
+            // The venue lies before the coordinates in calldata, and after the account here.
+            mstore(add(data, 0x40), calldataload(a))
+            calldatacopy(add(data, 0x80), add(a, 0x20), 0x40)
+            mstore(add(data, 0xc0), snapshotTime)
+            mstore(add(data, 0xe0), sequence)
+            hash := keccak256(data, 0x100)
+        }
+    }
+
+    function _venueDigest(bytes32 structHash) private view returns (bytes32 digest) {
+        bytes32 separator = VENUE_DOMAIN_SEPARATOR;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, hex"1901")
+            mstore(add(data, 2), separator)
+            mstore(add(data, 34), structHash)
+            digest := keccak256(data, 66)
+        }
+    }
+
+    function _hashStatement(Epoch calldata epoch, Holder calldata holder, Terms memory terms, bytes32 attestations)
+        private
+        view
         returns (bytes32)
     {
-        return keccak256(
-            abi.encode(
-                ATTESTATION_TYPEHASH,
-                account,
-                a.venue,
-                universe,
-                a.commitmentX,
-                a.commitmentY,
-                snapshotTime,
-                a.sequence
-            )
-        );
-    }
-
-    function _venueDigest(bytes32 structHash) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(hex"1901", VENUE_DOMAIN_SEPARATOR, structHash));
-    }
-
-    function _hashStatement(
-        Epoch calldata epoch,
-        Holder calldata holder,
-        bytes32 epochDigest,
-        uint256 expiresAt,
-        bytes32[] memory structs
-    ) private view returns (bytes32) {
         return keccak256(
             abi.encode(
                 STATEMENT_TYPEHASH,
@@ -406,11 +458,11 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
                 address(this),
                 holder.account,
                 epoch.policy,
-                epochDigest,
+                terms.epochDigest,
                 epoch.time,
                 holder.snapshotTime,
-                expiresAt,
-                keccak256(abi.encodePacked(structs))
+                terms.expiresAt,
+                attestations
             )
         );
     }
