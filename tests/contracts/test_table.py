@@ -55,7 +55,7 @@ def test_the_contract_names_key_and_setup(contracts: list[tuple[Statement, OnCha
 def test_the_source_has_the_fields_in_their_places() -> None:
     source = (compiler.FOLDER / compiler.CONTRACTS["Verifier"]).read_text(encoding="utf-8")
     for position, name in enumerate(FIELDS):
-        assert f"constant {name.upper()} = {0x4C0 + 2 * position:#x};" in source
+        assert f"constant {name.upper()} = {0x500 + 2 * position:#x};" in source
 
 
 def test_hints_from_code_and_from_the_key_agree(contracts: list[tuple[Statement, OnChain]]) -> None:

@@ -23,8 +23,8 @@ Every address in the table is 16 bits big-endian. All field elements are 32 byte
                addresses
     lookups    addresses of the looked-up values
     sums       all sums' terms, gathered by weight: its address, three counts; then the terms whose value is a product
-               of two words, of three, by address; then those with a committed public column, each (scalar of the
-               point, power of gamma, coefficient) by address
+               of two words, of three, by address, both filled up to pairs, which the first two counts count; then those
+               with a committed public column, each (scalar of the point, power of gamma, coefficient) by address
     claims     addresses of the claimed columns' scalars
     length     of the table, these two bytes included
 """
@@ -330,7 +330,7 @@ class _Layout:
     def _sums(self) -> bytes:
         encoded = b""
         for weight, terms in self._sum_terms().items():
-            counts = [len(part) // size for part, size in zip(terms, (4, 6, 6), strict=True)]
+            counts = [len(part) // size for part, size in zip(terms, (8, 12, 6), strict=True)]
             encoded += self._addresses(weight) + b"".join(map(_short, counts)) + b"".join(terms)
         return encoded
 
@@ -360,6 +360,11 @@ class _Layout:
                 else:
                     public = self._addresses(self._public(term.public))
                     of_weight[1] += power + public + _short(self._constant(coefficient))
+        nothing = _short(self._constant(0))
+        for terms in found.values():
+            for position, factors in ((0, 2), (1, 3)):
+                if len(terms[position]) % (4 * factors):
+                    terms[position] += nothing * factors
         return {weight: (two, three, committed) for weight, (two, three, committed) in found.items()}
 
     def _weight(self, term: SumTerm) -> _Operand:

@@ -70,6 +70,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         address verifier;
         uint256 expiresAt;
         uint256 maxAge;
+        uint256 epochTime;
         bytes32 epochDigest;
         bytes32[] venues;
         address[] keys;
@@ -199,35 +200,68 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         if (proofs.length != count) revert LengthMismatch(count, proofs.length);
         granted = new bool[](count);
         bytes[] memory inputs = new bytes[](count);
-        bytes[] memory candidates = new bytes[](count);
-        uint256[] memory positions = new uint256[](count);
+        bytes[] memory refusals = new bytes[](count);
         Terms memory terms = _termsOf(epoch, registry.venuesOf(epoch.policy));
-        uint256 found;
-        for (uint256 i = 0; i < count; ++i) {
-            (bytes memory refusal, bytes memory publicInputs) = _examine(epoch, holders[i], terms);
-            if (refusal.length == 0) {
-                (inputs[found], candidates[found], positions[found]) = (publicInputs, proofs[i], i);
-                ++found;
-            } else {
-                emit Refused(holders[i].account, epoch.policy, refusal);
+        bool allStand = true;
+        // Of increasing accounts no two are one.
+        bool distinct = true;
+        {
+            address last;
+            for (uint256 i = 0; i < count; ++i) {
+                bytes memory refusal;
+                (refusal, inputs[i]) = _examine(epoch, holders[i], terms);
+                if (refusal.length != 0) (allStand, refusals[i]) = (false, refusal);
+                address account = holders[i].account;
+                if (account <= last) distinct = false;
+                last = account;
             }
+        }
+        IVerifier verifier = IVerifier(terms.verifier);
+        if (allStand) {
+            try verifier.verifyTogether(terms.market, inputs, proofs, 0, count) {}
+            catch {
+                refusals = verifier.verifyBatch(terms.market, inputs, proofs);
+            }
+        } else {
+            _verifyOthers(verifier, terms.market, inputs, proofs, refusals);
+        }
+        for (uint256 i = 0; i < count; ++i) {
+            Holder calldata holder = holders[i];
+            bytes memory refusal = refusals[i];
+            // Where two items may be of one account, the second is looked at again behind the first.
+            if (refusal.length == 0 && !distinct) refusal = _refusal(epoch, holder, holder.account);
+            if (refusal.length == 0) {
+                _grant(epoch, holder, terms);
+                granted[i] = true;
+            } else {
+                emit Refused(holder.account, epoch.policy, refusal);
+            }
+        }
+    }
+
+    /// Verify the proofs of those statements that are not refused already, and enter what the verifier refuses.
+    function _verifyOthers(
+        IVerifier verifier,
+        bytes memory market,
+        bytes[] memory inputs,
+        bytes[] calldata proofs,
+        bytes[] memory refusals
+    ) private view {
+        bytes[] memory candidates = new bytes[](proofs.length);
+        uint256[] memory positions = new uint256[](proofs.length);
+        uint256 found;
+        for (uint256 i = 0; i < proofs.length; ++i) {
+            if (refusals[i].length != 0) continue;
+            (inputs[found], candidates[found], positions[found]) = (inputs[i], proofs[i], i);
+            ++found;
         }
         assembly ("memory-safe") {
             mstore(inputs, found)
             mstore(candidates, found)
         }
-        bytes[] memory refusals = IVerifier(terms.verifier).verifyBatch(terms.market, inputs, candidates);
+        bytes[] memory verdicts = verifier.verifyBatch(market, inputs, candidates);
         for (uint256 i = 0; i < found; ++i) {
-            Holder calldata holder = holders[positions[i]];
-            bytes memory refusal = refusals[i];
-            // Two items may be of one account: the second is looked at again behind the first.
-            if (refusal.length == 0) refusal = _refusal(epoch, holder);
-            if (refusal.length == 0) {
-                _grant(epoch, holder, terms);
-                granted[positions[i]] = true;
-            } else {
-                emit Refused(holder.account, epoch.policy, refusal);
-            }
+            refusals[positions[i]] = verdicts[i];
         }
     }
 
@@ -264,12 +298,13 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
 
     /// What the registry says of an epoch, a policy and its venues; reverts when nothing can be granted on it.
     function _termsOf(Epoch calldata epoch, bytes32[] memory venues) private view returns (Terms memory t) {
-        if (epoch.time > block.timestamp) revert EpochInFuture(epoch.time);
+        uint64 epochTime = epoch.time;
+        if (epochTime > block.timestamp) revert EpochInFuture(epochTime);
         bytes32 digestOrPin;
         (t.verifier, t.expiresAt, t.maxAge, digestOrPin, t.keys) =
-            registry.grantTerms(epoch.policy, epoch.universe, epoch.time, venues);
-        t.venues = venues;
-        t.expiresAt += epoch.time;
+            registry.grantTerms(epoch.policy, epoch.universe, epochTime, venues);
+        (t.venues, t.epochTime) = (venues, epochTime);
+        t.expiresAt += epochTime;
         if (block.timestamp > t.expiresAt) revert Expired(t.expiresAt);
         // The market's commitments from the pin, or from calldata and then checked against the published digest.
         bool pinned = uint256(digestOrPin) < 1 << 160;
@@ -287,7 +322,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
             t.market = epoch.market;
         }
         t.epochDigest =
-            keccak256(abi.encodePacked("zkmargin/epoch/v1", epoch.universe, epoch.policy, uint256(epoch.time), t.market));
+            keccak256(abi.encodePacked("zkmargin/epoch/v1", epoch.universe, epoch.policy, t.epochTime, t.market));
         if (!pinned && t.epochDigest != digestOrPin) revert IRegistry.WrongMarket(digestOrPin, t.epochDigest);
     }
 
@@ -303,13 +338,14 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         if (attestations.length != count) {
             return (abi.encodeWithSelector(AttestationCount.selector, attestations.length), "");
         }
-        if (snapshotTime > epoch.time) {
-            return (abi.encodeWithSelector(SnapshotAfterEpoch.selector, snapshotTime, epoch.time), "");
+        if (snapshotTime > terms.epochTime) {
+            return (abi.encodeWithSelector(SnapshotAfterEpoch.selector, snapshotTime, terms.epochTime), "");
         }
-        if (epoch.time - snapshotTime > terms.maxAge) {
-            return (abi.encodeWithSelector(SnapshotTooOld.selector, epoch.time - snapshotTime, terms.maxAge), "");
+        if (terms.epochTime - snapshotTime > terms.maxAge) {
+            return (abi.encodeWithSelector(SnapshotTooOld.selector, terms.epochTime - snapshotTime, terms.maxAge), "");
         }
-        refusal = _refusal(epoch, holder);
+        address account = holder.account;
+        refusal = _refusal(epoch, holder, account);
         if (refusal.length != 0) return (refusal, "");
         // Context, number of commitments, commitments; behind them, not part of it, what the attestations hash to.
         bytes memory structs = new bytes(32 * count);
@@ -319,7 +355,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
             if (a.venue != terms.venues[i]) {
                 return (abi.encodeWithSelector(WrongVenue.selector, terms.venues[i], a.venue), "");
             }
-            bytes32 structHash = _hashAttestation(a, holder.account, epoch.universe, uint64(snapshotTime));
+            bytes32 structHash = _hashAttestation(a, account, epoch.universe, snapshotTime);
             bytes32 digest = _venueDigest(structHash);
             (address signer,,) = ECDSA.tryRecoverCalldata(digest, a.signature);
             if (signer != terms.keys[i] || signer == address(0)) {
@@ -335,7 +371,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
                 calldatacopy(add(add(publicInputs, 66), shl(6, i)), add(a, 32), 64)
             }
         }
-        bytes32 context = _hashStatement(epoch, holder, terms, keccak256(structs));
+        bytes32 context = _hashStatement(epoch.policy, account, snapshotTime, terms, keccak256(structs));
         assembly ("memory-safe") {
             mstore(add(publicInputs, 32), context)
             mstore8(add(publicInputs, 65), count)
@@ -344,11 +380,14 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
 
     /// A statement replaces a record when nothing of it is older and something newer, and answers a challenge when it
     /// is fresh. A venue's sequence below its minimum is revoked. Returns nothing, or the encoded error.
-    function _refusal(Epoch calldata epoch, Holder calldata holder) private view returns (bytes memory) {
-        address account = holder.account;
+    function _refusal(Epoch calldata epoch, Holder calldata holder, address account)
+        private
+        view
+        returns (bytes memory refusal)
+    {
         bytes32 policy = epoch.policy;
         bool revocations = _revocations[account] != 0;
-        if (_records[account][policy].state == State.None && !revocations) return "";
+        if (_records[account][policy].state == State.None && !revocations) return refusal;
         Record memory r = _records[account][policy];
         bool newer = epoch.time > r.epochTime;
         if (epoch.time < r.epochTime) return abi.encodeWithSelector(NotNewer.selector, epoch.time, r.epochTime);
@@ -367,24 +406,25 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
                 return abi.encodeWithSelector(SequenceOlder.selector, a.venue, a.sequence, minimum);
             }
         }
-        if (r.state == State.None) return "";
+        if (r.state == State.None) return refusal;
         if (!newer) return abi.encodeWithSelector(NotNewer.selector, epoch.time, r.epochTime);
         if (r.state != State.Granted) {
             uint256 heartbeat = registry.termsOf(policy).heartbeat;
             uint256 age = block.timestamp - holder.snapshotTime;
             if (age > heartbeat) return abi.encodeWithSelector(AnswerTooOld.selector, age, heartbeat);
         }
-        return "";
     }
 
     function _grant(Epoch calldata epoch, Holder calldata holder, Terms memory terms) private {
         Attestation[] calldata attestations = holder.attestations;
-        Record storage record = _records[holder.account][epoch.policy];
+        (address account, uint64 snapshotTime) = (holder.account, holder.snapshotTime);
+        bytes32 policy = epoch.policy;
+        Record storage record = _records[account][policy];
         {
             // One word, from the lowest bits up as `Record` lists its fields: a struct is written field by field.
             uint256 word = uint256(attestations[0].sequence) << 128;
             if (attestations.length > 1) word |= uint256(attestations[1].sequence) << 192;
-            word |= uint256(uint40(epoch.time)) | uint256(uint40(holder.snapshotTime)) << 40;
+            word |= uint256(uint40(terms.epochTime)) | uint256(uint40(snapshotTime)) << 40;
             word |= uint256(uint40(terms.expiresAt)) << 80 | uint256(State.Granted) << 120;
             assembly ("memory-safe") {
                 sstore(record.slot, word)
@@ -395,10 +435,10 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
             for (uint256 j = i; j < i + 4 && j < attestations.length; ++j) {
                 packed |= uint256(attestations[j].sequence) << (64 * (j - i));
             }
-            _moreSequences[holder.account][epoch.policy][i / 4] = packed;
+            _moreSequences[account][policy][i / 4] = packed;
         }
         emit Granted(
-            holder.account, epoch.policy, terms.epochDigest, epoch.time, holder.snapshotTime, uint64(terms.expiresAt)
+            account, policy, terms.epochDigest, uint64(terms.epochTime), snapshotTime, uint64(terms.expiresAt)
         );
     }
 
@@ -414,7 +454,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
 
     // -- hashes -------------------------------------------------------------------------------------------------------
 
-    function _hashAttestation(Attestation calldata a, address account, bytes32 universe, uint64 snapshotTime)
+    function _hashAttestation(Attestation calldata a, address account, bytes32 universe, uint256 snapshotTime)
         private
         pure
         returns (bytes32 hash)
@@ -446,21 +486,23 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         }
     }
 
-    function _hashStatement(Epoch calldata epoch, Holder calldata holder, Terms memory terms, bytes32 attestations)
-        private
-        view
-        returns (bytes32)
-    {
+    function _hashStatement(
+        bytes32 policy,
+        address account,
+        uint256 snapshotTime,
+        Terms memory terms,
+        bytes32 attestations
+    ) private view returns (bytes32) {
         return keccak256(
             abi.encode(
                 STATEMENT_TYPEHASH,
                 block.chainid,
                 address(this),
-                holder.account,
-                epoch.policy,
+                account,
+                policy,
                 terms.epochDigest,
-                epoch.time,
-                holder.snapshotTime,
+                terms.epochTime,
+                snapshotTime,
                 terms.expiresAt,
                 attestations
             )

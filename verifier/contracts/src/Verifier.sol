@@ -178,8 +178,8 @@ contract Verifier is IVerifier {
         _invert();
         _evaluate();
         _sums(_identities());
-        _open();
-        if (!_combineOwn()) _explain(publicInputs, proof);
+        bool canonical = _open();
+        if (!_combineOwn() || !canonical) _explain(publicInputs, proof);
     }
 
     /// Copy the table to memory and reserve what it asks for. The code ends with the table, whose last two bytes are its
@@ -253,7 +253,6 @@ contract Verifier is IVerifier {
             uint256 count = cursor + 2 <= points ? _word(cursor) >> 240 : 0;
             cursor += 2;
             if (count == 0 || cursor + 64 * count > points) revert PublicInputsLength(publicInputs.length);
-            _checkNotInfinity(cursor, count);
             if (!_sum(cursor, count, total)) {
                 _checkPoints(cursor, count);
                 revert PrecompileFailed();
@@ -264,7 +263,7 @@ contract Verifier is IVerifier {
         if (cursor != points) revert PublicInputsLength(publicInputs.length);
     }
 
-    /// Copy the proof and check every point and every evaluation.
+    /// Copy the proof. Points are checked by the precompiles they go through, evaluations where they are claimed.
     function _readProof(bytes calldata proof) private pure {
         uint256 length = _field(PROOF_BYTES);
         if (proof.length != length) revert ProofLength(length, proof.length);
@@ -272,17 +271,6 @@ contract Verifier is IVerifier {
         assembly ("memory-safe") {
             calldatacopy(data, proof.offset, length)
         }
-        uint256 points = _field(POINTS);
-        _checkNotInfinity(data, points);
-        _checkNotInfinity(data + length - 160, 2);
-        uint256 bad;
-        assembly ("memory-safe") {
-            let end := sub(add(data, length), 160)
-            for { let p := add(data, shl(6, points)) } lt(p, end) { p := add(p, 32) } {
-                if iszero(lt(mload(p), R)) { bad := p }
-            }
-        }
-        if (bad != 0) revert EvaluationNotCanonical(_word(bad));
     }
 
     /// Draw the challenges (verifier/transcript.py): a round's bytes are hashed where they lie, behind the state.
@@ -331,15 +319,35 @@ contract Verifier is IVerifier {
     /// (z - zeta) / (z - w zeta). There is one inverse of the product of all denominators, which the proof's last word
     /// hints at and a product checks.
     function _invert() private pure {
+        uint256 zetaN = _powers();
         uint256 zeta = _word(ZETA);
         uint256 z = _word(Z);
-        uint256 rotatedPoint;
-        uint256 zetaN;
+        uint256 rotatedPoint = mulmod(_word(ROOT), zeta, R);
+        if (zetaN == 1) revert ZetaInDomain(zeta);
+        if (z == zeta || z == rotatedPoint) revert DegenerateChallenge(z);
+        uint256 product = _fractions(zeta);
+        uint256 distance = addmod(z, R - zeta, R);
+        uint256 rotated = addmod(z, R - rotatedPoint, R);
+        uint256 last = mulmod(distance, rotated, R);
+        uint256 hint = _word(_field(PROOF) + _field(PROOF_BYTES) - 32);
+        if (hint >= R || mulmod(mulmod(product, last, R), hint, R) != 1) {
+            // Points off the curve and the like give other challenges and so another hint: the better explanation.
+            _checkProof();
+            revert WrongHint(hint);
+        }
+        product = mulmod(hint, product, R);
+        _setWord(SCALE, mulmod(mulmod(product, rotated, R), _word(WEIGHT), R));
+        _setWord(ROTATED, mulmod(mulmod(product, distance, R), distance, R));
+        // A column is N / D (zeta^n - 1) / n, the constant factor, negated with the roots, carried in the product.
+        _divide(mulmod(mulmod(hint, last, R), mulmod(addmod(1, R - zetaN, R), _word(INVERSE_ROWS), R), R));
+    }
+
+    /// zeta^(2^k) for all k up to zeta^n, which is returned.
+    function _powers() private pure returns (uint256 zetaN) {
         assembly ("memory-safe") {
-            rotatedPoint := mulmod(mload(ROOT), zeta, R)
             let power := shr(240, mload(POWERS))
             let end := add(power, shl(5, shr(240, mload(LOG_ROWS))))
-            zetaN := zeta
+            zetaN := mload(ZETA)
             mstore(power, zetaN)
             for {} lt(power, end) {} {
                 zetaN := mulmod(zetaN, zetaN, R)
@@ -348,93 +356,78 @@ contract Verifier is IVerifier {
             }
             mstore(ZETA_N, zetaN)
         }
-        if (zetaN == 1) revert ZetaInDomain(zeta);
-        if (z == zeta || z == rotatedPoint) revert DegenerateChallenge(z);
-        bool hinted;
-        uint256 hint;
+    }
+
+    /// Each sparse column as one fraction, by (N / D) + v root / d = (N d + v root D) / (D d). A record is the product of
+    /// all earlier columns' D times N, then D. Returns the product of all D.
+    function _fractions(uint256 zeta) private pure returns (uint256 product) {
         assembly ("memory-safe") {
-            // Forward: each column is one fraction, by (N / D) + v root / d = (N d + v root D) / (D d). A record is the
-            // product of all earlier columns' D times N, then D.
-            let first := shr(240, mload(SPARSE_VALUES))
-            let record := first
-            let product := 1
-            {
-                let w := mload(ROOT)
-                let cursor := shr(240, mload(SPARSE))
-                // Columns of two rows one behind the other, values 1 and K, each column's rows behind the one before's:
-                // root / d + w K root / d' = root (d' + w K d) / (d d'). The root is kept negated, as is the product's
-                // sign in the end.
-                for { let i := shr(240, mload(PAIR_RUNS)) } i { i := sub(i, 1) } {
-                    // A run: number of columns, -(first root), w K.
-                    let head := mload(cursor)
-                    let root := mload(and(shr(224, head), 0xffff))
-                    let factor := mload(and(shr(208, head), 0xffff))
-                    cursor := add(cursor, 6)
-                    for { let end := add(record, shl(6, shr(240, head))) } lt(record, end) { record := add(record, 64) } {
-                        let low := addmod(zeta, root, R)
-                        let next := mulmod(root, w, R)
-                        let high := addmod(zeta, next, R)
-                        mstore(
-                            record, mulmod(product, mulmod(root, addmod(high, mulmod(factor, low, R), R), R), R)
-                        )
-                        low := mulmod(low, high, R)
-                        mstore(add(record, 32), low)
-                        product := mulmod(product, low, R)
-                        root := mulmod(next, w, R)
-                    }
-                }
-                let root := 0
-                for { let end := add(first, shl(6, shr(240, mload(SPARSE_COUNT)))) } lt(record, end) {} {
-                    // A column: address of the power of zeta, number of entries; each: -root or 0 for "the next", value.
-                    let entry := mload(cursor)
-                    let point := mload(shr(240, entry))
-                    let numerator := 0
-                    let denominator := 1
-                    cursor := add(cursor, 4)
-                    for { let last := add(cursor, shl(2, and(shr(224, entry), 0xffff))) } lt(cursor, last) {
-                        cursor := add(cursor, 4)
-                    } {
-                        entry := mload(cursor)
-                        root := mulmod(root, w, R)
-                        if shr(240, entry) { root := mload(shr(240, entry)) }
-                        let difference := addmod(point, root, R)
-                        numerator :=
-                            addmod(
-                                mulmod(numerator, difference, R),
-                                mulmod(mulmod(root, mload(and(shr(224, entry), 0xffff)), R), denominator, R),
-                                R
-                            )
-                        denominator := mulmod(denominator, difference, R)
-                    }
-                    mstore(record, mulmod(product, numerator, R))
-                    mstore(add(record, 32), denominator)
-                    product := mulmod(product, denominator, R)
-                    record := add(record, 64)
+            let record := shr(240, mload(SPARSE_VALUES))
+            product := 1
+            let w := mload(ROOT)
+            let cursor := shr(240, mload(SPARSE))
+            // Columns of two rows one behind the other, values 1 and K, each column's rows behind the one before's:
+            // root / d + w K root / d' = root (d' + w K d) / (d d'). The root is kept negated, as is the product's sign
+            // in the end.
+            for { let i := shr(240, mload(PAIR_RUNS)) } i { i := sub(i, 1) } {
+                // A run: number of columns, -(first root), w K.
+                let head := mload(cursor)
+                let root := mload(and(shr(224, head), 0xffff))
+                let factor := mload(and(shr(208, head), 0xffff))
+                cursor := add(cursor, 6)
+                for { let end := add(record, shl(6, shr(240, head))) } lt(record, end) { record := add(record, 64) } {
+                    let next := mulmod(root, w, R)
+                    let low := addmod(zeta, root, R)
+                    let high := addmod(zeta, next, R)
+                    mstore(record, mulmod(product, mulmod(root, addmod(high, mulmod(factor, low, R), R), R), R))
+                    low := mulmod(low, high, R)
+                    mstore(add(record, 32), low)
+                    product := mulmod(product, low, R)
+                    root := mulmod(next, w, R)
                 }
             }
-            let distance := addmod(z, sub(R, zeta), R)
-            let rotated := addmod(z, sub(R, rotatedPoint), R)
-            let last := mulmod(distance, rotated, R)
-            hint := mload(sub(add(shr(240, mload(PROOF)), shr(240, mload(PROOF_BYTES))), 32))
-            hinted := and(lt(hint, R), eq(mulmod(mulmod(product, last, R), hint, R), 1))
-            let inverse := mulmod(hint, product, R)
-            mstore(SCALE, mulmod(mulmod(inverse, rotated, R), mload(WEIGHT), R))
-            mstore(ROTATED, mulmod(mulmod(inverse, distance, R), distance, R))
-            // Backward: a column is N / D (zeta^n - 1) / n, the constant factor, negated with the roots, carried in the
-            // suffix product.
-            let suffix :=
-                mulmod(mulmod(hint, last, R), mulmod(addmod(1, sub(R, zetaN), R), mload(INVERSE_ROWS), R), R)
-            for {} gt(record, first) {} {
+            let root := 0
+            for { let end := add(shr(240, mload(SPARSE_VALUES)), shl(6, shr(240, mload(SPARSE_COUNT)))) } lt(
+                record, end
+            ) {} {
+                // A column: address of the power of zeta, number of entries; each: -root or 0 for "the next", value.
+                let entry := mload(cursor)
+                let point := mload(shr(240, entry))
+                let numerator := 0
+                let denominator := 1
+                cursor := add(cursor, 4)
+                for { let last := add(cursor, shl(2, and(shr(224, entry), 0xffff))) } lt(cursor, last) {
+                    cursor := add(cursor, 4)
+                } {
+                    entry := mload(cursor)
+                    root := mulmod(root, w, R)
+                    if shr(240, entry) { root := mload(shr(240, entry)) }
+                    let difference := addmod(point, root, R)
+                    numerator :=
+                        addmod(
+                            mulmod(numerator, difference, R),
+                            mulmod(mulmod(root, mload(and(shr(224, entry), 0xffff)), R), denominator, R),
+                            R
+                        )
+                    denominator := mulmod(denominator, difference, R)
+                }
+                mstore(record, mulmod(product, numerator, R))
+                mstore(add(record, 32), denominator)
+                product := mulmod(product, denominator, R)
+                record := add(record, 64)
+            }
+        }
+    }
+
+    /// Replace every record's first word by suffix times itself, suffix taking up the record's D on the way back.
+    function _divide(uint256 suffix) private pure {
+        assembly ("memory-safe") {
+            let first := shr(240, mload(SPARSE_VALUES))
+            for { let record := add(first, shl(6, shr(240, mload(SPARSE_COUNT)))) } gt(record, first) {} {
                 record := sub(record, 64)
                 mstore(record, mulmod(suffix, mload(record), R))
                 suffix := mulmod(suffix, mload(add(record, 32)), R)
             }
-        }
-        if (!hinted) {
-            // Points off the curve give other challenges and so another hint: they are the better explanation.
-            _checkPoints(_field(PROOF), _field(POINTS));
-            _checkPoints(_field(PROOF) + _field(PROOF_BYTES) - 160, 2);
-            revert WrongHint(hint);
         }
     }
 
@@ -552,23 +545,32 @@ contract Verifier is IVerifier {
             let sum := mload(sub(add(u16(PROOF), u16(PROOF_BYTES)), 192))
             cursor := u16(SUMS)
             for { let i := u16(SUM_WEIGHT_COUNT) } i { i := sub(i, 1) } {
-                // All sums' terms of one weight: the weight, numbers of products of two, of three, of committed terms.
+                // All sums' terms of one weight: the weight, numbers of pairs of products of two, of three, of committed
+                // terms. Pairs, as a step of a loop costs as much as a product.
                 let head := mload(cursor)
                 let factor := mload(shr(240, head))
                 let inner := 0
                 cursor := add(cursor, 8)
-                for { let end := add(cursor, shl(2, and(shr(224, head), 0xffff))) } lt(cursor, end) {
-                    cursor := add(cursor, 4)
+                for { let end := add(cursor, shl(3, and(shr(224, head), 0xffff))) } lt(cursor, end) {
+                    cursor := add(cursor, 8)
                 } {
                     let term := mload(cursor)
                     inner := addmod(inner, mulmod(mload(shr(240, term)), mload(and(shr(224, term), 0xffff)), R), R)
+                    inner :=
+                        addmod(
+                            inner,
+                            mulmod(mload(and(shr(208, term), 0xffff)), mload(and(shr(192, term), 0xffff)), R),
+                            R
+                        )
                 }
-                for { let end := add(cursor, mul(6, and(shr(208, head), 0xffff))) } lt(cursor, end) {
-                    cursor := add(cursor, 6)
+                for { let end := add(cursor, mul(12, and(shr(208, head), 0xffff))) } lt(cursor, end) {
+                    cursor := add(cursor, 12)
                 } {
                     let term := mload(cursor)
                     let product := mulmod(mload(shr(240, term)), mload(and(shr(224, term), 0xffff)), R)
                     inner := addmod(inner, mulmod(product, mload(and(shr(208, term), 0xffff)), R), R)
+                    product := mulmod(mload(and(shr(192, term), 0xffff)), mload(and(shr(176, term), 0xffff)), R)
+                    inner := addmod(inner, mulmod(product, mload(and(shr(160, term), 0xffff)), R), R)
                 }
                 sum := addmod(sum, mulmod(inner, factor, R), R)
                 factor := mulmod(factor, weight, R)
@@ -586,9 +588,10 @@ contract Verifier is IVerifier {
     }
 
     /// The openings (SHPLONK), all divided by z - zeta: claim i weighs v^i, claims at w zeta also
-    /// (z - zeta) / (z - w zeta).
-    function _open() private pure {
+    /// (z - zeta) / (z - w zeta). Whether all claimed values are canonical.
+    function _open() private pure returns (bool canonical) {
         assembly ("memory-safe") {
+            canonical := 1
             function u16(p) -> value {
                 value := shr(240, mload(p))
             }
@@ -603,7 +606,9 @@ contract Verifier is IVerifier {
             } {
                 let target := u16(cursor)
                 mstore(target, addmod(mload(target), weight, R))
-                sum := addmod(sum, mulmod(weight, mload(value), R), R)
+                let claimed := mload(value)
+                canonical := and(canonical, lt(claimed, R))
+                sum := addmod(sum, mulmod(weight, claimed, R), R)
                 weight := mulmod(weight, v, R)
                 value := add(value, 32)
             }
@@ -611,7 +616,9 @@ contract Verifier is IVerifier {
             for {} lt(cursor, end) { cursor := add(cursor, 2) } {
                 let target := u16(cursor)
                 mstore(target, addmod(mload(target), weight, R))
-                sum := addmod(sum, mulmod(weight, mload(value), R), R)
+                let claimed := mload(value)
+                canonical := and(canonical, lt(claimed, R))
+                sum := addmod(sum, mulmod(weight, claimed, R), R)
                 weight := mulmod(weight, v, R)
                 value := add(value, 32)
             }
@@ -622,20 +629,8 @@ contract Verifier is IVerifier {
 
     // -- points -------------------------------------------------------------------------------------------------------
 
-    /// Revert if one of `count` points from address `points` on is (0, 0), infinity. The precompiles check all else: every
-    /// point goes through one of them, and those refuse coordinates that are not canonical or not of the curve.
-    function _checkNotInfinity(uint256 points, uint256 count) private pure {
-        bool bad;
-        assembly ("memory-safe") {
-            for { let end := add(points, shl(6, count)) } lt(points, end) { points := add(points, 64) } {
-                bad := or(bad, iszero(or(mload(points), mload(add(points, 32)))))
-            }
-        }
-        if (bad) revert NotOnCurve(0, 0);
-    }
-
-    /// Revert unless `count` points from address `points` on have canonical coordinates and lie on y^2 = x^3 + 3: says
-    /// which one a precompile has refused.
+    /// Revert unless `count` points from address `points` on have canonical coordinates and lie on y^2 = x^3 + 3, which
+    /// infinity, (0, 0), does not: says which one a precompile has refused.
     function _checkPoints(uint256 points, uint256 count) private pure {
         uint256 bad;
         assembly ("memory-safe") {
@@ -652,15 +647,26 @@ contract Verifier is IVerifier {
         if (bad != 0) revert NotOnCurve(_word(bad), _word(bad + 32));
     }
 
-    /// A precompile has failed: revert with the point that it refused, of the proof or of the holdings' commitments, or
-    /// else with `PrecompileFailed`.
+    /// Revert if the proof has a bad point, or an evaluation that is not canonical.
+    function _checkProof() private pure {
+        uint256 data = _field(PROOF);
+        uint256 value = data + 64 * _field(POINTS);
+        uint256 openings = data + _field(PROOF_BYTES) - 160;
+        _checkPoints(data, _field(POINTS));
+        _checkPoints(openings, 2);
+        for (; value < openings; value += 32) {
+            if (_word(value) >= R) revert EvaluationNotCanonical(_word(value));
+        }
+    }
+
+    /// A precompile has failed, or an evaluation is not canonical: revert with what is wrong in the proof or with the
+    /// holdings' commitments, or else with `PrecompileFailed`.
     function _explain(bytes calldata publicInputs, bytes calldata proof) private pure {
         uint256 data = _field(PROOF);
         assembly ("memory-safe") {
             calldatacopy(data, proof.offset, proof.length)
         }
-        _checkPoints(data, _field(POINTS));
-        _checkPoints(data + proof.length - 160, 2);
+        _checkProof();
         uint256 cursor = _field(SIZE);
         assembly ("memory-safe") {
             calldatacopy(cursor, publicInputs.offset, publicInputs.length)
@@ -675,15 +681,17 @@ contract Verifier is IVerifier {
         revert PrecompileFailed();
     }
 
-    /// The sum of `count` >= 1 points at `points` to `target`. Whether all precompiles succeeded.
+    /// The sum of `count` >= 1 points at `points` to `target`. Whether none was infinity and all precompiles succeeded.
     function _sum(uint256 points, uint256 count, uint256 target) private view returns (bool ok) {
         assembly ("memory-safe") {
-            ok := 1
+            // No point of the curve has y = 0.
+            ok := gt(mload(add(points, 32)), 0)
             mcopy(SCRATCH, points, 64)
             for { let end := add(points, shl(6, count)) } 1 {} {
                 points := add(points, 64)
                 if iszero(lt(points, end)) { break }
                 mcopy(add(SCRATCH, 64), points, 64)
+                ok := and(ok, gt(mload(add(points, 32)), 0))
                 ok := and(ok, staticcall(gas(), 6, SCRATCH, 128, SCRATCH, 64))
             }
             mcopy(target, SCRATCH, 64)
@@ -692,14 +700,16 @@ contract Verifier is IVerifier {
 
     /// Add scalar times point, for each of `count` points, to the point at `TOTAL`, which two words of scratch follow.
     /// From the last point down, so that a scalar can be written behind its point: the points and the word behind them
-    /// are used up. Whether all precompiles succeeded.
-    function _combine(uint256 points, uint256 weights, uint256 count) private view returns (bool ok) {
+    /// are used up. Whether all precompiles succeeded, which refuse coordinates that are not canonical or not of the
+    /// curve, and no point was infinity, (0, 0), unless `lenient` is one: no point of the curve has y = 0.
+    function _combine(uint256 points, uint256 weights, uint256 count, uint256 lenient) private view returns (bool ok) {
         assembly ("memory-safe") {
             ok := 1
             let weight := add(weights, shl(5, count))
             for { let point := add(points, shl(6, count)) } gt(point, points) {} {
                 point := sub(point, 64)
                 weight := sub(weight, 32)
+                ok := and(ok, gt(or(mload(add(point, 32)), lenient), 0))
                 mstore(add(point, 64), mload(weight))
                 ok := and(ok, staticcall(gas(), 7, point, 96, PRODUCT, 64))
                 ok := and(ok, staticcall(gas(), 6, TOTAL, 128, TOTAL, 64))
@@ -716,7 +726,8 @@ contract Verifier is IVerifier {
             let weight := mload(WEIGHT)
             switch weight
             case 1 {
-                ok := 1
+                // No point of the curve has y = 0. What else may be wrong with W the next addition finds.
+                ok := gt(mload(add(openings, 0x20)), 0)
                 mstore(TOTAL, mload(openings))
                 mstore(add(TOTAL, 0x20), sub(Q, mload(add(openings, 0x20))))
                 mcopy(OPENING, second, 0x40)
@@ -732,19 +743,19 @@ contract Verifier is IVerifier {
             mstore(add(ROTATED, 0x20), mulmod(weight, mload(Z), R))
         }
         uint256 first = _word(WEIGHT) == 1 ? 1 : 0;
-        ok = _combine(openings + 64 * first, ROTATED + 32 * first, 2 - first) && ok;
+        ok = _combine(openings + 64 * first, ROTATED + 32 * first, 2 - first, 0) && ok;
         uint256 weights = _field(WEIGHTS);
         uint256 points = _field(POINTS);
-        ok = _combine(_field(PROOF), weights, points) && ok;
-        ok = _combine(_field(HOLDINGS), weights + 32 * points, _field(HOLDING_COUNT)) && ok;
+        ok = _combine(_field(PROOF), weights, points, 0) && ok;
+        ok = _combine(_field(HOLDINGS), weights + 32 * points, _field(HOLDING_COUNT), 1) && ok;
     }
 
     /// Add the points that proofs share to the left side, and revert unless the two sides are equal under the pairing.
     function _settle() private view {
         uint256 weights = _field(MARKET_WEIGHTS);
         uint256 marketCount = _field(MARKET_COUNT);
-        bool ok = _combine(_word(MARKET_POINTS), weights, marketCount);
-        ok = _combine(_field(FIXED), weights + 32 * marketCount, _field(FIXED_COUNT)) && ok;
+        bool ok = _combine(_word(MARKET_POINTS), weights, marketCount, 1);
+        ok = _combine(_field(FIXED), weights + 32 * marketCount, _field(FIXED_COUNT), 1) && ok;
         if (!ok) revert PrecompileFailed();
         if (!_pairingHolds()) revert ProofRejected();
     }
