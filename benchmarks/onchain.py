@@ -99,8 +99,9 @@ class Gas:
         return sent.gas_used, self._items(sent.transaction, sent.gas_used)
 
     def batch(self, count: int) -> float:
-        """Gas used an account by one batch."""
+        """Gas used an account by one batch, in increasing order of account."""
         margins = [self.prove(1000 * count + number) for number in range(count)]
+        margins.sort(key=lambda margin: margin.statement.account)
         verifier = self.published.verifier
         proofs = [proof_argument(self.client, verifier, margin, self.market.terms) for margin in margins]
         holders = [holder_argument(m.statement.account, m.statement.snapshot_time, m.attestations) for m in margins]

@@ -273,7 +273,7 @@ def setup() -> Json:
     )
     return document(
         "setup",
-        "A setup. Beside it, arrays `powers`, uint64 (rows + 16, 2, 4), and `lagrange`, uint64 (rows, 2, 4).",
+        "A setup. Beside it, arrays `powers`, uint64 (2 rows + 16, 2, 4), and `lagrange`, uint64 (rows, 2, 4).",
         {
             "rows": whole(2, 1 << 28),
             "g2_x": hexadecimal(128),
