@@ -108,6 +108,7 @@ def selector(signature: str) -> bytes:
 
 VERIFY = selector("verify(bytes,bytes,bytes)")
 VERIFY_BATCH = selector("verifyBatch(bytes,bytes[],bytes[])")
+VERIFY_TOGETHER = selector("verifyTogether(bytes,bytes[],bytes[],uint256,uint256)")
 ERRORS = {
     selector(f"{e['name']}({','.join(i['type'] for i in e['inputs'])})"): e["name"]
     for e in load_artifact("Verifier").abi
@@ -145,3 +146,11 @@ class OnChain:
         outcome = evm().call(self.address, data)
         assert outcome.ok, outcome.data
         return [ERRORS[refusal[:4]] if refusal else None for refusal in decode(["bytes[]"], outcome.data)[0]]
+
+    def verify_together(self, publics: list[PublicInputs], proofs: list[bytes], start: int, stop: int) -> str | None:
+        """None when the proofs from `start` on up to `stop` all hold, else the name of an error."""
+        inputs = [encode_public_inputs(public)[0] for public in publics]
+        market = encode_public_inputs(publics[0])[1]
+        types = ["bytes", "bytes[]", "bytes[]", "uint256", "uint256"]
+        outcome = evm().call(self.address, VERIFY_TOGETHER + encode(types, [market, inputs, proofs, start, stop]))
+        return None if outcome.ok else ERRORS.get(outcome.data[:4], f"unknown: {outcome.data.hex()}")

@@ -194,8 +194,11 @@ def test_malformed_items_do_not_spoil_a_batch(contracts: Contracts) -> None:
     statement, contract = contracts[1]
     key, public, proof = statement.verifying, statement.public, statement.proof
     good = with_hint(key, public, proof)
-    proofs = [good[:-1], good, put(good, 0, bytes(64)), b"", good]
-    assert contract.verify_batch([public] * 5, proofs) == ["ProofLength", None, "NotOnCurve", "ProofLength", None]
+    # Only a precompile sees that W' is off the curve, and burns what gas it is given.
+    off_the_curve = put(good, len(proof) - WORD, word(7))
+    proofs = [good[:-1], good, put(good, 0, bytes(64)), b"", off_the_curve, good]
+    expected = ["ProofLength", None, "NotOnCurve", "ProofLength", "NotOnCurve", None]
+    assert contract.verify_batch([public] * 6, proofs) == expected
 
 
 def test_two_errors_that_cancel_are_found_in_a_batch(contracts: Contracts) -> None:
@@ -209,3 +212,41 @@ def test_two_errors_that_cancel_are_found_in_a_batch(contracts: Contracts) -> No
     forged = [proof[:-64] + word(q.x) + word(q.y) for q in moved]
     proofs = [with_hint(key, public, data) for data in forged]
     assert contract.verify_batch([public] * 2, proofs) == ["ProofRejected", "ProofRejected"]
+
+
+def test_proofs_hold_together_or_not_at_all(contracts: Contracts) -> None:
+    """Bytes that only a later proof's path sees: behind the first, W and W' are multiplied, not copied."""
+    statement, contract = contracts[1]
+    key, public, proof = statement.verifying, statement.public, statement.proof
+    good, end = with_hint(key, public, proof), len(proof)
+    assert contract.verify_together([public] * 3, [good] * 3, 0, 3) is None
+    assert contract.verify_together([public] * 3, [b"", good, b""], 1, 2) is None
+    wrong = {
+        "an evaluation": (put(proof, first_evaluation(statement), word(5)), "ProofRejected"),
+        "an evaluation + r": (
+            put(
+                good,
+                first_evaluation(statement),
+                word(int.from_bytes(proof[first_evaluation(statement) :][:WORD], "big") + SCALAR_MODULUS),
+            ),
+            "EvaluationNotCanonical",
+        ),
+        "W at infinity": (put(good, end - 128, bytes(64)), "NotOnCurve"),
+        "W' at infinity": (put(good, end - 64, bytes(64)), "NotOnCurve"),
+        "W off the curve": (put(good, end - 96, word(7)), "NotOnCurve"),
+        "W' off the curve": (put(good, end - 32, word(7)), "NotOnCurve"),
+        "W' moved": (proof[: end - 64] + word(1) + word(2), "ProofRejected"),
+    }
+    for name, (data, error) in wrong.items():
+        hinted = data if len(data) == len(good) else with_hint(key, public, data)
+        for position in range(2):
+            proofs = [hinted if position == number else good for number in range(2)]
+            assert contract.verify_together([public] * 2, proofs, 0, 2) == error, (name, position)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (1, 1), (2, 1)])
+def test_no_proofs_hold_together(contracts: Contracts, start: int, stop: int) -> None:
+    """Nothing verified is no verdict."""
+    statement, contract = contracts[1]
+    proof = with_hint(statement.verifying, statement.public, statement.proof)
+    assert contract.verify_together([statement.public] * 2, [proof] * 2, start, stop) == "LengthMismatch"

@@ -199,6 +199,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         uint256 count = holders.length;
         if (proofs.length != count) revert LengthMismatch(count, proofs.length);
         granted = new bool[](count);
+        if (count == 0) return granted;
         bytes[] memory inputs = new bytes[](count);
         bytes[] memory refusals = new bytes[](count);
         Terms memory terms = _termsOf(epoch, registry.venuesOf(epoch.policy));

@@ -50,8 +50,8 @@ interface IVerifier {
         view
         returns (bytes[] memory refusals);
 
-    /// @notice Verify proofs `from` to `to` - 1 with one pairing check, or revert with the first error that is met: what
-    /// `verifyBatch` asks of itself.
+    /// @notice Verify proofs `from` to `to` - 1, at least one, with one pairing check, or revert with the first error that
+    /// is met: what `verifyBatch` asks of itself.
     function verifyTogether(
         bytes calldata market,
         bytes[] calldata publicInputs,

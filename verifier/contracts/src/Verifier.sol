@@ -9,7 +9,7 @@ import {IVerifier} from "./IVerifier.sol";
 /// the module `table`. The table only says where things lie in memory, what to multiply and what to add; transcript,
 /// checks and the pairing equation are here.
 ///
-/// Memory has a fixed layout: from `BASE` a workspace of twenty words, the table, then areas whose addresses the table
+/// Memory has a fixed layout: from `BASE` a workspace of twenty-one words, the table, then areas whose addresses the table
 /// gives, 16 bits each. Below lies what little the compiler allocates, above what is allocated later.
 contract Verifier is IVerifier {
     /// Order of the scalar field.
@@ -17,10 +17,17 @@ contract Verifier is IVerifier {
     /// Characteristic of the base field.
     uint256 private constant Q = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
 
+    /// What the precompiles are given: ten times their prices, as a refused point burns all of it and one bad proof of a
+    /// batch must leave enough for the others.
+    uint256 private constant MULTIPLICATION_GAS = 60_000;
+    uint256 private constant ADDITION_GAS = 1_500;
+
     /// Start of the layout.
-    uint256 private constant BASE = 0x1c0;
+    uint256 private constant BASE = 0x1a0;
 
     // The workspace.
+    /// One before the first proof of a call, then zero.
+    uint256 private constant FIRST = 0x1a0;
     uint256 private constant WEIGHT = 0x1c0;
     uint256 private constant BETA = 0x1e0;
     uint256 private constant ALPHA = 0x200;
@@ -107,6 +114,7 @@ contract Verifier is IVerifier {
     /// @inheritdoc IVerifier
     function verify(bytes calldata publicInputs, bytes calldata market, bytes calldata proof) external view {
         _load();
+        _setWord(FIRST, 1);
         _setWord(WEIGHT, 1);
         _accumulate(publicInputs, market, proof);
         _settle();
@@ -120,12 +128,14 @@ contract Verifier is IVerifier {
         uint256 from,
         uint256 to
     ) external view {
+        if (from >= to) revert LengthMismatch(from + 1, to);
         _load();
         // beta depends on every byte of every proof and statement: this call's data.
         assembly ("memory-safe") {
             let data := mload(0x40)
             calldatacopy(data, 0, calldatasize())
             mstore(BETA, mod(keccak256(data, calldatasize()), R))
+            mstore(FIRST, 1)
             mstore(WEIGHT, 1)
         }
         for (; from < to; ++from) {
@@ -692,7 +702,7 @@ contract Verifier is IVerifier {
                 if iszero(lt(points, end)) { break }
                 mcopy(add(SCRATCH, 64), points, 64)
                 ok := and(ok, gt(mload(add(points, 32)), 0))
-                ok := and(ok, staticcall(gas(), 6, SCRATCH, 128, SCRATCH, 64))
+                ok := and(ok, staticcall(ADDITION_GAS, 6, SCRATCH, 128, SCRATCH, 64))
             }
             mcopy(target, SCRATCH, 64)
         }
@@ -711,20 +721,20 @@ contract Verifier is IVerifier {
                 weight := sub(weight, 32)
                 ok := and(ok, gt(or(mload(add(point, 32)), lenient), 0))
                 mstore(add(point, 64), mload(weight))
-                ok := and(ok, staticcall(gas(), 7, point, 96, PRODUCT, 64))
-                ok := and(ok, staticcall(gas(), 6, TOTAL, 128, TOTAL, 64))
+                ok := and(ok, staticcall(MULTIPLICATION_GAS, 7, point, 96, PRODUCT, 64))
+                ok := and(ok, staticcall(ADDITION_GAS, 6, TOTAL, 128, TOTAL, 64))
             }
         }
     }
 
     /// The points that belong to this proof alone, to the sums of both sides: -W, z W', the proof's other points and its
-    /// holdings to the left, W' to the right; all times `WEIGHT`. A proof of weight one is the first.
+    /// holdings to the left, W' to the right; all times `WEIGHT`, which is one for the first.
     function _combineOwn() private view returns (bool ok) {
         uint256 openings = _field(PROOF) + _field(PROOF_BYTES) - 160;
         assembly ("memory-safe") {
             let second := add(openings, 0x40)
             let weight := mload(WEIGHT)
-            switch weight
+            switch mload(FIRST)
             case 1 {
                 // No point of the curve has y = 0. What else may be wrong with W the next addition finds.
                 ok := gt(mload(add(openings, 0x20)), 0)
@@ -735,14 +745,15 @@ contract Verifier is IVerifier {
             default {
                 mcopy(SCRATCH, second, 0x40)
                 mstore(add(SCRATCH, 0x40), weight)
-                ok := staticcall(gas(), 7, SCRATCH, 0x60, add(OPENING, 0x40), 0x40)
-                ok := and(ok, staticcall(gas(), 6, OPENING, 0x80, OPENING, 0x40))
+                ok := staticcall(MULTIPLICATION_GAS, 7, SCRATCH, 0x60, add(OPENING, 0x40), 0x40)
+                ok := and(ok, staticcall(ADDITION_GAS, 6, OPENING, 0x80, OPENING, 0x40))
             }
             // The scalars of W and W' on the left.
             mstore(ROTATED, sub(R, weight))
             mstore(add(ROTATED, 0x20), mulmod(weight, mload(Z), R))
         }
-        uint256 first = _word(WEIGHT) == 1 ? 1 : 0;
+        uint256 first = _word(FIRST);
+        _setWord(FIRST, 0);
         ok = _combine(openings + 64 * first, ROTATED + 32 * first, 2 - first, 0) && ok;
         uint256 weights = _field(WEIGHTS);
         uint256 points = _field(POINTS);
