@@ -58,7 +58,7 @@ def test_a_file_that_poses_as_the_ceremonys(zkmargin: Any, vectors: Path, tmp_pa
     [
         ("bls12-381-4.ptau", 8, "header: expected the curve BN254"),
         ("bn254-5-no-contribution.ptau", 8, "whose x everybody knows"),
-        ("bn254-6-prepared.ptau", 128, "expected at least 144 powers in G1 for 128 rows, got 127 (power 6)"),
+        ("bn254-6-prepared.ptau", 128, "expected at least 272 powers in G1 for 128 rows, got 127 (power 6)"),
         ("bn254-6-prepared.ptau", 12, "expected a power of two"),
         ("README.md", 8, "expected a powers-of-tau file"),
         ("none.ptau", 8, "No such file or directory"),

@@ -152,7 +152,8 @@ def test_every_part_of_a_statement_is_bound(world: World, deployed: Deployed) ->
     attempt(epoch, [one, (*two[:3], two[3] + 1, two[4])], "no current key of venue")
     attempt(epoch, [one, (*two[:4], b"")], "no current key of venue")
     attempt((bytes(32), *epoch[1:]), [one, two], "does not offer")
-    attempt((*epoch[:2], epoch[2] - 1, epoch[3]), [one, two], "SnapshotAfterEpoch")
+    attempt((*epoch[:2], epoch[2] - 1, epoch[3]), [one, two], "has not published")
+    world.refuses(world.gate.submit(proof, (epoch, (holder[0], epoch[2] + 1, [one, two]))), "SnapshotAfterEpoch")
     attempt((*epoch[:2], epoch[2] + 5, epoch[3]), [one, two], "has not published")
     late = (*epoch[:2], epoch[2] + 10**6, epoch[3])
     attempt(late, [one, two], "ahead of the chain")
@@ -293,11 +294,30 @@ def test_a_batch_grants_what_holds(world: World, deployed: Deployed) -> None:
     proofs = [deployed.proof(margin) for margin in margins]
     holders = [deployed.holder(margin) for margin in margins]
     proofs[1] = proofs[0]
+    # An attestation of another venue than the policy's, and one too few: refused like a bad signature, alone.
+    strange = (bytes(31) + b"\1", *holders[3][2][0][1:])
+    holders += [
+        (account(4), *holders[3][1:2], [strange, holders[3][2][1]]),
+        (account(5), *holders[3][1:2], holders[3][2][:1]),
+    ]
+    proofs += [proofs[3], proofs[3]]
     holders[2] = (*holders[2][:2], [(*holders[2][2][0][:4], b"\0" * 65), holders[2][2][1]])
     holders.append(holders[0])
     proofs.append(proofs[0])
     world.send(world.gate.submitBatch(deployed.epoch(), holders, proofs))
-    assert [world.adequate(account(number)) for number in range(4)] == [True, False, False, True]
+    assert [world.adequate(account(number)) for number in range(6)] == [True, False, False, True, False, False]
+
+
+def test_a_batch_on_no_epoch_reverts_and_an_empty_one_does_nothing(world: World, deployed: Deployed) -> None:
+    margin = desk().prove(deployed.record.target, account(1))
+    policy, universe, time, market = deployed.epoch()
+    batch = [deployed.holder(margin)], [deployed.proof(margin)]
+    world.refuses(world.gate.submitBatch((policy, universe, time - 1, market), *batch), "has not published")
+    world.refuses(world.gate.submitBatch((bytes(32), universe, time, market), *batch), "UnknownPolicy")
+    world.refuses(world.gate.submitBatch(deployed.epoch(), batch[0], []), "lists of different lengths")
+    world.send(world.gate.submitBatch(deployed.epoch(), [], []))
+    world.send(world.gate.submitBatch(deployed.epoch(), *batch))
+    assert world.adequate(account(1))
 
 
 def test_a_vault_lends_to_the_adequate_and_liquidates_the_failing(world: World, deployed: Deployed) -> None:
