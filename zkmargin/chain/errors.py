@@ -34,6 +34,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "NotNewer": "the gate has a record of {recorded} that is not older than this proof's epoch {epochTime}",
     "NotOffered": "the gate's registry does not offer this policy over this universe with exactly these venues; the "
     "policy's venues must all attest and no other, and `zkmargin chain publish` registers a new universe",
+    "WrongVenue": "the policy's venues must attest, each in its place: expected {expected}, got {got}",
     "SequenceOlder": "venue {venue} has a newer statement about the account than sequence {sequence}: at least "
     "{minimum} is needed",
     "SnapshotOlder": "the snapshot of {snapshotTime} is older than the recorded one of {recorded}",
