@@ -184,9 +184,13 @@ class NativeBackend:
         """[tau^i] times the generator."""
         return self._engine.fixed_base_powers(_scalar(tau), unsigned(count, "count"))
 
-    def lagrange_basis(self, powers: PointVector, size: int) -> PointVector:
-        """[L_i(x)] from [x^i]."""
-        return self._engine.lagrange_basis(powers, unsigned(size, "domain size"))
+    def combine_points(self, bases: Sequence[PointVector], scalars: Sequence[FieldVector]) -> PointVector:
+        """Row by row, sum_k scalars[k][i] * bases[k][i]."""
+        return self._engine.combine_points(bases, scalars)
+
+    def transform_points(self, points: PointVector, root: int) -> PointVector:
+        """sum_j root^(ij) points[j]."""
+        return self._engine.transform_points(points, _scalar(root))
 
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of pairings is one."""

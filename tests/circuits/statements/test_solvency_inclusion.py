@@ -18,6 +18,7 @@ from zkmargin.circuits.solvency.bulk import open_everywhere
 from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.solvency.prover import BatchProver
 from zkmargin.circuits.solvency.settlement import settle
+from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.srs import setup_of
 from zkmargin.verifier.curve import G1_GENERATOR, INFINITY, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
@@ -230,7 +231,7 @@ def test_a_file_is_a_function_of_its_own_rows_and_the_commitment() -> None:
     """
     backend = fastest_backend()
     powers = backend.fixed_base_powers(TAU, 4 * ROWS + 16)
-    known = setup_of(backend, powers, backend.lagrange_basis(powers, 4 * ROWS), setup_key().g2_x, None)
+    known = setup_of(backend, powers, lagrange_basis(backend, powers, 4 * ROWS), setup_key().g2_x, None)
     here = epoch_id(terms().digest, known.digest, NONCE)
     by = BatchProver(terms(), here, ROWS, known, backend)
     given = batch({"anna": [Row(1, 30_000, 0, 0)]}, numbers=[account_number(here, b"anna")])

@@ -236,8 +236,15 @@ impl Engine for Avx512 {
         convert::points(&Portable::fixed_base_powers(tau, count))
     }
 
-    fn lagrange_basis(powers: &PointVec, size: usize) -> Result<PointVec> {
-        Portable::lagrange_basis(&portable_points(powers), size).map(|points| convert::points(&points))
+    fn combine_points(bases: &[&PointVec], scalars: &[&FieldVec]) -> Result<PointVec> {
+        let bases: Vec<_> = bases.iter().map(|points| portable_points(points)).collect();
+        let scalars: Vec<_> = scalars.iter().map(|vector| portable_scalars(vector)).collect();
+        Portable::combine_points(&bases.iter().collect::<Vec<_>>(), &scalars.iter().collect::<Vec<_>>())
+            .map(|points| convert::points(&points))
+    }
+
+    fn transform_points(points: &PointVec, root: Fr) -> Result<PointVec> {
+        Portable::transform_points(&portable_points(points), root).map(|points| convert::points(&points))
     }
 
     fn arkworks_msm(basis: &PointVec, vector: &FieldVec) -> Result<G1Affine> {

@@ -1,10 +1,14 @@
 //! The engine for any processor, on arkworks' field and curve arithmetic.
 
+mod affine;
+mod chains;
+mod endomorphism;
 mod interpret;
 mod msm;
 mod points;
 mod polynomial;
 mod straus;
+mod transform;
 mod vector;
 mod witness;
 
@@ -167,8 +171,12 @@ impl Engine for Portable {
         points::fixed_base_powers(tau, count)
     }
 
-    fn lagrange_basis(powers: &Vec<G1Affine>, size: usize) -> Result<Vec<G1Affine>> {
-        points::lagrange_basis(powers, size)
+    fn combine_points(bases: &[&Vec<G1Affine>], scalars: &[&Scalars]) -> Result<Vec<G1Affine>> {
+        chains::combine(bases, scalars)
+    }
+
+    fn transform_points(points: &Vec<G1Affine>, root: Fr) -> Result<Vec<G1Affine>> {
+        transform::transform(points, root)
     }
 
     fn arkworks_msm(basis: &Vec<G1Affine>, vector: &Scalars) -> Result<G1Affine> {
