@@ -6,6 +6,9 @@
 use ark_bn254::{Fq, G1Affine};
 use ark_ff::{AdditiveGroup, Field};
 
+/// Products that are formed side by side, as a multiplication takes longer than it keeps the processor busy.
+const CHAINS: usize = 4;
+
 /// Adds batches of pairs, reusing its memory.
 #[derive(Default)]
 pub struct Adder {
@@ -68,15 +71,34 @@ pub fn add(left: &G1Affine, right: &G1Affine, inverse: &Fq) -> G1Affine {
 
 /// Invert every value, none of them zero, by one inversion.
 pub fn invert(values: &mut [Fq], products: &mut Vec<Fq>) {
+    // A chain of products waits for each before the next: several chains take turns.
+    let mut chains = [Fq::ONE; CHAINS];
     products.clear();
+    for group in values.chunks(CHAINS) {
+        for (chain, value) in chains.iter_mut().zip(group) {
+            products.push(*chain);
+            *chain *= value;
+        }
+    }
+    invert_few(&mut chains);
+    for (group, befores) in values.chunks_mut(CHAINS).zip(products.chunks(CHAINS)).rev() {
+        for ((chain, value), before) in chains.iter_mut().zip(group).zip(befores) {
+            let next = *chain * *value;
+            *value = *chain * before;
+            *chain = next;
+        }
+    }
+}
+
+fn invert_few(values: &mut [Fq; CHAINS]) {
     let mut product = Fq::ONE;
-    products.extend(values.iter().map(|value| {
+    let befores = values.map(|value| {
         let before = product;
         product *= value;
         before
-    }));
+    });
     let mut inverse = product.inverse().unwrap_or(Fq::ZERO);
-    for (value, before) in values.iter_mut().zip(products.iter()).rev() {
+    for (value, before) in values.iter_mut().zip(befores).rev() {
         let next = inverse * *value;
         *value = inverse * before;
         inverse = next;
