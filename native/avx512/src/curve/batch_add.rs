@@ -5,13 +5,12 @@
 //! whether that is possible) and does not exist when x1 = x2, a doubling or a cancellation. In the latter case the
 //! product of the batch's denominators is zero, it has no inverse, and the batch is done again with full care.
 
-use core::arch::x86_64::*;
-
 use crate::constants::{Field, Fq, at_least, subtract_words};
 use crate::element::Element;
 use crate::field_vec::invert_lanes;
 use crate::lanes::{Lanes, Loose, transpose};
 use crate::memory::Buffer;
+use crate::simd::*;
 
 use super::Affine;
 
@@ -138,7 +137,7 @@ impl Adder {
 }
 
 /// Reads eight points.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn load_points(source: &[Packed], index: [u32; 8]) -> (Lanes<Fq>, Lanes<Fq>) {
     let mut rows = [_mm512_setzero_si512(); 8];
@@ -150,7 +149,7 @@ fn load_points(source: &[Packed], index: [u32; 8]) -> (Lanes<Fq>, Lanes<Fq>) {
 }
 
 /// Writes eight points, the values below 2^256.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn store_points(destination: &mut [Packed], index: [u32; 8], x: Lanes<Fq>, y: Lanes<Fq>) {
     let (x, y) = (x.to_words(), y.to_words());
@@ -189,7 +188,7 @@ fn eight<const SIGNED: bool>(batch: &[Pair], g: usize) -> Eight {
 }
 
 /// The operands of a group, signs applied, with the lanes that hold infinity if that is asked for.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn load_operand<const SIGNED: bool>(
     source: &[Packed],
@@ -207,7 +206,7 @@ fn load_operand<const SIGNED: bool>(
     (x, y, infinite)
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn add_batch<const SIGNED: bool>(
     adder: &mut Adder,
     source: &[Packed],
@@ -227,7 +226,7 @@ fn add_batch<const SIGNED: bool>(
 /// Adds a batch with care for nothing (0), infinity (1), or infinity and equal x (2).
 ///
 /// Returns whether some sum is infinity, or `None`, with nothing written, if a denominator is zero.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline(never)] // Each level's code by itself: together they crowd the instruction caches.
 fn try_add<const SIGNED: bool, const CARE: u8>(
     adder: &mut Adder,
@@ -296,7 +295,7 @@ fn try_add<const SIGNED: bool, const CARE: u8>(
 }
 
 /// Loads eight pairs and prepares numerators and denominators.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn begin<const SIGNED: bool, const CARE: u8>(source: &[Packed], e: &Eight, group: &mut Group) {
     // A loop, so that there is one copy of the code and it is inlined.
@@ -333,7 +332,7 @@ fn begin<const SIGNED: bool, const CARE: u8>(source: &[Packed], e: &Eight, group
 }
 
 /// y3 = slope (x1 - x3) - y1: below 2.3 + 4, at least 0.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn finish_y(group: &Group) -> Lanes<Fq> {
     let run = group.x1.subtract::<4>(group.denominator).factor();
@@ -341,7 +340,7 @@ fn finish_y(group: &Group) -> Lanes<Fq> {
 }
 
 /// Replaces the sums of special pairs.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn special<const SIGNED: bool>(
     source: &[Packed],

@@ -1,42 +1,42 @@
 //! Sums, products and their reduction.
 
-use core::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use super::{Block, Columns, Factor, Lanes, Loose, STORED, load_words, splat};
 use crate::constants::{Field, MASK52};
+use crate::simd::*;
 
 impl<F: Field> Loose<F> {
     /// Reads limbs as `keep` left them.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn load(block: &Block) -> Self {
         Self(Lanes::<F>::load(block).0, PhantomData)
     }
 
     /// Writes limbs as they are: for scratch memory inside a kernel.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn keep(self, block: &mut Block) {
         Lanes::<F>(self.0, PhantomData).store(block);
     }
 
     /// Lane by lane: `other` where the mask has a one, else `self`.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn select(self, mask: u8, other: Self) -> Self {
         Self(Lanes::<F>(self.0, PhantomData).select(mask, Lanes(other.0, PhantomData)).0, PhantomData)
     }
 
     /// Adds a carried value.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn add(self, other: Lanes<F>) -> Self {
         self.add_loose(other.loose())
     }
 
     /// Adds limb by limb.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn add_loose(self, other: Self) -> Self {
         let mut limbs = self.0;
@@ -47,7 +47,7 @@ impl<F: Field> Loose<F> {
     }
 
     /// a - b + K p; b must be below K p.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn subtract_loose<const K: usize>(self, other: Self) -> Self {
         other.check_below(K as f64);
@@ -60,14 +60,14 @@ impl<F: Field> Loose<F> {
     }
 
     /// Propagates carries; the value, below 84 p, does not change.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn carry(self) -> Lanes<F> {
         self.check_below(84.0);
         self.carry_unchecked()
     }
 
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub(super) fn carry_unchecked(self) -> Lanes<F> {
         let (mut limbs, mask) = (self.0, splat(MASK52));
@@ -79,7 +79,7 @@ impl<F: Field> Loose<F> {
     }
 
     /// Propagates carries for use as a factor; the value, below 84 p, does not change.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn factor(self) -> Factor<F> {
         self.check_below(84.0);
@@ -93,7 +93,7 @@ impl<F: Field> Loose<F> {
     /// From below 10.5 p to below 2.4 p.
     ///
     /// The top limb must not be negative before carrying: all limbs at least 0, or the value at least p / 4.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn reduce_8(self) -> Lanes<F> {
         self.check_below(10.5);
@@ -109,7 +109,7 @@ impl<F: Field> Loose<F> {
     }
 
     /// From below 42 p to stored, below 3.7 p. The top limb must not be negative, as for `reduce_8`.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn reduce_16(self) -> Lanes<F> {
         self.check_below(42.0);
@@ -136,14 +136,14 @@ impl<F: Field> Loose<F> {
 
 impl<F: Field> Factor<F> {
     /// The columns of a b.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn product(self, other: Self) -> Columns<F> {
         Columns::zero().add_product(self, other)
     }
 
     /// The columns of a^2: the ten cross products once, doubled.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn square(self) -> Columns<F> {
         let (a, mut t) = (self.0, Columns::<F>::zero().0);
@@ -166,14 +166,14 @@ impl<F: Field> Factor<F> {
 
 impl<F: Field> Columns<F> {
     /// An empty sum.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn zero() -> Self {
         Self([_mm512_setzero_si512(); 10], PhantomData)
     }
 
     /// Adds a b.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn add_product(self, a: Factor<F>, b: Factor<F>) -> Self {
         let mut t = self.0;
@@ -191,7 +191,7 @@ impl<F: Field> Columns<F> {
     /// Four steps use N = k p = -1 modulo 2^52, for which m = t_i itself: (t + m N) / 2^52 = (t >> 52) + m FOLDED.
     /// Each adds at most 2^52 N <= 2^104 p, in all p after the division. The fifth, which would add as much again,
     /// uses p and an explicit m.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn reduce(self) -> Loose<F> {
         let mut t = self.0;

@@ -97,7 +97,7 @@ type Kernel = fn(&Block, &Block) -> Block;
 /// Names a lane expression as a plain function.
 macro_rules! kernel {
     ($F:ty, |$a:ident, $b:ident| $body:expr) => {{
-        #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+        #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
         fn inner(a: &Block, b: &Block) -> Block {
             let ($a, $b) = (Lanes::<$F>::load(a), Lanes::<$F>::load(b));
             let _ = $b;
@@ -201,7 +201,7 @@ macro_rules! test_field {
 test_field!(fr, Fr);
 test_field!(fq, Fq);
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn masks(a: &Block, bound: &[u64; 5]) -> (u8, u8) {
     let a = Lanes::<Fr>::load(a);
     (a.less_than(bound), a.is_zero())
@@ -224,7 +224,7 @@ fn comparisons() {
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn moved(a: &Block, b: &Block, by: usize) -> [Block; 3] {
     let (a, b) = (Lanes::<Fr>::load(a), Lanes::<Fr>::load(b));
     let mut out = [Block::ZERO; 3];
@@ -234,7 +234,7 @@ fn moved(a: &Block, b: &Block, by: usize) -> [Block; 3] {
     out
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn transposed(rows: &[Block; 8]) -> [Block; 8] {
     let mut lanes = [Lanes::<Fr>::zero(); 8];
     for i in 0..8 {
@@ -313,7 +313,7 @@ fn bounds_are_checked() {
     if skip() {
         return;
     }
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     fn reduce(a: &Block) {
         let _ = std::hint::black_box(Lanes::<Fr>::load(a).loose().reduce_8());
     }
