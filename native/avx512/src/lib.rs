@@ -20,7 +20,7 @@ mod safegcd;
 /// Calls a kernel that is compiled for AVX-512, once it is sure that the processor can run it.
 #[cfg(target_arch = "x86_64")]
 macro_rules! enter {
-    ($kernel:ident $(::<$generic:ident>)? ($($argument:expr),* $(,)?)) => {{
+    ($kernel:ident $(::<$generic:tt>)? ($($argument:expr),* $(,)?)) => {{
         $crate::detect::require();
         // SAFETY: the line above has found every feature that the kernel is compiled for (none, when emulated).
         #[allow(unused_unsafe)]
@@ -51,7 +51,7 @@ mod tape;
 
 pub use constants::{Field, Fq, Fr};
 #[cfg(target_arch = "x86_64")]
-pub use curve::{Affine, PointVec};
+pub use curve::{Affine, Packed, PointVec, Sum, sums, sums_and_differences};
 pub use detect::{EMULATED, REQUIRED, available, unavailable_reason};
 pub use element::Element;
 pub use error::Error;

@@ -74,8 +74,14 @@ impl PointVec {
         self.points.is_empty()
     }
 
-    pub(crate) fn points(&self) -> &[Packed] {
+    /// The points as they are stored.
+    pub fn points(&self) -> &[Packed] {
         &self.points
+    }
+
+    /// From points as they are stored, of vectors or of the sums of such.
+    pub fn from_points(points: &[Packed]) -> Self {
+        Self::from_packed(joined(&[points]))
     }
 
     /// Whether some point may be infinity.

@@ -1,14 +1,12 @@
 //! The engine for any processor, on arkworks' field and curve arithmetic.
 
 mod affine;
-mod chains;
-mod endomorphism;
 mod interpret;
 mod msm;
+mod multiples;
 mod points;
 mod polynomial;
 mod straus;
-mod transform;
 mod vector;
 mod witness;
 
@@ -16,6 +14,7 @@ use ark_bn254::{Fr, G1Affine};
 
 use super::engine::Engine;
 use super::error::Result;
+use super::multiples::{combine, transform};
 use super::scalars::Scalars;
 use super::tape::Tape;
 
@@ -172,11 +171,11 @@ impl Engine for Portable {
     }
 
     fn combine_points(bases: &[&Vec<G1Affine>], scalars: &[&Scalars]) -> Result<Vec<G1Affine>> {
-        chains::combine(bases, scalars)
+        combine::<Self>(&bases.iter().map(|points| &points[..]).collect::<Vec<_>>(), scalars)
     }
 
     fn transform_points(points: &Vec<G1Affine>, root: Fr) -> Result<Vec<G1Affine>> {
-        transform::transform(points, root)
+        transform::<Self>(points, root)
     }
 
     fn arkworks_msm(basis: &Vec<G1Affine>, vector: &Scalars) -> Result<G1Affine> {

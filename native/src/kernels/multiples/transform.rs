@@ -13,33 +13,30 @@
 
 use std::ops::Range;
 
-use ark_bn254::{Fr, G1Affine};
+use ark_bn254::Fr;
 use ark_ff::Field;
 
-use super::affine::Adder;
-use super::chains::{BLOCK, Chain, Sum, chain, sums};
+use super::chains::{Chain, chain};
+use super::{Arithmetic, Sum};
 use crate::kernels::checks::check_root;
 use crate::kernels::error::Result;
 use crate::kernels::parallel::map_items;
 
-/// Steps of four points that are done together: three sums each.
-const STEPS: usize = BLOCK / 3;
-
 /// sum_j root^(ij) points[j] for each i.
-pub fn transform(points: &[G1Affine], root: Fr) -> Result<Vec<G1Affine>> {
+pub fn transform<A: Arithmetic>(points: &[A::Point], root: Fr) -> Result<Vec<A::Point>> {
     let size = points.len();
     check_root(size, root)?;
     let roots: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |power| Some(*power * root)).take(size).collect();
     let mut points = points.to_vec();
     let mut stride = 1;
     while 4 * stride <= size {
-        points = pass_of_four(&points, stride, &roots);
+        points = pass_of_four::<A>(&points, stride, &roots);
         stride *= 4;
     }
     if stride < size {
         let (left, right) = points.split_at(size / 2);
-        let halves = map_items(&cut(0..size / 2), |_, block| {
-            let [both] = sums_and_differences([[&left[block.clone()], &right[block.clone()]]]);
+        let halves = map_items(&cut::<A>(0..size / 2), |_, block| {
+            let [both] = A::sums_and_differences([[&left[block.clone()], &right[block.clone()]]]);
             both
         });
         let half = |k: usize| halves.iter().flat_map(move |both| both[k].iter().copied());
@@ -49,19 +46,19 @@ pub fn transform(points: &[G1Affine], root: Fr) -> Result<Vec<G1Affine>> {
 }
 
 /// One pass: points u, u + n/4, u + n/2 and u + 3n/4 give those from 4 (u - u % stride) + u % stride in strides.
-fn pass_of_four(points: &[G1Affine], stride: usize, roots: &[Fr]) -> Vec<G1Affine> {
+fn pass_of_four<A: Arithmetic>(points: &[A::Point], stride: usize, roots: &[Fr]) -> Vec<A::Point> {
     let quarter = points.len() / 4;
     // w = root^(u - u % stride): one in the first stride.
-    let blocks = [cut(0..stride), cut(stride..quarter)].concat();
-    let results: Vec<[Vec<G1Affine>; 4]> = map_items(&blocks, |_, block| {
-        let inputs: [&[G1Affine]; 4] = [0, 1, 2, 3].map(|k| &points[k * quarter..][block.clone()]);
+    let blocks = [cut::<A>(0..stride), cut::<A>(stride..quarter)].concat();
+    let results: Vec<[Vec<A::Point>; 4]> = map_items(&blocks, |_, block| {
+        let inputs: [&[A::Point]; 4] = [0, 1, 2, 3].map(|k| &points[k * quarter..][block.clone()]);
         if block.start < stride {
-            first_steps(inputs, &roots[quarter])
+            first_steps::<A>(inputs, &roots[quarter])
         } else {
-            steps(inputs, block.clone(), stride, roots)
+            steps::<A>(inputs, block.clone(), stride, roots)
         }
     });
-    let mut output = vec![G1Affine::identity(); points.len()];
+    let mut output = vec![A::INFINITY; points.len()];
     for (block, parts) in blocks.iter().zip(results) {
         for (k, part) in parts.into_iter().enumerate() {
             for (u, point) in block.clone().zip(part) {
@@ -72,25 +69,31 @@ fn pass_of_four(points: &[G1Affine], stride: usize, roots: &[Fr]) -> Vec<G1Affin
     output
 }
 
-/// The range in blocks.
-fn cut(range: Range<usize>) -> Vec<Range<usize>> {
-    range.clone().step_by(STEPS).map(|start| start..range.end.min(start + STEPS)).collect()
+/// The range in blocks: a step of four points has three sums.
+fn cut<A: Arithmetic>(range: Range<usize>) -> Vec<Range<usize>> {
+    let steps = A::BLOCK / 3;
+    range.clone().step_by(steps).map(|start| start..range.end.min(start + steps)).collect()
 }
 
 /// Steps of four points with w = 1.
-fn first_steps([a, b, c, d]: [&[G1Affine]; 4], i: &Fr) -> [Vec<G1Affine>; 4] {
-    let [[ac, a_c], [bd, b_d]] = sums_and_differences([[a, c], [b, d]]);
+fn first_steps<A: Arithmetic>([a, b, c, d]: [&[A::Point]; 4], i: &Fr) -> [Vec<A::Point>; 4] {
+    let [[ac, a_c], [bd, b_d]] = A::sums_and_differences([[a, c], [b, d]]);
     let by_i = chain([i]);
     let turned: Vec<Sum<'_>> = (0..b_d.len()).map(|first| Sum { chain: &by_i, first }).collect();
-    let turned = sums(&b_d, &turned);
-    let [[first, third], [second, fourth]] = sums_and_differences([[&ac, &bd], [&a_c, &turned]]);
+    let turned = A::sums(&b_d, &turned);
+    let [[first, third], [second, fourth]] = A::sums_and_differences([[&ac, &bd], [&a_c, &turned]]);
     [first, second, third, fourth]
 }
 
 /// Steps of four points for every u of a range.
-fn steps([a, b, c, d]: [&[G1Affine]; 4], range: Range<usize>, stride: usize, roots: &[Fr]) -> [Vec<G1Affine>; 4] {
-    let [[ac, a_c], [bd, b_d]] = sums_and_differences([[a, c], [b, d]]);
-    let [[first, difference]] = sums_and_differences([[&ac, &bd]]);
+fn steps<A: Arithmetic>(
+    [a, b, c, d]: [&[A::Point]; 4],
+    range: Range<usize>,
+    stride: usize,
+    roots: &[Fr],
+) -> [Vec<A::Point>; 4] {
+    let [[ac, a_c], [bd, b_d]] = A::sums_and_differences([[a, c], [b, d]]);
+    let [[first, difference]] = A::sums_and_differences([[&ac, &bd]]);
     let power = |exponent: usize| &roots[exponent % roots.len()];
     let quarter = roots.len() / 4;
     let from = range.start / stride;
@@ -114,20 +117,7 @@ fn steps([a, b, c, d]: [&[G1Affine]; 4], range: Range<usize>, stride: usize, roo
             Sum { chain: fourth, first },
         ]);
     }
-    let totals = sums(&bases, &wanted);
+    let totals = A::sums(&bases, &wanted);
     let every_third = |k: usize| totals.iter().skip(k).step_by(3).copied().collect();
     [first, every_third(0), every_third(1), every_third(2)]
-}
-
-/// left + right and left - right of each pair of equal lengths, all in one batch.
-fn sums_and_differences<const N: usize>(pairs: [[&[G1Affine]; 2]; N]) -> [[Vec<G1Affine>; 2]; N] {
-    let length = pairs[0][0].len();
-    let mut totals: Vec<G1Affine> = pairs.iter().flat_map(|[left, _]| [*left, *left]).flatten().copied().collect();
-    Adder::default().add(&mut totals, |index, _| {
-        let (part, place) = (index / length, index % length);
-        let right = pairs[part / 2][1][place];
-        if part % 2 == 0 { right } else { -right }
-    });
-    let part = |number: usize| totals[number * length..(number + 1) * length].to_vec();
-    std::array::from_fn(|pair| [part(2 * pair), part(2 * pair + 1)])
 }
