@@ -46,10 +46,12 @@ _FEW: Final = 16
 def open_everywhere(backend: Backend[V, P], setup: Setup, polynomial: V, rows: int) -> list[G1]:
     """The commitments to (P(X) - P(w^i)) / (X - w^i) for i < rows, P given by its coefficients.
 
-    Raises ValueError when P has not between rows and rows + 16 coefficients, or rows is no power of two.
+    Raises ValueError when P has fewer than rows coefficients, or more than 16 or rows beyond, and unless rows is a power
+    of two.
     """
-    if not rows <= len(polynomial) <= rows + _FEW:
-        raise ValueError(f"polynomial: expected {rows} to {rows + _FEW} coefficients, got {len(polynomial)}")
+    most = rows + min(_FEW, rows)
+    if not rows <= len(polynomial) <= most:
+        raise ValueError(f"polynomial: expected {rows} to {most} coefficients, got {len(polynomial)}")
     w = root_of_unity(rows)
     derivative = backend.multiply(polynomial, backend.vector_from_int64(np.arange(len(polynomial))))
     derivative = backend.slice(derivative, 1, len(derivative))

@@ -17,6 +17,7 @@ const PLACES: usize = 128;
 /// A step of a chain: doubling, or else the addend, in bits: 0 is set, 1 tells a negative, 2 an image under the
 /// endomorphism, then the multiple and the term's place among the sum's.
 pub type Step = u32;
+/// The doubling.
 pub const DOUBLE: Step = 0;
 
 /// The chain of a sum; it tells the scalars.

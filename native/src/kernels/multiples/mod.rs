@@ -17,7 +17,9 @@ pub use transform::transform;
 /// A sum of multiples: of bases[first] by the chain's first scalar, of bases[first + 1] by its second, and so on.
 #[derive(Clone, Copy)]
 pub struct Sum<'a> {
+    /// Steps from the top down.
     pub chain: &'a [Step],
+    /// The base of the first scalar.
     pub first: usize,
 }
 
