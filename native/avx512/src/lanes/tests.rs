@@ -121,7 +121,7 @@ fn compare<F: Field>(
     kernel: Kernel,
     expected: impl Fn(&BigUint, &BigUint) -> BigUint,
 ) {
-    let blocks = 5_000;
+    let blocks = if cfg!(miri) { 20 } else { 5_000 }; // Miri is some thousand times slower.
     let p = modulus::<F>();
     let (a, b) = (values::<F>(left, blocks, 1), values::<F>(right, blocks + 77, 2));
     for (a, b) in a.iter().zip(&b[77..]).chain(a.iter().zip(&b)) {
