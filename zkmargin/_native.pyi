@@ -16,6 +16,7 @@ __all__ = [
     "PointVector",
     "RangeError",
     "combine",
+    "emulated",
     "engine_names",
     "pairing_product_is_one",
     "set_threads",
@@ -101,6 +102,9 @@ def engine_names() -> list[str]:
 
 def unavailable(name: str) -> str | None:
     """Why this machine cannot run an engine, None if it can. Raises ValueError for an unknown name."""
+
+def emulated(name: str) -> bool:
+    """Whether the module was built to emulate an engine's instructions. Raises ValueError for an unknown name."""
 
 def set_threads(count: int) -> None:
     """Use `count` threads from now on, 0 for one per core. Raises ValueError if the system refuses to start them."""

@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -69,6 +70,12 @@ def parse_instant(text: Any) -> datetime:
         return text.astimezone(UTC)
     if not isinstance(text, str) or not _INSTANT.fullmatch(text):
         raise ValueError("expected an ISO-8601 instant with time zone such as '2026-01-02T08:00:00Z'")
+    return _instant(text)
+
+
+@lru_cache(maxsize=1024)
+def _instant(text: str) -> datetime:
+    """A market's instruments share a few dozen expiries."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 

@@ -74,6 +74,13 @@ pub fn unavailable(name: &str) -> PyResult<Option<String>> {
     Ok(with_engine!(kind, E => E::unavailable()))
 }
 
+/// Whether this module was built to emulate an engine's instructions, which is slow and for tests.
+#[pyfunction]
+pub fn emulated(name: &str) -> PyResult<bool> {
+    let kind = find(name)?;
+    Ok(with_engine!(kind, E => E::emulated()))
+}
+
 /// Kernels over one engine's memory.
 #[pyclass(frozen, module = "zkmargin._native")]
 pub struct Engine {

@@ -21,6 +21,11 @@ pub trait Engine: 'static {
     /// Why this machine cannot run the engine, if it cannot.
     fn unavailable() -> Option<String>;
 
+    /// Whether this build emulates the engine's instructions, which is slow and for tests.
+    fn emulated() -> bool {
+        false
+    }
+
     /// Number of entries.
     fn length(vector: &Self::Vector) -> usize;
     /// Little-endian signed 64-bit integers to field elements.

@@ -16,6 +16,11 @@ fn skip() -> bool {
     !crate::available()
 }
 
+/// As many cases, or under Miri, which is some thousand times slower, a fraction of them.
+fn few(cases: usize) -> usize {
+    if cfg!(miri) { cases / 1000 } else { cases }
+}
+
 fn modulus<F: Field>() -> BigUint {
     integer(F::LIMBS)
 }
@@ -121,7 +126,7 @@ fn compare<F: Field>(
     kernel: Kernel,
     expected: impl Fn(&BigUint, &BigUint) -> BigUint,
 ) {
-    let blocks = 5_000;
+    let blocks = few(5_000);
     let p = modulus::<F>();
     let (a, b) = (values::<F>(left, blocks, 1), values::<F>(right, blocks + 77, 2));
     for (a, b) in a.iter().zip(&b[77..]).chain(a.iter().zip(&b)) {
@@ -214,7 +219,7 @@ fn comparisons() {
     }
     let p = modulus::<Fr>();
     for bound in [p.clone(), BigUint::from(1u8) << 208, (&p >> 1u8) + 1u8] {
-        for a in values::<Fr>(37, 3000, 3) {
+        for a in values::<Fr>(37, few(3000), 3) {
             let (less, zero) = enter!(masks(&block(&a), &limbs(&bound)));
             for (l, a) in a.iter().enumerate() {
                 assert_eq!(less >> l & 1 == 1, *a < bound);
@@ -280,7 +285,9 @@ fn elements<F: Field>() {
         digits.try_into().unwrap()
     };
     let number = |x: Element<F>| x.to_canonical().iter().rev().fold(BigUint::ZERO, |x, &w| (x << 64u32) + w);
-    for (a, b) in values::<F>(10, 8000, 5).iter().flatten().zip(values::<F>(10, 8000, 6).iter().rev().flatten()) {
+    for (a, b) in
+        values::<F>(10, few(8000), 5).iter().flatten().zip(values::<F>(10, few(8000), 6).iter().rev().flatten())
+    {
         let (x, y) = (Element::<F>::from_canonical(words(a)).unwrap(), Element::from_canonical(words(b)).unwrap());
         assert_eq!(number(x), *a);
         assert_eq!(number(x + y), (a + b) % &p);

@@ -6,7 +6,7 @@
 mod convert;
 
 use ark_bn254::{Fr, G1Affine};
-use zkmargin_avx512::{FieldVec, Packed, PointVec, Scalar, msm as kernel_msm, ntt, unavailable_reason};
+use zkmargin_avx512::{EMULATED, FieldVec, Packed, PointVec, Scalar, msm as kernel_msm, ntt, unavailable_reason};
 
 use super::checks::{
     check_basis, check_bits, check_combination, check_domain, check_interpolation, check_shift, check_slice,
@@ -54,6 +54,10 @@ impl Engine for Avx512 {
 
     fn unavailable() -> Option<String> {
         unavailable_reason()
+    }
+
+    fn emulated() -> bool {
+        EMULATED
     }
 
     fn length(vector: &FieldVec) -> usize {
