@@ -46,8 +46,8 @@ _FEW: Final = 16
 def open_everywhere(backend: Backend[V, P], setup: Setup, polynomial: V, rows: int) -> list[G1]:
     """The commitments to (P(X) - P(w^i)) / (X - w^i) for i < rows, P given by its coefficients.
 
-    Raises ValueError when P has fewer than rows coefficients, or more than 16 or rows beyond, and unless rows is a power
-    of two.
+    Raises ValueError unless rows is a power of two and P has rows coefficients and up to 16 more, but no more than rows
+    more.
     """
     most = rows + min(_FEW, rows)
     if not rows <= len(polynomial) <= most:

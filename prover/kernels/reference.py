@@ -295,9 +295,7 @@ class ReferenceBackend:
         unsigned(count, "count")
         return ReferencePoints(group.generator_multiples(list(_times_powers([1] * count, tau))))
 
-    def combine_points(
-        self, bases: Sequence[ReferencePoints], scalars: Sequence[ReferenceVector]
-    ) -> ReferencePoints:
+    def combine_points(self, bases: Sequence[ReferencePoints], scalars: Sequence[ReferenceVector]) -> ReferencePoints:
         """Row by row, sum_k scalars[k][i] * bases[k][i]."""
         if not bases:
             raise ValueError("expected at least one vector of points")

@@ -319,9 +319,7 @@ def test_transforms(native: AnyBackend, reference: ReferenceBackend, basis: Basi
 
 
 @pytest.mark.parametrize("size", [2, 8, 16, 32])
-def test_transforms_of_special_points(
-    native: AnyBackend, reference: ReferenceBackend, basis: Basis, size: int
-) -> None:
+def test_transforms_of_special_points(native: AnyBackend, reference: ReferenceBackend, basis: Basis, size: int) -> None:
     first, opposite, infinity = basis.data[:64], basis.data[-128:-64], bytes(64)
     w = root_of_unity(size)
     for points in (
@@ -347,9 +345,7 @@ def test_long_transforms(native: AnyBackend, size: int) -> None:
         assert native.points_to_bytes(native.slice_points(values, row, row + 1)) == b"".join(
             coordinate.to_bytes(32, "little") for coordinate in expected
         )
-    back = native.combine_points(
-        [native.transform_points(values, inverse(w))], [native.constant(inverse(size), size)]
-    )
+    back = native.combine_points([native.transform_points(values, inverse(w))], [native.constant(inverse(size), size)])
     assert native.points_to_bytes(back) == native.points_to_bytes(powers)
 
 
