@@ -81,11 +81,12 @@ pub fn sums(bases: &[Packed], sums: &[Sum<'_>]) -> Vec<Packed> {
     // Longest first, so that the chains which go on are the first ones.
     let mut order: Vec<usize> = (0..sums.len()).collect();
     order.sort_unstable_by_key(|&index| std::cmp::Reverse(sums[index].chain.len()));
+    let sums: Vec<Sum<'_>> = order.iter().map(|&index| sums[index]).collect();
     let mut totals = vec![Packed::INFINITY; sums.len()];
     let (mut additions, mut doublings) = (Buffer::default(), Buffer::default());
     let mut unfinished = sums.len();
     for round in 0.. {
-        while unfinished > 0 && sums[order[unfinished - 1]].chain.len() <= round {
+        while unfinished > 0 && sums[unfinished - 1].chain.len() <= round {
             unfinished -= 1;
         }
         if unfinished == 0 {
@@ -93,8 +94,8 @@ pub fn sums(bases: &[Packed], sums: &[Sum<'_>]) -> Vec<Packed> {
         }
         additions.truncate(0);
         doublings.truncate(0);
-        for (place, &index) in order[..unfinished].iter().enumerate() {
-            let (Sum { chain, first }, place) = (sums[index], place as u32);
+        for (place, &Sum { chain, first }) in sums[..unfinished].iter().enumerate() {
+            let place = place as u32;
             match chain[round] {
                 0 => doublings.push(Pair { left: 2 * place, right: 0, out: place }),
                 step => additions.push(Pair { left: 2 * place, right: tables.operand(step, first), out: place }),

@@ -68,20 +68,21 @@ fn sums(bases: &[G1Affine], sums: &[Sum<'_>]) -> Vec<G1Affine> {
     // Longest first, so that the chains which go on are the first ones.
     let mut order: Vec<usize> = (0..sums.len()).collect();
     order.sort_unstable_by_key(|&index| std::cmp::Reverse(sums[index].chain.len()));
+    let sums: Vec<Sum<'_>> = order.iter().map(|&index| sums[index]).collect();
     let mut totals = vec![G1Affine::identity(); sums.len()];
     let mut unfinished = sums.len();
     for round in 0.. {
-        while unfinished > 0 && sums[order[unfinished - 1]].chain.len() <= round {
+        while unfinished > 0 && sums[unfinished - 1].chain.len() <= round {
             unfinished -= 1;
         }
         if unfinished == 0 {
             break;
         }
         adder.add(&mut totals[..unfinished], |place, total| {
-            let sum = &sums[order[place]];
-            match sum.chain[round] {
+            let Sum { chain, first } = sums[place];
+            match chain[round] {
                 DOUBLE => *total,
-                step => tables.addend(step, sum.first),
+                step => tables.addend(step, first),
             }
         });
     }
