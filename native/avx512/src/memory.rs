@@ -104,8 +104,8 @@ fn give_back(piece: Piece) {
 unsafe fn wipe_range(start: *mut u8, bytes: usize) {
     // SAFETY: the caller's promise.
     unsafe { std::ptr::write_bytes(start, 0, bytes) };
-    // SAFETY: the empty assembly does nothing, but may have read the zeros for all the compiler knows.
     #[cfg(not(miri))] // Miri has no assembler.
+    // SAFETY: the empty assembly does nothing, but may have read the zeros for all the compiler knows.
     unsafe {
         std::arch::asm!("/* {0} */", in(reg) start, options(nostack, preserves_flags))
     };
