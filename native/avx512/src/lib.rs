@@ -6,7 +6,7 @@
 //! with as many threads as it wants used.
 //!
 //! With the feature `emulate` the vector instructions are plain Rust and every x86-64 processor runs the kernels, some
-//! hundred times slower: for tests.
+//! fifteen times slower: for tests.
 
 // Elsewhere only the availability check is of use.
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]

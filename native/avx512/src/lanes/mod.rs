@@ -120,13 +120,6 @@ impl<F: Field> Lanes<F> {
         Self::splat(&F::R260)
     }
 
-    /// From limbs that are known to be carried.
-    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
-    #[inline]
-    pub fn from_limbs(limbs: [__m512i; 5]) -> Self {
-        Self(limbs, PhantomData)
-    }
-
     /// Reads a block.
     #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
@@ -270,17 +263,6 @@ impl<F: Field> Lanes<F> {
         let mut limbs = self.0;
         for j in 0..5 {
             limbs[j] = _mm512_permutex2var_epi64(limbs[j], index, next.0[j]);
-        }
-        Self(limbs, PhantomData)
-    }
-
-    /// One lane's element in all lanes.
-    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
-    #[inline]
-    pub fn broadcast_lane(self, lane: usize) -> Self {
-        let (index, mut limbs) = (splat(lane as u64), self.0);
-        for limb in &mut limbs {
-            *limb = _mm512_permutexvar_epi64(index, *limb);
         }
         Self(limbs, PhantomData)
     }

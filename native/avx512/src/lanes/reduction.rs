@@ -7,6 +7,24 @@ use crate::constants::{Field, MASK52};
 use crate::simd::*;
 
 impl<F: Field> Loose<F> {
+    /// From limbs as they are.
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
+    #[inline]
+    pub fn from_limbs(limbs: [__m512i; 5]) -> Self {
+        Self(limbs, PhantomData)
+    }
+
+    /// One lane's value in all lanes.
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
+    #[inline]
+    pub fn broadcast_lane(self, lane: usize) -> Self {
+        let (index, mut limbs) = (splat(lane as u64), self.0);
+        for limb in &mut limbs {
+            *limb = _mm512_permutexvar_epi64(index, *limb);
+        }
+        Self(limbs, PhantomData)
+    }
+
     /// Reads limbs as `keep` left them.
     #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]

@@ -234,7 +234,7 @@ fn moved(a: &Block, b: &Block, by: usize) -> [Block; 3] {
     let (a, b) = (Lanes::<Fr>::load(a), Lanes::<Fr>::load(b));
     let mut out = [Block::ZERO; 3];
     a.align(b, by).store(&mut out[0]);
-    a.broadcast_lane(by % 8).store(&mut out[1]);
+    a.loose().broadcast_lane(by % 8).carry().store(&mut out[1]);
     a.select(1 << (by % 8), b).store(&mut out[2]);
     out
 }
