@@ -6,7 +6,7 @@ mod common;
 
 use ark_bn254::{Fq, Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup, VariableBaseMSM};
-use ark_ff::{AdditiveGroup, BigInt, One, PrimeField, UniformRand, Zero};
+use ark_ff::{AdditiveGroup, BigInt, One, PrimeField, Zero};
 use common::*;
 use rand::Rng;
 use zkmargin_avx512::{Affine, Element, Error, PointVec, Scalar, msm};
