@@ -22,8 +22,8 @@ n - 1 - m, plus those of 3. The transform by 1 / w gives F in that order if row 
 1/n goes into the same multiplication.
 
 Cost: one multiplication a row by f_j, one by a number below n, two together by f_i and P'(w^i), and two transforms of
-n points; docs/solvency.md counts them. FK20 (eprint 2023/033), whose two steps these are, transforms 2 n points and then
-n, as the product in its first step must not wrap around.
+n points; docs/solvency.md counts them. FK20 (eprint 2023/033), whose two steps these are, transforms 2 n points and
+then n, as the product in its first step must not wrap around.
 """
 
 from __future__ import annotations
