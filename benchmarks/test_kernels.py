@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.interface import Backend
-from zkmargin.verifier.field import SCALAR_MODULUS
+from zkmargin.verifier.field import SCALAR_MODULUS, root_of_unity
 
 LARGEST_BASIS = 1 << 16
 TAU = 0x9E3779B97F4A7C15F39CC0605CEDC834
@@ -130,3 +130,22 @@ def test_pointwise(benchmark: BenchmarkFixture, backend: Any, arkworks: Any, ker
     ours = [backend.vector_from_bytes(part) for part in data]
     direct = [arkworks.vector_from_bytes(part) for part in data]
     compare(benchmark, backend, lambda: kernel(backend, *ours), lambda: kernel(arkworks, *direct), 30)
+
+
+MULTIPLES: dict[str, Callable[[Backend[Any, Any], Any, Any], object]] = {
+    "combine_points, one term": lambda b, p, v: b.combine_points([p], [v]),
+    "combine_points, two terms": lambda b, p, v: b.combine_points([p, p], [v, v]),
+    "transform_points": lambda b, p, v: b.transform_points(p, root_of_unity(len(p))),
+}
+
+
+@pytest.mark.parametrize("kernel", MULTIPLES.values(), ids=MULTIPLES.keys())
+def test_multiples(benchmark: BenchmarkFixture, backend: Backend[Any, Any], basis: bytes, kernel: Any) -> None:
+    """2^12 points at once; arkworks has nothing to compare with. `extra_info` holds microseconds of one core a row."""
+    count, rounds = 1 << 12, 3
+    points, column = backend.points(basis[: 64 * count]), backend.vector_from_bytes(scalars(254, count))
+    kernel(backend, points, column)
+    start = process_time()
+    benchmark.pedantic(kernel, args=(backend, points, column), rounds=rounds)  # type: ignore[no-untyped-call]
+    benchmark.extra_info["backend"] = backend.name
+    benchmark.extra_info["core_us_a_row"] = 1e6 * (process_time() - start) / (rounds * count)

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.balances import many_assets, write_balances
 
+from zkmargin.circuits.solvency.bulk import open_everywhere
 from zkmargin.circuits.solvency.files import make_inclusion
 from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.solvency.prover import BatchProver
@@ -138,3 +139,39 @@ def test_solvency_inclusion(
     benchmark.extra_info["check_python_seconds"] = time.perf_counter() - start
     benchmark.extra_info["backend"] = load_backend().name
     benchmark.extra_info["rows"] = 4
+
+
+def test_solvency_inclusion_bulk(
+    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup
+) -> None:
+    """All openings of one batch, its polynomial warm; in `extra_info` what a setup costs once, and the files."""
+    work, statement, _ = whole
+    batch = work.read_batch(0)
+    opener = BatchOpener(
+        BatchProver(work.terms, work.epoch, work.rows, setup, load_backend()), batch, statement.batches[0], work.master
+    )
+    used = cpu_seconds()
+    polynomial = opener.polynomial
+    polynomial_seconds = cpu_seconds() - used
+    open_everywhere(load_backend(), setup, polynomial, work.rows)
+    first_seconds = cpu_seconds() - used - polynomial_seconds
+    used = cpu_seconds()
+    benchmark.pedantic(opener.open_all, rounds=1)  # type: ignore[no-untyped-call]
+    seconds = cpu_seconds() - used
+    maker = InclusionMaker[Any, Any](statement)
+    openings = opener.open_all()
+    used = cpu_seconds()
+    for position in range(len(batch.customers)):
+        first = batch.first_row(position)
+        maker.assemble(batch, work.master, position, openings[first : first + len(batch.rows_of(position))])
+    benchmark.extra_info.update(
+        backend=load_backend().name,
+        customers=len(batch.customers),
+        rows=work.rows,
+        core_ms_a_customer=1e3 * seconds / len(batch.customers),
+        core_ms_a_row=1e3 * seconds / work.rows,
+        once_a_setup_core_seconds=first_seconds - seconds,
+        polynomial_core_seconds=polynomial_seconds,
+        assembling_core_ms_a_customer=1e3 * (cpu_seconds() - used) / len(batch.customers),
+        peak_gb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    )

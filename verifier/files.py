@@ -14,6 +14,7 @@ import math
 import os
 import re
 import secrets
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -119,22 +120,23 @@ def write_document(
     *,
     arrays: Mapping[str, NDArray[Any]] | None = None,
     secret: bool = False,
+    durable: bool = True,
 ) -> None:
-    """Write a document, and its arrays beside it, whole or not at all; `secret` makes both of mode 0600.
+    """Write a document, and its arrays beside it, whole or not at all; `secret` and `durable` are those of `replacing`.
 
     With arrays, `fields` gain `arrays` and `arrays_digest`; the array file takes the document's name with the suffix
     `.npz`. Raises FormatError for a path that leaves no name for it, OSError when it cannot be written.
     """
     path = Path(path)
     document = {"format": f"zkmargin/{kind}", "version": VERSION, **fields}
-    with replacing(path, secret=secret) as stream:
+    with replacing(path, secret=secret, durable=durable) as stream:
         if arrays is None:
             stream.write(_encode(document))
             return
         beside = path.with_suffix(".npz")
         if beside == path:
             raise FormatError(f"{path}: expected a name that does not end in .npz, which its arrays take; use .json")
-        with replacing(beside, secret=secret) as array_stream:
+        with replacing(beside, secret=secret, durable=durable) as array_stream:
             _write_members(array_stream, arrays)
             array_stream.seek(0)
             digest = keccak256_of_stream(array_stream)
@@ -213,11 +215,12 @@ def _write_members(stream: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None
 
 
 @contextmanager
-def replacing(path: str | Path, *, secret: bool = False) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, *, secret: bool = False, durable: bool = True) -> Iterator[BinaryIO]:
     """A file, open for writing and reading, that takes the place of `path` when the block ends without an exception.
 
     Until then, and for ever after an exception, whatever stood at `path` stands untouched. `secret` makes the mode
-    0600 from the first byte. Raises OSError.
+    0600 from the first byte. Without `durable` a crash of the machine may leave less than was written: for many files,
+    which `appearing` brings to disk together. Raises OSError.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
@@ -229,12 +232,37 @@ def replacing(path: str | Path, *, secret: bool = False) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(descriptor, "w+b") as stream:
             yield stream
-            _to_disk(stream)
+            if durable:
+                _to_disk(stream)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
+
+
+@contextmanager
+def appearing(folder: str | Path) -> Iterator[Path]:
+    """A folder, of mode 0700, that takes its name when the block ends without an exception, and is gone after one.
+
+    By then everything in it is on disk. Raises OSError.
+    """
+    folder = Path(folder)
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        temporary.mkdir(mode=0o700)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(folder)) from None
+    try:
+        yield temporary
+        if hasattr(os, "sync"):
+            os.sync()
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync_folder(folder.parent)
 
 
 def _to_disk(stream: BinaryIO) -> None:

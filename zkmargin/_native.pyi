@@ -16,6 +16,7 @@ __all__ = [
     "PointVector",
     "RangeError",
     "combine",
+    "emulated",
     "engine_names",
     "pairing_product_is_one",
     "set_threads",
@@ -88,7 +89,8 @@ class Engine:
     def subtract_points(self, left: PointVector, right: PointVector) -> PointVector: ...
     def msm(self, basis: PointVector, scalars: Sequence[FieldVector], tails: Sequence[bytes]) -> bytes: ...
     def fixed_base_powers(self, tau: bytes, count: int) -> PointVector: ...
-    def lagrange_basis(self, powers: PointVector, size: int) -> PointVector: ...
+    def combine_points(self, bases: Sequence[PointVector], scalars: Sequence[FieldVector]) -> PointVector: ...
+    def transform_points(self, values: PointVector, root: bytes) -> PointVector: ...
     def arkworks_msm(self, basis: PointVector, scalars: FieldVector) -> bytes:
         """arkworks' own multi-scalar multiplication of equal lengths, for comparison."""
 
@@ -100,6 +102,9 @@ def engine_names() -> list[str]:
 
 def unavailable(name: str) -> str | None:
     """Why this machine cannot run an engine, None if it can. Raises ValueError for an unknown name."""
+
+def emulated(name: str) -> bool:
+    """Whether the module was built to emulate an engine's instructions. Raises ValueError for an unknown name."""
 
 def set_threads(count: int) -> None:
     """Use `count` threads from now on, 0 for one per core. Raises ValueError if the system refuses to start them."""

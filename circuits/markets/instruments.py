@@ -112,6 +112,9 @@ Instrument = Annotated[
 ]
 
 
+_NOT_NOTED: Final[set[str]] = set()
+
+
 class InstrumentSet(StrictModel):
     """Public data of one moment: `as_of`, and every instrument with a price. Ids are unique."""
 
@@ -125,6 +128,8 @@ class InstrumentSet(StrictModel):
             if instrument.id in seen:
                 raise ValueError(f"instrument {instrument.id}: expected one entry, got two")
             seen.add(instrument.id)
+            # pydantic's note of which fields were given is nearly half of an instrument's memory, and nobody asks.
+            object.__setattr__(instrument, "__pydantic_fields_set__", _NOT_NOTED)
             if (instrument.kind == "cash") != (instrument.id == CASH_ID):
                 raise ValueError(f"instrument {instrument.id}: the cash row, and only it, is called {CASH_ID}")
             if instrument.price_time is not None and instrument.price_time > self.as_of:

@@ -19,7 +19,8 @@ MAX_DOCUMENT_BYTES: Final = 1 << 26
 class StrictModel(BaseModel):
     """Frozen, strict, no unknown fields: what is not understood is refused, not ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    # Built when first used: a command uses few of the models that it loads.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 Model = TypeVar("Model", bound=StrictModel)

@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -69,6 +70,12 @@ def parse_instant(text: Any) -> datetime:
         return text.astimezone(UTC)
     if not isinstance(text, str) or not _INSTANT.fullmatch(text):
         raise ValueError("expected an ISO-8601 instant with time zone such as '2026-01-02T08:00:00Z'")
+    return _instant(text)
+
+
+@lru_cache(maxsize=1024)
+def _instant(text: str) -> datetime:
+    """A market's instruments share a few dozen expiries."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
@@ -90,7 +97,17 @@ def lot_of(lot_exponent: int) -> Fraction:
     return Fraction(1, 10**lot_exponent)
 
 
-ExactDecimal = Annotated[Decimal, BeforeValidator(parse_decimal), PlainSerializer(format_decimal, return_type=str)]
+def _parse_shared(text: Any) -> Decimal:
+    return _shared_decimal(text) if isinstance(text, str) else parse_decimal(text)
+
+
+@lru_cache(maxsize=1024)
+def _shared_decimal(text: str) -> Decimal:
+    """A chain's options share forwards, strikes and volatilities. Remembered, so for public data only."""
+    return parse_decimal(text)
+
+
+ExactDecimal = Annotated[Decimal, BeforeValidator(_parse_shared), PlainSerializer(format_decimal, return_type=str)]
 """A pydantic field: decimal string in JSON, exact Decimal in Python."""
 Instant = Annotated[datetime, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)]
 """A pydantic field: ISO-8601 string with time zone in JSON, UTC datetime in Python."""

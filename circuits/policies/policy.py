@@ -135,6 +135,16 @@ class Policy(StrictModel):
 
         Raises ObligationError when a sum might wrap around the field.
         """
+        if shape not in self._drafted:
+            self._drafted[shape] = self._draft(shape)
+        return self._drafted[shape]
+
+    @cached_property
+    def _drafted(self) -> dict[UniverseShape, Obligations]:
+        """What `obligations` has drafted: a proof asks half a dozen times."""
+        return {}
+
+    def _draft(self, shape: UniverseShape) -> Obligations:
         draft = Draft(shape, self.quantity_bits)
         draft.column(VALUE_COLUMN, VALUE_BITS, signed=False)
         draft.column(SHORT_CHARGE_COLUMN, CHARGE_BITS, signed=False)

@@ -1,12 +1,29 @@
-"""All openings of one polynomial on a whole domain at once: FK20, of Feist and Khovratovich (eprint 2023/033).
+"""All openings of one polynomial on a whole domain at once, by two Fourier transforms of points.
 
-With s_a = [x^a], the opening's point at z is sum_b z^b h_b, where h_b = sum_a f_{a+b+1} s_a. The h_b are coefficients
-of one product, of f with the reversed s, taken by transforms in the group; the openings on the domain are then a
-transform of h. Cost: transforms of 2 n and n points and 2 n multiplications, against n multi-scalar multiplications
-of n points.
+Let P have n + t coefficients, t being small, with remainder f modulo X^n - 1 and quotient B, and let z = w^i. The
+opening at z commits to
 
-The transforms of the kernels are inverse ones: a forward transform is an inverse one in another order and larger by the
-number of points, which goes into the scalars.
+    (P(X) - P(z)) / (X - z) = (f(X) - f(z)) / (X - z) + B(z) (X^n - 1) / (X - z) + (X^n - 1) (B(X) - B(z)) / (X - z).
+
+1. On the domain the first quotient is (f_j - f_i) / (w^j - w^i) in row j and f'(z) in row i. The sum over j of
+   f_j / (w^j - w^i) L_j(x) is a convolution, and the transform of its kernel is linear: for u^n = 1 other than u = 1,
+   sum_m m u^m = n / (u - 1). With F_m = sum_j w^(jm) f_j [L_j(x)] and any ramp r_m = m + constant therefore
+
+       sum_{j != i} f_j / (w^j - w^i) [L_j(x)] = (1/n) sum_m r_m w^(-i(m+1)) F_m + (a constant) f_i / w^i [L_i(x)].
+
+   The same with f = 1, where F_m = [x^m], gives what f_i is to be multiplied by: S_i = (1/n) sum_m r_m w^(-i(m+1))
+   [x^m], the same for every f; the constants cancel. The ramp is centred, as small numbers are cheap.
+2. (X^n - 1) / (X - z) = (n / z) L_i(X). As P'(z) = f'(z) + (n / z) B(z), both multiples of [L_i(x)] are P'(z).
+3. sum_b z^b [(X^n - 1) B_b(X)] with B_b(X) = sum_a B_{a+b+1} X^a: t - 1 more points, which join those of the second
+   transform in rows b.
+
+So the openings are T_i - f_i S_i + P'(w^i) [L_i(x)], where T is the transform by w of the points (1/n) r_m F_m in row
+n - 1 - m, plus those of 3. The transform by 1 / w gives F in that order if row j is multiplied by w^-j as well, and
+1/n goes into the same multiplication.
+
+Cost: one multiplication a row by f_j, one by a number below n, two together by f_i and P'(w^i), and two transforms of
+n points; docs/solvency.md counts them. FK20 (eprint 2023/033), whose two steps these are, transforms 2 n points and
+then n, as the product in its first step must not wrap around.
 """
 
 from __future__ import annotations
@@ -15,95 +32,76 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
+from zkmargin.prover.vectors import sparse_vector
 from zkmargin.verifier.curve import G1, POINT_BYTES
+from zkmargin.verifier.field import inverse, root_of_unity
 
-_FEW: Final = 64
-"""Coefficients beyond n that a polynomial may have: blinding."""
+_FEW: Final = 16
+"""Coefficients beyond n that a polynomial may have, for blinding: as many spare powers as a setup has."""
 
 
 def open_everywhere(backend: Backend[V, P], setup: Setup, polynomial: V, rows: int) -> list[G1]:
-    """The commitments to (f(X) - f(w^i)) / (X - w^i) for i < rows, f given by its coefficients.
+    """The commitments to (P(X) - P(w^i)) / (X - w^i) for i < rows, P given by its coefficients.
 
-    Raises ValueError when f has not between rows and rows + 64 coefficients.
+    Raises ValueError unless rows is a power of two and P has rows coefficients and up to 16 more, but no more than rows
+    more.
     """
-    degree = len(polynomial) - 1
-    if not rows <= degree + 1 <= rows + _FEW:
-        raise ValueError(f"polynomial: expected {rows} to {rows + _FEW} coefficients, got {degree + 1}")
-    size = 2 * rows
-    powers = _points(backend, setup.monomial(backend))[:degree]
-    # The inverse transform of the powers is their transform read backwards, over size.
-    (values,) = backend.evaluate_on_coset([polynomial], size, 1)
-    scalars = _reversed(backend, backend.scale(values, size * rows))
+    most = rows + min(_FEW, rows)
+    if not rows <= len(polynomial) <= most:
+        raise ValueError(f"polynomial: expected {rows} to {most} coefficients, got {len(polynomial)}")
+    w = root_of_unity(rows)
+    derivative = backend.multiply(polynomial, backend.vector_from_int64(np.arange(len(polynomial))))
+    derivative = backend.slice(derivative, 1, len(derivative))
+    values, slopes = backend.evaluate_on_coset([polynomial, derivative], rows, 1)
+    lagrange = backend.slice_points(setup.lagrange(backend, rows), 0, rows)
+
+    # X^(n-1) has the values w^-j.
+    (turned,) = backend.evaluate_on_coset([sparse_vector(backend, rows, [(rows - 1, inverse(rows))])], rows, 1)
+    weights = backend.multiply(values, turned)
+    reversed_sums = backend.transform_points(backend.combine_points([lagrange], [weights]), inverse(w))
+    ramped = backend.combine_points([reversed_sums], [_ramp(backend, rows)])
+    few = _negated_blinding_points(backend, setup, polynomial, rows)
+    first = backend.subtract_points(backend.slice_points(ramped, 0, len(few)), few)
+    joined = backend.concatenate_points([first, backend.slice_points(ramped, len(few), rows)])
+    transformed = backend.transform_points(joined, w)
+
     hashable: Any = backend
-    transformed: P = _transformed_powers(hashable, setup, degree, size)
-    product = _points(backend, backend.lagrange_basis(_multiplied(backend, transformed, scalars), size))
-    product = product[-np.arange(size) % size]
-    # h_b stands at degree + b of the product, modulo its size.
-    quotients = product[(degree + np.arange(degree)) % size]
-    # Those that wrapped around met others there; they are sums of few terms.
-    few = np.arange(max(size - degree, 0), degree)
-    for b in few.tolist():
-        count = degree - b
-        part = backend.scale(backend.slice(polynomial, b + 1, degree + 1), rows)
-        quotients[b] = _one(backend.msm(_handle(backend, powers[:count]), [part])[0])
-    folded = _folded(backend, quotients, rows)
-    openings = _points(backend, backend.lagrange_basis(_handle(backend, folded), rows))
-    return _decoded(openings[-np.arange(rows) % rows])
+    constant: P = _openings_of_values(hashable, setup, rows)
+    others = backend.combine_points([constant, lagrange], [values, backend.scale(slopes, -1)])
+    return _decoded(backend.points_to_bytes(backend.subtract_points(transformed, others)))
 
 
 @lru_cache(maxsize=1)
-def _transformed_powers(backend: Any, setup: Setup, degree: int, size: int) -> Any:
-    """The inverse transform of the first powers in reverse order: the same for every batch of a setup."""
-    padded = np.zeros((size, POINT_BYTES), dtype=np.uint8)
-    padded[:degree] = _points(backend, setup.monomial(backend))[:degree][::-1]
-    return backend.lagrange_basis(_handle(backend, padded), size)
+def _openings_of_values(backend: Any, setup: Setup, rows: int) -> Any:
+    """S_0, ..., S_{rows-1}: the same for every batch of a setup."""
+    powers = backend.points_to_bytes(backend.slice_points(setup.monomial(backend), 0, rows))
+    backwards = np.frombuffer(powers, dtype=np.uint8).reshape(rows, POINT_BYTES)[::-1]
+    ramp = backend.scale(_ramp(backend, rows), inverse(rows))
+    ramped = backend.combine_points([backend.points(backwards.tobytes())], [ramp])
+    return backend.transform_points(ramped, root_of_unity(rows))
 
 
-def _reversed(backend: Backend[V, P], vector: V) -> V:
-    """Entry -k modulo the length at k."""
-    data = np.frombuffer(backend.to_bytes(vector), dtype=np.uint8).reshape(len(vector), 32)
-    return backend.vector_from_bytes(data[-np.arange(len(vector)) % len(vector)].tobytes())
+def _ramp(backend: Backend[V, P], rows: int) -> V:
+    """r_m = m - rows // 2 in row rows - 1 - m."""
+    return backend.vector_from_int64(np.arange(rows)[::-1] - rows // 2)
 
 
-def _multiplied(backend: Backend[V, P], points: P, scalars: V) -> P:
-    """scalars[k] * points[k], one by one."""
-    products = [
-        backend.msm(backend.slice_points(points, k, k + 1), [backend.slice(scalars, k, k + 1)])[0]
-        for k in range(len(scalars))
-    ]
-    return _handle(backend, np.concatenate([_one(point)[None] for point in products]))
+def _negated_blinding_points(backend: Backend[V, P], setup: Setup, polynomial: V, rows: int) -> P:
+    """-[(x^n - 1) B_b(x)] for b < t - 1."""
+    count = max(len(polynomial) - rows - 1, 0)
+    powers = setup.monomial(backend)
+    high, low = backend.slice_points(powers, rows, rows + count), backend.slice_points(powers, 0, count)
+    negated = backend.scale(backend.slice(polynomial, rows, len(polynomial)), -1)
+    parts = [backend.slice(negated, b + 1, count + 1) for b in range(count)]
+    points = backend.msm(backend.subtract_points(high, low), parts)
+    return backend.points(b"".join(c.to_bytes(32, "little") for point in points for c in point))
 
 
-def _folded(backend: Backend[V, P], quotients: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
-    """h by exponents modulo `rows`: on the domain z^rows = 1."""
-    folded = np.zeros((rows, POINT_BYTES), dtype=np.uint8)
-    count = min(rows, len(quotients))
-    folded[:count] = quotients[:count]
-    for b in range(rows, len(quotients)):
-        pair = _handle(backend, np.stack([folded[b - rows], quotients[b]]))
-        folded[b - rows] = _one(backend.msm(pair, [backend.constant(1, 2)])[0])
-    return folded
-
-
-def _points(backend: Backend[V, P], points: P) -> NDArray[np.uint8]:
-    """The points as bytes, (n, 64)."""
-    return np.frombuffer(backend.points_to_bytes(points), dtype=np.uint8).reshape(-1, POINT_BYTES)
-
-
-def _handle(backend: Backend[V, P], points: NDArray[np.uint8]) -> P:
-    return backend.points(np.ascontiguousarray(points).tobytes())
-
-
-def _one(point: G1) -> NDArray[np.uint8]:
-    return np.frombuffer(point.x.to_bytes(32, "little") + point.y.to_bytes(32, "little"), dtype=np.uint8)
-
-
-def _decoded(points: NDArray[np.uint8]) -> list[G1]:
-    data = points.tobytes()
+def _decoded(data: bytes) -> list[G1]:
+    """Points from 64 bytes each."""
     return [
         G1(int.from_bytes(data[i : i + 32], "little"), int.from_bytes(data[i + 32 : i + 64], "little"))
         for i in range(0, len(data), POINT_BYTES)

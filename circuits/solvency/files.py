@@ -11,6 +11,7 @@ from zkmargin.circuits.solvency.prover import BatchProver
 from zkmargin.circuits.solvency.work import Work, WorkError
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.setup import Setup
+from zkmargin.verifier.files import appearing
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.solvency.accounts import account_number, customer_bytes
 from zkmargin.verifier.solvency.inclusion import Inclusion, write_inclusion
@@ -36,7 +37,8 @@ def make_inclusions(
 ) -> int:
     """Everybody's files in `folder`, a subfolder a batch, each named after the Keccak-256 of its customer's id.
 
-    A file that is there is kept: an interrupted run goes on where it stopped. Returns how many files there are.
+    A subfolder appears when it is whole, and one that is there is kept: an interrupted run goes on at the batch where
+    it stopped. Returns how many files there are.
     """
     _check(work, statement, setup)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -47,12 +49,13 @@ def make_inclusions(
         report("inclusion files", index, work.batches)
         opener = _opener(work, statement, prover, index)
         place = folder / f"{index:05d}"
-        place.mkdir(mode=0o700, exist_ok=True)
-        paths = [place / f"{keccak256(name).hex()}.json" for name in opener.batch.customers]
-        if not all(path.exists() for path in paths):
-            for path, made in zip(paths, maker.make_all(opener), strict=True):
-                write_inclusion(path, made, statement.liabilities)
-        count += len(paths)
+        customers = opener.batch.customers
+        if not place.exists():
+            with appearing(place) as temporary:
+                for name, made in zip(customers, maker.make_all(opener), strict=True):
+                    path = temporary / f"{keccak256(name).hex()}.json"
+                    write_inclusion(path, made, statement.liabilities, durable=False)
+        count += len(customers)
     report("inclusion files", work.batches, work.batches)
     return count
 

@@ -11,11 +11,9 @@ else. A proof follows from its batch and the master key alone, so that one made 
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -32,7 +30,7 @@ from zkmargin.circuits.solvency.source import InputError, Source
 from zkmargin.verifier.curve import decode_g1, encode_g1
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.files import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.files import Fields, appearing, read_arrays, read_document, write_document
 from zkmargin.verifier.solvency.accounts import ACCOUNT_BITS, epoch_id
 from zkmargin.verifier.solvency.statement import BatchStatement
 from zkmargin.verifier.solvency.terms import Terms, terms_from_fields
@@ -171,7 +169,7 @@ def create_work(
 
 def _create(folder: Path, source: Source, terms: Terms, setup: bytes, rows: int, report: Report) -> Work:
     nonce, master = secrets.token_bytes(NONCE_BYTES), secrets.token_bytes(NONCE_BYTES)
-    with _appearing(folder) as temporary:
+    with appearing(folder) as temporary:
         for name in ("buckets", "batches", "proofs"):
             (temporary / name).mkdir(mode=0o700)
         epoch = epoch_id(terms.digest, setup, nonce)
@@ -217,22 +215,6 @@ def open_work(folder: str | Path) -> Work:
     fields.finish()
     check_batch_rows(work.rows)
     return work
-
-
-@contextmanager
-def _appearing(folder: Path) -> Iterator[Path]:
-    """A folder that takes its name when the block ends without an exception, and is gone after one."""
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        temporary.mkdir(mode=0o700)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(folder)) from None
-    try:
-        yield temporary
-        os.rename(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 # -- batch files -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from zkmargin.verifier.field import SCALAR_MODULUS
+from zkmargin.verifier.field import SCALAR_MODULUS, root_of_unity
 
 MAX_DIGIT_BITS: Final = 28
 
@@ -41,6 +41,13 @@ def check_shift(shift: int) -> None:
     """The shift of a coset."""
     if shift % SCALAR_MODULUS == 0:
         raise ValueError("shift: expected an invertible element, got zero")
+
+
+def check_root(size: int, root: int) -> None:
+    """A primitive root of one for a transform of `size` points."""
+    root_of_unity(size)
+    if (root % SCALAR_MODULUS != 1) if size == 1 else pow(root, size // 2, SCALAR_MODULUS) != SCALAR_MODULUS - 1:
+        raise ValueError(f"root: expected a primitive root of one of order {size}")
 
 
 def check_int64(values: NDArray[np.int64]) -> None:

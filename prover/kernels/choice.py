@@ -28,22 +28,24 @@ class BackendError(ZkmarginError, ValueError):
 
 @dataclass(frozen=True)
 class BackendStatus:
-    """Whether a back end can be used here; if not, why and what helps."""
+    """Whether a back end can be used here; if not, why and what helps. An emulated one serves only when it is named."""
 
     name: str
     available: bool
     reason: str
+    emulated: bool = False
 
 
 def load_backend(name: str | None = None) -> AnyBackend:
     """The back end `name`, else the one that ZKMARGIN_BACKEND names, else the fastest that is available.
 
-    A choice made explicitly is never replaced by another: BackendError says why it cannot be met.
+    A choice made explicitly is never replaced by another: BackendError says why it cannot be met. An emulated back end
+    is slow, and never chosen but by its name.
     """
     wanted = name or os.environ.get(ENVIRONMENT_VARIABLE)
     statuses = describe_backends()
     if not wanted:
-        return _make(next(status.name for status in statuses if status.available))
+        return _make(next(status.name for status in statuses if status.available and not status.emulated))
     status = next((status for status in statuses if status.name == wanted), None)
     if status is None:
         raise BackendError(f"back end: expected one of {', '.join(PREFERENCE)}, got {wanted!r}")
@@ -82,7 +84,12 @@ def _describe(name: str) -> BackendStatus:
     if wrapper is None:
         return BackendStatus(name, available=False, reason=problem)
     problem = wrapper.engine_problem(name)
-    return BackendStatus(name, available=problem is None, reason=problem or "native code, all cores")
+    if problem is not None:
+        return BackendStatus(name, available=False, reason=problem)
+    if wrapper.engine_is_emulated(name):
+        reason = "emulated instructions; slow, for tests, used only where it is named"
+        return BackendStatus(name, available=True, reason=reason, emulated=True)
+    return BackendStatus(name, available=True, reason="native code, all cores")
 
 
 @cache

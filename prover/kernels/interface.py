@@ -217,8 +217,17 @@ class Backend(Protocol[V, P]):
     def fixed_base_powers(self, tau: int, count: int) -> P:
         """[1, tau, tau^2, ...] times the generator of G1: a development setup."""
 
-    def lagrange_basis(self, powers: P, size: int) -> P:
-        """[L_0(x)], ..., [L_{size-1}(x)] from the first `size` powers [x^i], by an inverse FFT in the group."""
+    def combine_points(self, bases: Sequence[P], scalars: Sequence[V]) -> P:
+        """Row by row, sum_k scalars[k][i] * bases[k][i]: as many vectors of either, at least one, all of one length.
+
+        The cost follows the width of the scalars, a negative one counting by its magnitude.
+        """
+
+    def transform_points(self, points: P, root: int) -> P:
+        """sum_j root^(ij) points[j] for each i, by a fast Fourier transform in the group.
+
+        There are n = 2^m points, and root is a primitive n-th root of one: w, or 1 / w for n times the inverse.
+        """
 
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of e(P_i, Q_i) is one, for points that were checked when decoded."""

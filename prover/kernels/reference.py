@@ -18,6 +18,7 @@ from zkmargin.prover.kernels.arguments import (
     check_bits,
     check_equal,
     check_int64,
+    check_root,
     check_shift,
     check_slice,
     unsigned,
@@ -294,14 +295,23 @@ class ReferenceBackend:
         unsigned(count, "count")
         return ReferencePoints(group.generator_multiples(list(_times_powers([1] * count, tau))))
 
-    def lagrange_basis(self, powers: ReferencePoints, size: int) -> ReferencePoints:
-        """[L_i(x)] = (1/size) sum_j w^(-ij) [x^j]."""
-        root = root_of_unity(size)
-        points = _points(powers)
-        if size > len(points):
-            raise ValueError(f"expected at least {size} powers, got {len(points)}")
-        transformed = group.fourier([group.to_projective(point) for point in points[:size]], inverse(root))
-        return ReferencePoints(group.multiply(point, inverse(size)) for point in transformed)
+    def combine_points(self, bases: Sequence[ReferencePoints], scalars: Sequence[ReferenceVector]) -> ReferencePoints:
+        """Row by row, sum_k scalars[k][i] * bases[k][i]."""
+        if not bases:
+            raise ValueError("expected at least one vector of points")
+        check_equal(len(bases), len(scalars), "vectors of points and of scalars")
+        points, values = [_points(basis) for basis in bases], [_values(vector) for vector in scalars]
+        if len({len(part) for part in (*points, *values)}) != 1:
+            raise ValueError("points and scalars: expected vectors of one length")
+        rows = zip(zip(*points, strict=True), zip(*values, strict=True), strict=True)
+        return ReferencePoints(group.multi_multiply(*row) for row in rows)
+
+    def transform_points(self, points: ReferencePoints, root: int) -> ReferencePoints:
+        """sum_j root^(ij) points[j]."""
+        values = _points(points)
+        check_root(len(values), root)
+        transformed = group.fourier([group.to_projective(point) for point in values], root)
+        return ReferencePoints(map(group.to_affine, transformed))
 
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of pairings is one."""

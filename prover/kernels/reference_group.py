@@ -34,11 +34,6 @@ def subtract(left: G1, right: G1) -> G1:
     return to_affine(bn.add(to_projective(left), bn.neg(to_projective(right))))
 
 
-def multiply(point: Projective, scalar: int) -> G1:
-    """scalar * point, 0 <= scalar."""
-    return to_affine(bn.multiply(point, scalar))
-
-
 def generator_multiples(scalars: Sequence[int]) -> list[G1]:
     """Multiples of the generator, by adding its doublings."""
     doublings = list(

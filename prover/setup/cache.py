@@ -17,6 +17,7 @@ import platformdirs
 
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup.checks import lagrange_fault
+from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.verifier.curve import POINT_BYTES
 from zkmargin.verifier.files import replacing
 
@@ -39,7 +40,7 @@ def lagrange_points(backend: Backend[V, P], powers: P, digest: bytes, n: int) ->
     cached = _read(backend, powers, path, n)
     if cached is not None:
         return cached
-    computed = backend.lagrange_basis(powers, n)
+    computed = lagrange_basis(backend, powers, n)
     _write(path, backend.points_to_bytes(computed))
     return computed
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
+from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.setup.srs import Setup, check_rows, setup_of
 from zkmargin.verifier.circuit import setup_powers
@@ -35,7 +36,7 @@ def development_setup(rows: int, backend: Backend[V, P], report: Report = silent
     powers = backend.fixed_base_powers(x, setup_powers(rows))
     report("Lagrange points", 0, 0)
     if rows < TABLE_PAYS:
-        lagrange = backend.lagrange_basis(powers, rows)
+        lagrange = lagrange_basis(backend, powers, rows)
     else:
         lagrange = _multiples(backend, _lagrange_values(backend, x, rows))
     return setup_of(backend, powers, lagrange, _times_g2(x), None)

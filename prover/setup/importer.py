@@ -9,6 +9,7 @@ from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup.ceremonies import published_power
 from zkmargin.prover.setup.checks import lagrange_fault, powers_fault
 from zkmargin.prover.setup.errors import SetupError
+from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.setup.ptau import PtauHeader, read_header, read_points
 from zkmargin.prover.setup.srs import Setup, Source, check_rows, decode, setup_of
@@ -51,7 +52,7 @@ def import_ptau(
         raise SetupError(f"{path}: tauG1: {fault}")
     report("Lagrange points", 0, 0)
     if points.lagrange is None:
-        lagrange = backend.lagrange_basis(powers, rows)
+        lagrange = lagrange_basis(backend, powers, rows)
     else:
         lagrange = decode(backend, points.lagrange, f"{path}: Lagrange tauG1")
         if fault := lagrange_fault(backend, powers, lagrange, rows):

@@ -109,6 +109,20 @@ def test_files_made_at_once_are_those_made_one_by_one(made: Path) -> None:
     assert (made / "i.json").read_bytes() in files
 
 
+def test_a_batch_that_is_there_is_kept(made: Path) -> None:
+    command = "solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --out {d}/all"
+    batches = sorted((made / "all").iterdir())
+    before = {path: path.stat().st_mtime_ns for path in (made / "all").rglob("*.json")}
+    again = {path: path.read_bytes() for path in batches[0].iterdir()}
+    for path in again:
+        path.unlink()
+    batches[0].rmdir()
+    assert call(made, command) == 0
+    assert sorted((made / "all").iterdir()) == batches
+    assert all(path.stat().st_mtime_ns == old for path, old in before.items() if path not in again)
+    assert {path: path.read_bytes() for path in batches[0].iterdir()} == again
+
+
 def test_nobody_else_has_a_file(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = "solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --customer zeno --out {d}/z"
     assert call(made, command) == 2

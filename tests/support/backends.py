@@ -9,7 +9,7 @@ from typing import Any
 from zkmargin.prover.kernels import BackendError, load_backend, native_engine
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.verifier.curve import G1, G1_GENERATOR, GroupEngine, PythonEngine
-from zkmargin.verifier.field import SCALAR_MODULUS
+from zkmargin.verifier.field import SCALAR_MODULUS, root_of_unity
 
 
 @cache
@@ -67,9 +67,17 @@ class ExponentBackend:
         """1, tau, tau^2, ..."""
         return self._fields.vector(pow(tau, power, SCALAR_MODULUS) for power in range(count))
 
-    def lagrange_basis(self, powers: Any, size: int) -> Any:
-        """L_0(tau), L_1(tau), ..."""
-        return self._fields.interpolate([self._fields.slice(powers, 0, size)])[0]
+    def combine_points(self, bases: Sequence[Any], scalars: Sequence[Any]) -> Any:
+        """Row by row, sums of products."""
+        products = [self._fields.multiply(base, vector) for base, vector in zip(bases, scalars, strict=True)]
+        return self._fields.linear_combination(products, [1] * len(products))
+
+    def transform_points(self, points: Any, root: int) -> Any:
+        """The transform of the logarithms; root is w or 1 / w."""
+        size = len(points)
+        if root == root_of_unity(size):
+            return self._fields.evaluate_on_coset([points], size, 1)[0]
+        return self._fields.scale(self._fields.interpolate([points])[0], size)
 
     def slice_points(self, points: Any, start: int, stop: int) -> Any:
         """Logarithms start..stop-1."""

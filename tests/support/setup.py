@@ -11,6 +11,7 @@ from zkmargin.circuits.language import CompiledProgram
 from zkmargin.circuits.language.witness import vector_of
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.key import ProvingKey, make_proving_key
+from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.srs import with_blinding
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G2
@@ -31,7 +32,7 @@ def setup_key(tau: int = TAU) -> SetupKey:
 def bases(backend: AnyBackend, rows: int, tau: int = TAU) -> tuple[Any, Any]:
     """The prover's half for one domain: Lagrange basis with its blinding points, and powers."""
     powers = backend.fixed_base_powers(tau, setup_powers(rows))
-    return with_blinding(backend, powers, backend.lagrange_basis(powers, rows)), powers
+    return with_blinding(backend, powers, lagrange_basis(backend, powers, rows)), powers
 
 
 def proving_key(backend: AnyBackend, program: CompiledProgram, tau: int = TAU) -> ProvingKey[Any, Any]:

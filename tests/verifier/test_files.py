@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from zkmargin.verifier import files
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.files import Fields, read_arrays, read_document, read_json, replacing, write_document
+from zkmargin.verifier.files import Fields, appearing, read_arrays, read_document, read_json, replacing, write_document
 from zkmargin.verifier.keccak import keccak256, keccak256_of_stream
 
 ARRAYS = {"values": np.arange(6, dtype="<u8").reshape(2, 3), "flags": np.array([1, 0], dtype="|u1")}
@@ -318,6 +318,20 @@ def test_an_exception_in_the_block_leaves_the_old_file(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with appearing(tmp_path / "whole") as folder:
+        write_document(folder / "thing.json", "thing", {}, durable=False)
+        assert not (tmp_path / "whole").exists()
+    assert os.listdir(tmp_path / "whole") == ["thing.json"]
+    with pytest.raises(ZeroDivisionError), appearing(tmp_path / "half") as folder:  # noqa: PT012
+        write_document(folder / "thing.json", "thing", {})
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == ["whole"]
+    with pytest.raises(FileNotFoundError) as caught, appearing(tmp_path / "no" / "folder"):
+        pass
+    assert caught.value.filename == str(tmp_path / "no" / "folder")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from zkmargin.verifier import secp256k1
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
 
 ADDRESS_BYTES: Final = 20
 SIGNATURE_BYTES: Final = 65
-CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+CURVE_ORDER: Final = secp256k1.ORDER
 """Order of secp256k1."""
 NO_ADDRESS: Final = bytes(ADDRESS_BYTES)
 
@@ -70,19 +71,15 @@ def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
         raise FormatError(
             f"{where}: expected s in the lower half of the curve's order, got a malleable (high-s) signature"
         )
-    from eth_keys import keys  # noqa: PLC0415 - takes a tenth of a second to load
-    from eth_keys.exceptions import BadSignature, ValidationError  # noqa: PLC0415
-
-    try:
-        public = keys.Signature(vrs=(v - 27, r, s)).recover_public_key_from_msg_hash(digest)
-    except (BadSignature, ValidationError):
-        raise FormatError(f"{where}: expected a valid signature") from None
-    return bytes(public.to_canonical_address())
+    public = secp256k1.recover_public_key(digest, r, s, odd=v == 28)
+    if public is None:
+        raise FormatError(f"{where}: expected a valid signature")
+    return keccak256(word(public[0]) + word(public[1]))[-ADDRESS_BYTES:]
 
 
 def sign_digest(digest: bytes, private_key: bytes) -> bytes:
     """r || s || v of a deterministic (RFC 6979), low-s signature."""
-    from eth_keys import keys  # noqa: PLC0415
+    from eth_keys import keys  # noqa: PLC0415 - takes a tenth of a second to load
 
     v, r, s = keys.PrivateKey(private_key).sign_msg_hash(digest).vrs
     return word(r) + word(s) + bytes([27 + v])

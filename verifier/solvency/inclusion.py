@@ -187,9 +187,9 @@ def _amount(lots: int, decimals: int) -> str:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def write_inclusion(path: str | Path, inclusion: Inclusion, liabilities: bytes) -> None:
-    """Write an inclusion file with mode 0600, whole or not at all."""
-    write_document(path, KIND, inclusion_to_json(inclusion, liabilities), secret=True)
+def write_inclusion(path: str | Path, inclusion: Inclusion, liabilities: bytes, *, durable: bool = True) -> None:
+    """Write an inclusion file with mode 0600, whole or not at all; `durable` is that of `replacing`."""
+    write_document(path, KIND, inclusion_to_json(inclusion, liabilities), secret=True, durable=durable)
 
 
 def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any]:

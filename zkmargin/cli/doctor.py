@@ -56,7 +56,12 @@ def _report() -> dict[str, Any]:
             "name": load_backend().name,
             "reason": f"{ENVIRONMENT_VARIABLE} asks for it" if asked else "the fastest that is available",
             "all": [
-                {"name": status.name, "available": status.available, "reason": status.reason}
+                {
+                    "name": status.name,
+                    "available": status.available,
+                    "emulated": status.emulated,
+                    "reason": status.reason,
+                }
                 for status in describe_backends()
             ],
         },

@@ -1,8 +1,7 @@
 //! Run-time checks of the ranges that lazy reduction relies on. Only compiled in where they are asked for.
 
-use core::arch::x86_64::__m512i;
-
 use crate::constants::Field;
+use crate::simd::__m512i;
 
 /// Panics unless every lane's value is in [0, multiple * p).
 ///

@@ -3,6 +3,9 @@
 /// The instruction set extensions that the kernels are compiled for.
 pub const REQUIRED: [&str; 4] = ["avx512f", "avx512bw", "avx512ifma", "avx512vbmi2"];
 
+/// Whether this build emulates the instructions (the feature `emulate`): kernels run everywhere, and slowly.
+pub const EMULATED: bool = cfg!(feature = "emulate");
+
 /// Whether the kernels can run on this processor.
 pub fn available() -> bool {
     missing().is_empty()
@@ -19,6 +22,9 @@ pub fn unavailable_reason() -> Option<String> {
 
 #[cfg(target_arch = "x86_64")]
 fn missing() -> Vec<&'static str> {
+    if EMULATED {
+        return Vec::new();
+    }
     let found = [
         is_x86_feature_detected!("avx512f"),
         is_x86_feature_detected!("avx512bw"),
@@ -37,9 +43,10 @@ fn missing() -> Vec<&'static str> {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn require() {
-    let found = is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512ifma")
-        && is_x86_feature_detected!("avx512vbmi2");
+    let found = EMULATED
+        || is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512ifma")
+            && is_x86_feature_detected!("avx512vbmi2");
     assert!(found, "AVX-512 kernels called where `available()` is false");
 }

@@ -139,7 +139,7 @@ struct Rows<'a> {
     first: usize,
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn run(tape: &Tape, rows: &Rows, out: &mut [MaybeUninit<Block>]) {
     // Scratch: the registers, then a copy of each rotated input.
     let rotated: Vec<usize> = (0..rows.inputs.len()).filter(|&i| rows.inputs[i].rotation != 0).collect();

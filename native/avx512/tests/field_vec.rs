@@ -136,6 +136,8 @@ fn stored_values_stay_in_range() {
         assert_eq!(elements(&x), a);
         assert_eq!(elements(&y), b);
         assert_eq!(ark(x.inner_product(&y).unwrap()), zip(&a, &b, |a, b| a * b).iter().sum());
+        let mut total = Fr::zero();
+        assert_eq!(elements(&x.prefix_sum()), a.iter().map(|a| (total, total += a).0).collect::<Vec<_>>());
     }
 }
 

@@ -6,34 +6,10 @@ mod common;
 
 use ark_bn254::{Fq, Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup, VariableBaseMSM};
-use ark_ff::{AdditiveGroup, BigInt, One, PrimeField, UniformRand, Zero};
+use ark_ff::{AdditiveGroup, BigInt, One, PrimeField, Zero};
 use common::*;
 use rand::Rng;
 use zkmargin_avx512::{Affine, Element, Error, PointVec, Scalar, msm};
-
-fn native(p: &G1Affine) -> Affine {
-    let coordinate = |x: Fq| Element::from_canonical(x.into_bigint().0).unwrap();
-    p.xy().map_or(Affine::INFINITY, |(x, y)| Affine { x: coordinate(x), y: coordinate(y) })
-}
-
-fn ark_point(p: Affine) -> G1Affine {
-    if p.is_infinity() {
-        return G1Affine::zero();
-    }
-    let coordinate = |x: Element<_>| Fq::from_bigint(BigInt(x.to_canonical())).unwrap();
-    G1Affine::new(coordinate(p.x), coordinate(p.y))
-}
-
-fn points(p: &[G1Affine]) -> PointVec {
-    PointVec::from_affine(&p.iter().map(native).collect::<Vec<_>>())
-}
-
-fn random_points(count: usize, seed: u64) -> Vec<G1Affine> {
-    let mut rng = rng(seed);
-    let (start, step) = (G1Projective::rand(&mut rng), G1Projective::rand(&mut rng));
-    let all: Vec<G1Projective> = std::iter::successors(Some(start), |p| Some(*p + step)).take(count).collect();
-    G1Projective::normalize_batch(&all)
-}
 
 fn expected(basis: &[G1Affine], scalars: &[Fr]) -> G1Affine {
     G1Projective::msm(&basis[..scalars.len()], scalars).unwrap().into_affine()

@@ -74,6 +74,13 @@ pub fn unavailable(name: &str) -> PyResult<Option<String>> {
     Ok(with_engine!(kind, E => E::unavailable()))
 }
 
+/// Whether this module was built to emulate an engine's instructions, which is slow and for tests.
+#[pyfunction]
+pub fn emulated(name: &str) -> PyResult<bool> {
+    let kind = find(name)?;
+    Ok(with_engine!(kind, E => E::emulated()))
+}
+
 /// Kernels over one engine's memory.
 #[pyclass(frozen, module = "zkmargin._native")]
 pub struct Engine {
@@ -344,8 +351,21 @@ impl Engine {
         with_engine!(self.kind, E => points::<E>(py, || Ok(E::fixed_base_powers(*tau, count))))
     }
 
-    fn lagrange_basis(&self, py: Python<'_>, powers: &PointVector, size: usize) -> PyResult<PointVector> {
-        with_engine!(self.kind, E => points::<E>(py, || E::lagrange_basis(powers.get::<E>()?, size)))
+    fn combine_points(
+        &self,
+        py: Python<'_>,
+        bases: Vec<Bound<'_, PointVector>>,
+        scalars: Vectors<'_>,
+    ) -> PyResult<PointVector> {
+        with_engine!(self.kind, E => {
+            let (bases, scalars) = (point_vectors::<E>(&bases)?, vectors::<E>(&scalars)?);
+            points::<E>(py, || E::combine_points(&bases, &scalars))
+        })
+    }
+
+    fn transform_points(&self, py: Python<'_>, values: &PointVector, root: &[u8]) -> PyResult<PointVector> {
+        let root = scalar(root)?;
+        with_engine!(self.kind, E => points::<E>(py, || E::transform_points(values.get::<E>()?, root)))
     }
 
     // -- for comparison ----------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ fn pairing_product_is_one(py: Python<'_>, left: &[u8], right: &[u8]) -> PyResult
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::engine::{Engine, engine_names, unavailable};
+    use super::engine::{Engine, emulated, engine_names, unavailable};
     #[pymodule_export]
     use super::errors::RangeError;
     #[pymodule_export]

@@ -1,7 +1,7 @@
 //! Checks of shapes and parameters that the engines share.
 
 use ark_bn254::Fr;
-use ark_ff::{AdditiveGroup, FftField};
+use ark_ff::{AdditiveGroup, FftField, Field};
 
 use super::error::{Result, require, require_equal};
 use super::tape::Tape;
@@ -48,6 +48,21 @@ pub fn check_domain(size: usize) -> Result<()> {
 /// The shift of a coset.
 pub fn check_shift(shift: Fr) -> Result<()> {
     require(shift != Fr::ZERO, || "shift: expected an invertible element, got zero".into())
+}
+
+/// A primitive root of one for a transform of `size` points.
+pub fn check_root(size: usize, root: Fr) -> Result<()> {
+    check_domain(size)?;
+    let primitive = if size == 1 { root == Fr::ONE } else { root.pow([size as u64 / 2]) == -Fr::ONE };
+    require(primitive, || format!("root: expected a primitive root of one of order {size}"))
+}
+
+/// As many vectors of scalars as of points, at least one, all of one length.
+pub fn check_rows(points: &[usize], scalars: &[usize]) -> Result<()> {
+    require(!points.is_empty(), || "expected at least one vector of points".into())?;
+    require_equal(points.len(), scalars.len(), "vectors of points and of scalars")?;
+    let lengths_agree = points.iter().chain(scalars).all(|&length| length == points[0]);
+    require(lengths_agree, || "points and scalars: expected vectors of one length".into())
 }
 
 /// No tails, or one a vector.

@@ -21,6 +21,11 @@ pub trait Engine: 'static {
     /// Why this machine cannot run the engine, if it cannot.
     fn unavailable() -> Option<String>;
 
+    /// Whether this build emulates the engine's instructions, which is slow and for tests.
+    fn emulated() -> bool {
+        false
+    }
+
     /// Number of entries.
     fn length(vector: &Self::Vector) -> usize;
     /// Little-endian signed 64-bit integers to field elements.
@@ -93,8 +98,10 @@ pub trait Engine: 'static {
     fn msm(basis: &Self::Points, vectors: &[&Self::Vector], tails: &[&[Fr]]) -> Result<Vec<G1Affine>>;
     /// Powers of tau times the generator.
     fn fixed_base_powers(tau: Fr, count: usize) -> Self::Points;
-    /// Lagrange basis from powers of x in the group.
-    fn lagrange_basis(powers: &Self::Points, size: usize) -> Result<Self::Points>;
+    /// Row by row, sum of multiples.
+    fn combine_points(bases: &[&Self::Points], scalars: &[&Self::Vector]) -> Result<Self::Points>;
+    /// Fourier transform of points.
+    fn transform_points(points: &Self::Points, root: Fr) -> Result<Self::Points>;
 
     /// arkworks' own multi-scalar multiplication, for comparison: no dispatch, nothing of ours.
     fn arkworks_msm(basis: &Self::Points, vector: &Self::Vector) -> Result<G1Affine>;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +19,13 @@ from zkmargin.circuits.solvency.bulk import open_everywhere
 from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.solvency.prover import BatchProver
 from zkmargin.circuits.solvency.settlement import settle
+from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.srs import setup_of
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G1_GENERATOR, INFINITY, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.field import SCALAR_MODULUS, inverse
+from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
 from zkmargin.verifier.solvency.accounts import Row, account_number, epoch_id
 from zkmargin.verifier.solvency.combination import COLUMNS, coefficient, combined_value
 from zkmargin.verifier.solvency.inclusion import (
@@ -86,14 +89,63 @@ def test_opening_all_rows_at_once_gives_the_same_files(made: Made) -> None:
         assert inclusion == maker.make(opener, position)
 
 
-@pytest.mark.parametrize("extra", [0, 1, 3, 8])
-def test_fk20_at_every_row_and_degree(extra: int) -> None:
-    backend = fastest_backend()
-    polynomial = backend.vector(range(3, 3 + ROWS + extra))
-    openings = open_everywhere(backend, setup(), polynomial, ROWS)
-    w = pow(5, (SCALAR_MODULUS - 1) // ROWS, SCALAR_MODULUS)
-    quotients = [backend.divide_by_linear(polynomial, pow(w, row, SCALAR_MODULUS)) for row in range(ROWS)]
+def assert_opens_everywhere(backend: Any, rows: int, coefficients: list[int]) -> None:
+    """Every opening is the one that a division gives."""
+    polynomial = backend.vector(coefficients)
+    openings = open_everywhere(backend, setup(), polynomial, rows)
+    w = root_of_unity(rows)
+    quotients = [backend.divide_by_linear(polynomial, pow(w, row, SCALAR_MODULUS)) for row in range(rows)]
     assert openings == backend.msm(setup().monomial(backend), quotients)
+
+
+@pytest.mark.parametrize("extra", [0, 1, 2, 3, 8, 16])
+@pytest.mark.parametrize("rows", [16, 32, ROWS, 2 * ROWS, 4 * ROWS])
+def test_all_openings_at_every_size_and_degree(rows: int, extra: int) -> None:
+    rng = random.Random(rows + extra)
+    coefficients = [rng.randrange(SCALAR_MODULUS) for _ in range(rows + extra)]
+    assert_opens_everywhere(fastest_backend(), rows, coefficients)
+
+
+SPECIAL: dict[str, list[int]] = {
+    "zero": [0] * (ROWS + 3),
+    "constant": [7] + [0] * (ROWS + 2),
+    "x": [0, 1] + [0] * ROWS,
+    "x^n - 1": [-1] + [0] * (ROWS - 1) + [1],
+    "zero on the domain": [-1, 5] + [0] * (ROWS - 2) + [1, -5],
+    "blinding alone": [0] * ROWS + [3, 1, 4],
+    "the highest coefficient": [0] * (ROWS + 7) + [1],
+    "one row": [1] * ROWS,
+    "every other row": [1] + [0] * (ROWS // 2 - 1) + [1] + [0] * (ROWS // 2 - 1),
+    "two rows, opposite": [1 - (-1) ** k for k in range(ROWS)],
+    "small": list(range(ROWS + 2)),
+}
+
+
+@pytest.mark.parametrize("coefficients", SPECIAL.values(), ids=SPECIAL.keys())
+def test_all_openings_of_special_polynomials(coefficients: list[int]) -> None:
+    assert_opens_everywhere(fastest_backend(), ROWS, coefficients)
+
+
+def test_all_openings_by_the_reference() -> None:
+    backend = load_backend("reference")
+    for coefficients in (list(range(3, 38)), [0] * 33, [5] + [0] * 32):
+        polynomial = backend.vector(coefficients)
+        native = fastest_backend()
+        expected = open_everywhere(native, setup(), native.vector(coefficients), 32)
+        assert open_everywhere(backend, setup(), polynomial, 32) == expected
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_all_openings_of_the_smallest_domains(rows: int) -> None:
+    for extra in range(rows + 1):
+        assert_opens_everywhere(fastest_backend(), rows, list(range(2, 2 + rows + extra)))
+
+
+@pytest.mark.parametrize("count", [ROWS - 1, ROWS + 17])
+def test_too_few_or_too_many_coefficients_are_refused(count: int) -> None:
+    backend = fastest_backend()
+    with pytest.raises(ValueError, match="expected 64 to 80 coefficients"):
+        open_everywhere(backend, setup(), backend.constant(1, count), ROWS)
 
 
 # -- what is false is rejected -----------------------------------------------------------------------------------------
@@ -231,7 +283,7 @@ def test_a_file_is_a_function_of_its_own_rows_and_the_commitment() -> None:
     """
     backend = fastest_backend()
     powers = backend.fixed_base_powers(TAU, setup_powers(4 * ROWS))
-    known = setup_of(backend, powers, backend.lagrange_basis(powers, 4 * ROWS), setup_key().g2_x, None)
+    known = setup_of(backend, powers, lagrange_basis(backend, powers, 4 * ROWS), setup_key().g2_x, None)
     here = epoch_id(terms().digest, known.digest, NONCE)
     by = BatchProver(terms(), here, ROWS, known, backend)
     given = batch({"anna": [Row(1, 30_000, 0, 0)]}, numbers=[account_number(here, b"anna")])

@@ -38,8 +38,22 @@ def test_every_back_end_is_described() -> None:
 
 
 def test_the_fastest_is_the_default() -> None:
-    fastest = next(status.name for status in describe_backends() if status.available)
+    fastest = next(status.name for status in describe_backends() if status.available and not status.emulated)
     assert load_backend().name == fastest
+
+
+def test_an_emulated_back_end_serves_only_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    native = pytest.importorskip("zkmargin.prover.kernels.native")
+    monkeypatch.setattr(native, "engine_problem", lambda name: None)
+    monkeypatch.setattr(native, "engine_is_emulated", lambda name: name == "portable")
+    emulated = next(status for status in describe_backends() if status.name == "portable")
+    assert (emulated.available, emulated.emulated) == (True, True)
+    assert "emulated" in emulated.reason
+    monkeypatch.setattr(choice, "PREFERENCE", ("portable", "reference"))
+    assert load_backend().name == "reference"
+    assert load_backend("portable").name == "portable"
+    monkeypatch.setenv("ZKMARGIN_BACKEND", "portable")
+    assert load_backend().name == "portable"
 
 
 def test_names_and_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

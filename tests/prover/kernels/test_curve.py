@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from zkmargin.prover.kernels import native_engine
 from zkmargin.prover.kernels.interface import Backend
 from zkmargin.prover.kernels.reference import ReferenceBackend
+from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.verifier.curve import G1, G1_GENERATOR, G2, G2_GENERATOR, INFINITY, GroupEngine, PythonEngine
-from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS
+from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, inverse, root_of_unity
 
 from .conftest import BASIS_SIZE, TAU, Basis
 from .strategies import EDGES, WIDTHS, scalars
@@ -216,8 +217,8 @@ def test_fixed_base_powers(native: AnyBackend, reference: ReferenceBackend, tau:
 
 @pytest.mark.parametrize("size", [1, 2, 8, 32])
 def test_lagrange_basis(native: AnyBackend, reference: ReferenceBackend, size: int) -> None:
-    lagrange = native.lagrange_basis(native.fixed_base_powers(TAU, size + 3), size)
-    expected = reference.lagrange_basis(reference.fixed_base_powers(TAU, size), size)
+    lagrange = lagrange_basis(native, native.fixed_base_powers(TAU, size + 3), size)
+    expected = lagrange_basis(reference, reference.fixed_base_powers(TAU, size), size)
     assert native.points_to_bytes(lagrange) == reference.points_to_bytes(expected)
 
 
@@ -225,15 +226,127 @@ def test_values_and_coefficients_commit_to_the_same_point(native: AnyBackend) ->
     size = 1 << 10
     powers = native.fixed_base_powers(TAU, size)
     values = native.vector(random_scalars(253, size))
-    assert native.msm(native.lagrange_basis(powers, size), [values]) == native.msm(powers, native.interpolate([values]))
+    lagrange = lagrange_basis(native, powers, size)
+    assert native.msm(lagrange, [values]) == native.msm(powers, native.interpolate([values]))
 
 
 def test_lagrange_basis_wants_enough_powers(backend: AnyBackend) -> None:
     powers = backend.fixed_base_powers(TAU, 3)
-    with pytest.raises(ValueError, match="at least 4 powers, got 3"):
-        backend.lagrange_basis(powers, 4)
+    with pytest.raises(ValueError, match="0 <= start <= stop <= 3, got 0 and 4"):
+        lagrange_basis(backend, powers, 4)
     with pytest.raises(ValueError, match="power of two"):
-        backend.lagrange_basis(powers, 3)
+        lagrange_basis(backend, powers, 3)
+
+
+# -- multiples row by row, and transforms ----------------------------------------------------------------------------
+
+
+def assert_same_combination(
+    native: AnyBackend, reference: ReferenceBackend, bases: list[bytes], columns: list[list[int]]
+) -> None:
+    result = native.combine_points(list(map(native.points, bases)), list(map(native.vector, columns)))
+    expected = reference.combine_points(list(map(reference.points, bases)), list(map(reference.vector, columns)))
+    assert native.points_to_bytes(result) == reference.points_to_bytes(expected)
+
+
+def assert_same_transform(native: AnyBackend, reference: ReferenceBackend, data: bytes, root: int) -> None:
+    result = native.points_to_bytes(native.transform_points(native.points(data), root))
+    assert result == reference.points_to_bytes(reference.transform_points(reference.points(data), root))
+
+
+def test_a_combination_is_its_definition(backend: AnyBackend, basis: Basis) -> None:
+    columns = [random_scalars(253, BASIS_SIZE), random_scalars(64, BASIS_SIZE, signed=True)]
+    other = basis.data[64:] + basis.data[:64]
+    combined = backend.combine_points(
+        [basis.load(backend), backend.points(other)], [backend.vector(column) for column in columns]
+    )
+    for row in (0, 1, 17, *range(BASIS_SIZE - 6, BASIS_SIZE)):
+        pair = backend.points(basis.data[64 * row : 64 * row + 64] + other[64 * row : 64 * row + 64])
+        (expected,) = backend.msm(pair, [backend.vector(column[row] for column in columns)])
+        assert backend.points_to_bytes(backend.slice_points(combined, row, row + 1)) == b"".join(
+            coordinate.to_bytes(32, "little") for coordinate in expected
+        )
+
+
+def test_combinations_by_every_edge(native: AnyBackend, reference: ReferenceBackend, basis: Basis) -> None:
+    count = len(EDGES)
+    rows = basis.data[: 64 * count]
+    assert_same_combination(native, reference, [rows], [list(EDGES)])
+    assert_same_combination(native, reference, [rows, rows], [list(EDGES), list(reversed(EDGES))])
+    # P and its multiples by the endomorphism's eigenvalue and small numbers about it meet in the middle of a chain.
+    eigenvalue = pow(5, (SCALAR_MODULUS - 1) // 3, SCALAR_MODULUS)
+    near = [factor * eigenvalue + offset for factor in (-2, -1, 1, 2) for offset in (-2, -1, 0, 1, 2)]
+    assert_same_combination(native, reference, [rows[:64] * len(near)], [near])
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, 2, 1 << 127, SCALAR_MODULUS // 2])
+def test_combinations_that_cancel_or_double(
+    native: AnyBackend, reference: ReferenceBackend, basis: Basis, value: int
+) -> None:
+    first, second = basis.data[:64], basis.data[64:128]
+    opposite, infinity = basis.data[-128:-64], bytes(64)
+    left = [first, first, first, infinity, infinity, first, second]
+    right = [first, opposite, infinity, first, infinity, second, first]
+    bases = [b"".join(left), b"".join(right)]
+    for other in (value, -value, 2 * value, value + 1):
+        assert_same_combination(native, reference, bases, [[value] * len(left), [other] * len(left)])
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 8, 9, 63])
+def test_rows_of_combinations(native: AnyBackend, reference: ReferenceBackend, basis: Basis, rows: int) -> None:
+    for terms in (1, 2, 5):
+        columns = [random_scalars(253 - term, rows) for term in range(terms)]
+        assert_same_combination(native, reference, [basis.data[: 64 * rows]] * terms, columns)
+
+
+def test_long_combinations(native: AnyBackend) -> None:
+    # s_i [tau^i] is a multiple of the generator: powers of another base are the oracle at any length.
+    rows = 1500
+    powers = native.fixed_base_powers(TAU, rows)
+    factors = native.vector(pow(TAU + 1, row, SCALAR_MODULUS) for row in range(rows))
+    expected = native.fixed_base_powers(TAU * (TAU + 1), rows)
+    assert native.points_to_bytes(native.combine_points([powers], [factors])) == native.points_to_bytes(expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 8, 16, 32, 64])
+def test_transforms(native: AnyBackend, reference: ReferenceBackend, basis: Basis, size: int) -> None:
+    # The last points of the basis: infinity, a point and its negative, infinity.
+    w = root_of_unity(size)
+    data = basis.data[-64 * size :]
+    assert_same_transform(native, reference, data, w)
+    assert_same_transform(native, reference, data, inverse(w))
+    assert_same_transform(native, reference, data, pow(w, 2 * size // 3 | 1, SCALAR_MODULUS))
+
+
+@pytest.mark.parametrize("size", [2, 8, 16, 32])
+def test_transforms_of_special_points(native: AnyBackend, reference: ReferenceBackend, basis: Basis, size: int) -> None:
+    first, opposite, infinity = basis.data[:64], basis.data[-128:-64], bytes(64)
+    w = root_of_unity(size)
+    for points in (
+        [infinity] * size,
+        [first] * size,
+        [first, opposite] * (size // 2),
+        [first, *[infinity] * (size - 1)],
+        [*[infinity] * (size - 1), first],
+        [first, infinity] * (size // 2),
+    ):
+        assert_same_transform(native, reference, b"".join(points), w)
+
+
+@pytest.mark.parametrize("size", [1 << 11, 1 << 12])
+def test_long_transforms(native: AnyBackend, size: int) -> None:
+    # sum_j w^(ij) [tau^j] = [(tau^n - 1) / (w^i tau - 1)]: row i, and what goes back.
+    powers = native.fixed_base_powers(TAU, size)
+    w = root_of_unity(size)
+    values = native.transform_points(powers, w)
+    for row in (0, 1, size // 2 - 1, size - 1):
+        scalar = (pow(TAU, size, SCALAR_MODULUS) - 1) * inverse(pow(w, row, SCALAR_MODULUS) * TAU - 1)
+        (expected,) = native.msm(powers, [native.vector([scalar])])
+        assert native.points_to_bytes(native.slice_points(values, row, row + 1)) == b"".join(
+            coordinate.to_bytes(32, "little") for coordinate in expected
+        )
+    back = native.combine_points([native.transform_points(values, inverse(w))], [native.constant(inverse(size), size)])
+    assert native.points_to_bytes(back) == native.points_to_bytes(powers)
 
 
 # -- the verifier's group operations ---------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.interface import Backend, Operation, Tape
-from zkmargin.verifier.field import SCALAR_MODULUS
+from zkmargin.verifier.field import SCALAR_MODULUS, root_of_unity
 
 AnyBackend = Backend[Any, Any]
 Call = Callable[[AnyBackend, Any, Any], object]
@@ -52,7 +52,8 @@ ON_POINTS: dict[str, Call] = {
     "concatenate_points": lambda b, v, p: b.concatenate_points([p]),
     "subtract_points": lambda b, v, p: b.subtract_points(p, p),
     "msm": lambda b, v, p: b.msm(p, []),
-    "lagrange_basis": lambda b, v, p: b.lagrange_basis(p, 4),
+    "combine_points": lambda b, v, p: b.combine_points([p], [v]),
+    "transform_points": lambda b, v, p: b.transform_points(p, root_of_unity(4)),
 }
 
 
@@ -105,6 +106,16 @@ REFUSED: dict[str, Call] = {
     "short points": lambda b, v, p: b.points(bytes(65)),
     "points past the end": lambda b, v, p: b.slice_points(p, 0, 5),
     "points of two lengths": lambda b, v, p: b.subtract_points(p, b.slice_points(p, 0, 3)),
+    "combination of no points": lambda b, v, p: b.combine_points([], []),
+    "combination of points and too few scalars": lambda b, v, p: b.combine_points([p, p], [v]),
+    "combination of points with a short vector": lambda b, v, p: b.combine_points([p], [b.constant(1, 3)]),
+    "combination of short points": lambda b, v, p: b.combine_points([p, b.slice_points(p, 0, 3)], [v, v]),
+    "transform of three points": lambda b, v, p: b.transform_points(b.slice_points(p, 0, 3), root_of_unity(2)),
+    "transform of no points": lambda b, v, p: b.transform_points(b.slice_points(p, 0, 0), 1),
+    "transform by a root of another order": lambda b, v, p: b.transform_points(p, root_of_unity(8)),
+    "transform by a root that is not primitive": lambda b, v, p: b.transform_points(p, -1),
+    "transform by no root": lambda b, v, p: b.transform_points(p, 5),
+    "transform of a point by another root than one": lambda b, v, p: b.transform_points(b.slice_points(p, 0, 1), -1),
     "negative count of powers": lambda b, v, p: b.fixed_base_powers(3, -1),
 }
 

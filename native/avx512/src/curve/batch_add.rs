@@ -5,20 +5,19 @@
 //! whether that is possible) and does not exist when x1 = x2, a doubling or a cancellation. In the latter case the
 //! product of the batch's denominators is zero, it has no inverse, and the batch is done again with full care.
 
-use core::arch::x86_64::*;
-
 use crate::constants::{Field, Fq, at_least, subtract_words};
 use crate::element::Element;
 use crate::field_vec::invert_lanes;
 use crate::lanes::{Lanes, Loose, transpose};
 use crate::memory::Buffer;
+use crate::simd::*;
 
 use super::Affine;
 
 /// A point of a `PointVec`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
-pub struct Packed(pub [u64; 8]);
+pub struct Packed(pub(crate) [u64; 8]);
 
 /// 4 q and 2 q in words.
 const FOUR_Q: [u64; 4] = words_of_limbs(Fq::MULTIPLES[4]);
@@ -29,6 +28,7 @@ const fn words_of_limbs(l: [u64; 5]) -> [u64; 4] {
 }
 
 impl Packed {
+    /// The neutral element.
     pub const INFINITY: Self = Self([0; 8]);
 
     fn words(&self, half: usize) -> [u64; 4] {
@@ -36,7 +36,7 @@ impl Packed {
     }
 
     /// -self if asked, stored: y becomes 4 q - y, less 2 q if that is too large.
-    pub fn negate_if(mut self, negate: bool) -> Self {
+    pub(crate) fn negate_if(mut self, negate: bool) -> Self {
         if negate && self != Self::INFINITY {
             let mut y = subtract_words(&FOUR_Q, &self.words(1));
             if at_least(&y, &TWO_Q) {
@@ -47,12 +47,12 @@ impl Packed {
         self
     }
 
-    pub fn from_affine(point: &Affine) -> Self {
+    pub(crate) fn from_affine(point: &Affine) -> Self {
         let (x, y) = (point.x.to_lane_words(), point.y.to_lane_words());
         Self([x[0], x[1], x[2], x[3], y[0], y[1], y[2], y[3]])
     }
 
-    pub fn to_affine(self) -> Affine {
+    pub(crate) fn to_affine(self) -> Affine {
         let coordinate = |mut words: [u64; 4]| {
             while at_least(&words, &Fq::MODULUS) {
                 words = subtract_words(&words, &Fq::MODULUS);
@@ -63,7 +63,7 @@ impl Packed {
     }
 }
 
-/// One addition: destination[out] = source[left] + source[right].
+/// One addition: of a left and a right operand, with where the sum goes.
 ///
 /// With signs, `left` and `right` are twice the index, plus one for the negative of the point.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +71,79 @@ pub struct Pair {
     pub left: u32,
     pub right: u32,
     pub out: u32,
+}
+
+/// Additions, and doublings of left operands, that share one inversion.
+#[derive(Clone, Copy)]
+struct Batch<'a> {
+    additions: &'a [Pair],
+    doublings: &'a [Pair],
+}
+
+impl Batch<'_> {
+    /// Groups of eight; those of additions come first.
+    fn groups(&self) -> usize {
+        self.additions.len().div_ceil(8) + self.doublings.len().div_ceil(8)
+    }
+
+    fn doubles(&self, g: usize) -> bool {
+        g >= self.additions.len().div_ceil(8)
+    }
+
+    /// What group g begins with and what follows it, up to the end of its kind.
+    fn from(&self, g: usize) -> &[Pair] {
+        match g.checked_sub(self.additions.len().div_ceil(8)) {
+            Some(g) => self.doublings.get(8 * g..).unwrap_or_default(),
+            None => &self.additions[8 * g..],
+        }
+    }
+}
+
+/// Where operands lie and sums go.
+trait Places {
+    fn left(&self) -> &[Packed];
+    fn right(&self) -> &[Packed];
+    fn sums(&mut self) -> &mut [Packed];
+}
+
+/// destination[out] = source[left] + source[right].
+struct Between<'a> {
+    source: &'a [Packed],
+    destination: &'a mut [Packed],
+}
+
+impl Places for Between<'_> {
+    fn left(&self) -> &[Packed] {
+        self.source
+    }
+
+    fn right(&self) -> &[Packed] {
+        self.source
+    }
+
+    fn sums(&mut self) -> &mut [Packed] {
+        self.destination
+    }
+}
+
+/// sums[out] = sums[left] + addends[right].
+struct Onto<'a> {
+    sums: &'a mut [Packed],
+    addends: &'a [Packed],
+}
+
+impl Places for Onto<'_> {
+    fn left(&self) -> &[Packed] {
+        self.sums
+    }
+
+    fn right(&self) -> &[Packed] {
+        self.addends
+    }
+
+    fn sums(&mut self) -> &mut [Packed] {
+        self.sums
+    }
 }
 
 /// What the operands may be.
@@ -121,7 +194,7 @@ pub struct Adder {
 }
 
 impl Adder {
-    /// Adds all pairs. Returns whether some sum is infinity.
+    /// destination[out] = source[left] + source[right] for all pairs. Returns whether some sum is infinity.
     pub fn add<const SIGNED: bool>(
         &mut self,
         source: &[Packed],
@@ -130,17 +203,25 @@ impl Adder {
         care: Care,
     ) -> bool {
         let mut infinite = false;
-        for batch in pairs.chunks(8 * GROUPS) {
-            infinite |= enter!(add_batch::<SIGNED>(self, source, destination, batch, care));
+        for additions in pairs.chunks(8 * GROUPS) {
+            let places = &mut Between { source, destination };
+            infinite |= enter!(add_batch::<SIGNED>(self, places, Batch { additions, doublings: &[] }, care));
         }
         infinite
+    }
+
+    /// sums[out] = sums[left] + addends[right] and sums[out] = 2 sums[left], all operands signed, in one batch. Every
+    /// point may be infinity. A doubling has no right operand: 0, if there are addends.
+    pub fn advance(&mut self, sums: &mut [Packed], addends: &[Packed], additions: &[Pair], doublings: &[Pair]) {
+        let places = &mut Onto { sums, addends };
+        enter!(add_batch::<true>(self, places, Batch { additions, doublings }, Care::Infinities));
     }
 }
 
 /// Reads eight points.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
-fn load_points(source: &[Packed], index: [u32; 8]) -> (Lanes<Fq>, Lanes<Fq>) {
+pub fn load_points(source: &[Packed], index: [u32; 8]) -> (Lanes<Fq>, Lanes<Fq>) {
     let mut rows = [_mm512_setzero_si512(); 8];
     for k in 0..8 {
         rows[k] = crate::lanes::load_words(&source[index[k] as usize].0);
@@ -150,9 +231,9 @@ fn load_points(source: &[Packed], index: [u32; 8]) -> (Lanes<Fq>, Lanes<Fq>) {
 }
 
 /// Writes eight points, the values below 2^256.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
-fn store_points(destination: &mut [Packed], index: [u32; 8], x: Lanes<Fq>, y: Lanes<Fq>) {
+pub fn store_points(destination: &mut [Packed], index: [u32; 8], x: Lanes<Fq>, y: Lanes<Fq>) {
     let (x, y) = (x.to_words(), y.to_words());
     let rows = transpose([x[0], x[1], x[2], x[3], y[0], y[1], y[2], y[3]]);
     for k in 0..8 {
@@ -169,13 +250,13 @@ struct Eight {
     right_sign: u8,
 }
 
-/// Group g of the batch. The last one is filled up with copies of the last pair.
+/// Group g of the batch. The last one of its kind is filled up with copies of the last pair.
 #[inline(always)]
-fn eight<const SIGNED: bool>(batch: &[Pair], g: usize) -> Eight {
+fn eight<const SIGNED: bool>(batch: Batch<'_>, g: usize) -> Eight {
     let mut e = Eight { left: [0; 8], right: [0; 8], out: [0; 8], left_sign: 0, right_sign: 0 };
-    let last = batch.len() - 1;
+    let pairs = batch.from(g);
     for k in 0..8 {
-        let pair = batch[(8 * g + k).min(last)];
+        let pair = pairs[k.min(pairs.len() - 1)];
         e.out[k] = pair.out;
         if SIGNED {
             (e.left[k], e.right[k]) = (pair.left >> 1, pair.right >> 1);
@@ -189,7 +270,7 @@ fn eight<const SIGNED: bool>(batch: &[Pair], g: usize) -> Eight {
 }
 
 /// The operands of a group, signs applied, with the lanes that hold infinity if that is asked for.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn load_operand<const SIGNED: bool>(
     source: &[Packed],
@@ -207,35 +288,28 @@ fn load_operand<const SIGNED: bool>(
     (x, y, infinite)
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
-fn add_batch<const SIGNED: bool>(
-    adder: &mut Adder,
-    source: &[Packed],
-    destination: &mut [Packed],
-    batch: &[Pair],
-    care: Care,
-) -> bool {
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
+fn add_batch<const SIGNED: bool>(adder: &mut Adder, places: &mut impl Places, batch: Batch<'_>, care: Care) -> bool {
     let done = match care {
-        Care::None => try_add::<SIGNED, 0>(adder, source, destination, batch),
-        Care::Infinities => try_add::<SIGNED, 1>(adder, source, destination, batch),
+        Care::None => try_add::<SIGNED, 0>(adder, places, batch),
+        Care::Infinities => try_add::<SIGNED, 1>(adder, places, batch),
     };
     // Equal x somewhere: level 2 has no zero denominators.
-    done.or_else(|| try_add::<SIGNED, 2>(adder, source, destination, batch))
+    done.or_else(|| try_add::<SIGNED, 2>(adder, places, batch))
         .unwrap_or_else(|| unreachable!("a careful batch has no zero denominators"))
 }
 
 /// Adds a batch with care for nothing (0), infinity (1), or infinity and equal x (2).
 ///
 /// Returns whether some sum is infinity, or `None`, with nothing written, if a denominator is zero.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline(never)] // Each level's code by itself: together they crowd the instruction caches.
 fn try_add<const SIGNED: bool, const CARE: u8>(
     adder: &mut Adder,
-    source: &[Packed],
-    destination: &mut [Packed],
-    batch: &[Pair],
+    places: &mut impl Places,
+    batch: Batch<'_>,
 ) -> Option<bool> {
-    let count = batch.len().div_ceil(8);
+    let count = batch.groups();
     if adder.groups.len() < count {
         let zero = Lanes::zero();
         let empty = Group {
@@ -254,9 +328,13 @@ fn try_add<const SIGNED: bool, const CARE: u8>(
     // Two interleaved chains of products.
     let mut products = [one; 2];
     for g in 0..count {
-        prefetch_group::<SIGNED>(source, batch, g + AHEAD);
+        prefetch_group::<SIGNED>(places, batch, g + AHEAD);
         let group = &mut groups[g];
-        begin::<SIGNED, CARE>(source, &eight::<SIGNED>(batch, g), group);
+        if batch.doubles(g) {
+            begin_doublings::<SIGNED, CARE>(places, &eight::<SIGNED>(batch, g), group);
+        } else {
+            begin::<SIGNED, CARE>(places, &eight::<SIGNED>(batch, g), group);
+        }
         group.slope = products[g & 1];
         products[g & 1] = products[g & 1].multiply(group.denominator);
     }
@@ -285,10 +363,10 @@ fn try_add<const SIGNED: bool, const CARE: u8>(
             let (mut x, mut y) = (group.denominator, finish_y(group));
             let e = eight::<SIGNED>(batch, g);
             if CARE > 0 {
-                (x, y) = special::<SIGNED>(source, &e, group, x, y);
+                (x, y) = special::<SIGNED>(places, &e, group, x, y);
                 infinite |= (x.all_zero_limbs() & y.all_zero_limbs()) != 0;
             }
-            store_points(destination, e.out, x, y);
+            store_points(places.sums(), e.out, x, y);
         }
         end = start;
     }
@@ -296,12 +374,13 @@ fn try_add<const SIGNED: bool, const CARE: u8>(
 }
 
 /// Loads eight pairs and prepares numerators and denominators.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
-fn begin<const SIGNED: bool, const CARE: u8>(source: &[Packed], e: &Eight, group: &mut Group) {
+fn begin<const SIGNED: bool, const CARE: u8>(places: &impl Places, e: &Eight, group: &mut Group) {
     // A loop, so that there is one copy of the code and it is inlined.
     let mut operands = [(Lanes::zero(), Lanes::zero(), 0); 2];
-    for (operand, (index, sign)) in operands.iter_mut().zip([(e.left, e.left_sign), (e.right, e.right_sign)]) {
+    let chosen = [(places.left(), e.left, e.left_sign), (places.right(), e.right, e.right_sign)];
+    for (operand, (source, index, sign)) in operands.iter_mut().zip(chosen) {
         *operand = load_operand::<SIGNED>(source, index, sign, CARE > 0);
     }
     let [(x1, y1, left_infinite), (x2, y2, right_infinite)] = operands;
@@ -332,8 +411,23 @@ fn begin<const SIGNED: bool, const CARE: u8>(source: &[Packed], e: &Eight, group
     group.denominator = denominator;
 }
 
+/// Loads eight points and prepares the numerators and denominators of their doubles' slopes, 3 x^2 / 2 y.
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
+#[inline]
+fn begin_doublings<const SIGNED: bool, const CARE: u8>(places: &impl Places, e: &Eight, group: &mut Group) {
+    let (x, y, infinite) = load_operand::<SIGNED>(places.left(), e.left, e.left_sign, CARE > 0);
+    let squared = x.square();
+    group.x1 = x;
+    group.y1 = y;
+    group.sum = x.add(x);
+    group.numerator = squared.add(squared).add(squared).reduce_8();
+    // No finite point has y = 0. The double of infinity is infinity and something infinite, which is the left operand.
+    group.denominator = y.add(y).reduce_8().select(infinite, Lanes::one());
+    group.flags = Flags { left_infinite: 0, right_infinite: infinite, cancel: 0 };
+}
+
 /// y3 = slope (x1 - x3) - y1: below 2.3 + 4, at least 0.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn finish_y(group: &Group) -> Lanes<Fq> {
     let run = group.x1.subtract::<4>(group.denominator).factor();
@@ -341,10 +435,10 @@ fn finish_y(group: &Group) -> Lanes<Fq> {
 }
 
 /// Replaces the sums of special pairs.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn special<const SIGNED: bool>(
-    source: &[Packed],
+    places: &impl Places,
     e: &Eight,
     group: &Group,
     x: Lanes<Fq>,
@@ -354,19 +448,20 @@ fn special<const SIGNED: bool>(
     if left_infinite | right_infinite | cancel == 0 {
         return (x, y);
     }
-    let (x2, y2, _) = load_operand::<SIGNED>(source, e.right, e.right_sign, true);
     // Reduced, since a negated y is below 4 q only. Zero stays zero.
-    let (y1, y2) = (group.y1.loose().reduce_8(), y2.loose().reduce_8());
-    let x = x.select(right_infinite, group.x1).select(left_infinite, x2).select(cancel, Lanes::zero());
-    let y = y.select(right_infinite, y1).select(left_infinite, y2).select(cancel, Lanes::zero());
-    (x, y)
+    let mut sum = (x.select(right_infinite, group.x1), y.select(right_infinite, group.y1.loose().reduce_8()));
+    if left_infinite != 0 {
+        let (x2, y2, _) = load_operand::<SIGNED>(places.right(), e.right, e.right_sign, true);
+        sum = (sum.0.select(left_infinite, x2), sum.1.select(left_infinite, y2.loose().reduce_8()));
+    }
+    (sum.0.select(cancel, Lanes::zero()), sum.1.select(cancel, Lanes::zero()))
 }
 
 /// Asks for the points of a group that comes later.
 #[inline]
-fn prefetch_group<const SIGNED: bool>(source: &[Packed], batch: &[Pair], g: usize) {
-    for pair in batch.get(8 * g..8 * g + 8).unwrap_or_default() {
-        for index in [pair.left, pair.right] {
+fn prefetch_group<const SIGNED: bool>(places: &impl Places, batch: Batch<'_>, g: usize) {
+    for pair in batch.from(g).iter().take(8) {
+        for (source, index) in [(places.left(), pair.left), (places.right(), pair.right)] {
             prefetch(source, if SIGNED { index >> 1 } else { index } as usize);
         }
     }

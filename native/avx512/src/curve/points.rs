@@ -74,8 +74,14 @@ impl PointVec {
         self.points.is_empty()
     }
 
-    pub(crate) fn points(&self) -> &[Packed] {
+    /// The points as they are stored.
+    pub fn points(&self) -> &[Packed] {
         &self.points
+    }
+
+    /// From points as they are stored, of vectors or of the sums of such.
+    pub fn from_points(points: &[Packed]) -> Self {
+        Self::from_packed(joined(&[points]))
     }
 
     /// Whether some point may be infinity.
@@ -202,7 +208,7 @@ fn joined(parts: &[&[Packed]]) -> Buffer<Packed> {
 }
 
 /// Converts four points; says which have a coordinate that is not below q, and which are off the curve.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn decode_points(words: &[u64; 32]) -> ([Packed; 4], [bool; 4], [bool; 4]) {
     // Even lanes hold x, odd lanes y.
     let integers = Lanes::<Fq>::from_packed(words);
@@ -229,7 +235,7 @@ fn decode_points(words: &[u64; 32]) -> ([Packed; 4], [bool; 4], [bool; 4]) {
     (points, too_large, off_curve)
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn encode_points(points: &[Packed]) -> [u64; 32] {
     let mut words = [0; 32];
     for (words, point) in words.chunks_exact_mut(8).zip(points) {

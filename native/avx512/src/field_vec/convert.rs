@@ -1,6 +1,5 @@
 //! In and out: bytes, signed integers, scalars, arkworks' words.
 
-use core::arch::x86_64::*;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,6 +10,7 @@ use crate::constants::{Field, Fr, limbs_of_words};
 use crate::error::Error;
 use crate::lanes::{Block, Lanes, load_words};
 use crate::memory::wipe;
+use crate::simd::*;
 
 impl FieldVec {
     /// From 32-byte little-endian canonical integers.
@@ -113,7 +113,7 @@ fn bytes_of(words: &[[u64; 4]]) -> &[[u8; 32]] {
 }
 
 /// Converts integers, at least one for each block, and returns the index of the first that is not below r.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn pack(out: &mut [MaybeUninit<Block>], integers: &[[u8; 32]], factor: &[u64; 5]) -> Option<usize> {
     let (factor, mut bad) = (Lanes::<Fr>::splat(factor), None);
     for (i, (out, eight)) in out.iter_mut().zip(integers.chunks(8)).enumerate() {
@@ -132,7 +132,7 @@ fn pack(out: &mut [MaybeUninit<Block>], integers: &[[u8; 32]], factor: &[u64; 5]
 }
 
 /// Converts blocks to integers, or to Montgomery forms with R = 2^256; `out` may end before the last block does.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn unpack(out: &mut [[u8; 32]], blocks: &[Block], montgomery: bool) {
     let factor = Lanes::<Fr>::splat(&Fr::R256_LIMBS);
     for (out, block) in out.chunks_mut(8).zip(blocks) {
@@ -147,7 +147,7 @@ fn unpack(out: &mut [[u8; 32]], blocks: &[Block], montgomery: bool) {
 }
 
 /// Converts signed integers, at least one for each block.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn from_i64(out: &mut [MaybeUninit<Block>], values: &[i64]) {
     let zero = _mm512_setzero_si512();
     for (out, eight) in out.iter_mut().zip(values.chunks(8)) {
@@ -170,7 +170,7 @@ pub(crate) const NEGATIVE_FROM: [u64; 5] = {
 };
 
 /// Digits below 2^52, one a lane, to stored form.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 pub(crate) fn block_from_small(values: &[u64; 8], out: &mut Block) {
     Lanes::<Fr>::from_small_integers(load_words(values)).store(out);
 }

@@ -36,7 +36,7 @@ impl FieldVec {
 }
 
 /// Inverts the eight lanes of a value below 4 p, or `None` if one is zero.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 pub(crate) fn invert_lanes<F: Field>(x: Lanes<F>) -> Option<Lanes<F>> {
     let mut words = [0; 32];
     x.canonical().to_packed(&mut words);
@@ -61,7 +61,7 @@ pub(crate) fn invert_lanes<F: Field>(x: Lanes<F>) -> Option<Lanes<F>> {
 
 /// Montgomery's trick, `CHAINS` of them interleaved. Writes all of `out` and returns true unless a lane is zero.
 /// `padding`: lanes of the last block to leave out.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn invert(out: &mut [MaybeUninit<Block>], blocks: &[Block], padding: u8) -> bool {
     let last = blocks.len() - 1;
     let (one, mut products) = (Lanes::<Fr>::one(), [Lanes::<Fr>::one(); CHAINS]);

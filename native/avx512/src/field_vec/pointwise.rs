@@ -74,28 +74,28 @@ impl FieldVec {
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn add(out: &mut [MaybeUninit<Block>], a: &[Block], b: &[Block]) {
     for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
         Lanes::<Fr>::load(a).add(Lanes::load(b)).reduce_8().init(out);
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn subtract(out: &mut [MaybeUninit<Block>], a: &[Block], b: &[Block]) {
     for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
         Lanes::<Fr>::load(a).subtract::<4>(Lanes::load(b)).reduce_8().init(out);
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn multiply(out: &mut [MaybeUninit<Block>], a: &[Block], b: &[Block]) {
     for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
         Lanes::<Fr>::load(a).multiply(Lanes::load(b)).init(out);
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn scale(out: &mut [MaybeUninit<Block>], a: &[Block], factor: &[u64; 5]) {
     let factor = Lanes::<Fr>::splat(factor);
     for (out, a) in out.iter_mut().zip(a) {
@@ -104,7 +104,7 @@ fn scale(out: &mut [MaybeUninit<Block>], a: &[Block], factor: &[u64; 5]) {
 }
 
 /// Columns may be shorter than `out`.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn linear_combination(out: &mut [MaybeUninit<Block>], columns: &[&[Block]], coefficients: &[[u64; 5]]) {
     for (i, out) in out.iter_mut().enumerate() {
         let mut total = Lanes::<Fr>::zero();

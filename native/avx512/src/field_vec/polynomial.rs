@@ -76,7 +76,7 @@ impl FieldVec {
 }
 
 /// start, start z, ..., start z^7 in the lanes.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 pub(crate) fn eight_powers(point: Scalar, start: Scalar) -> Lanes<Fr> {
     let (mut block, mut power) = (Block::ZERO, start);
     for lane in 0..8 {
@@ -87,7 +87,7 @@ pub(crate) fn eight_powers(point: Scalar, start: Scalar) -> Lanes<Fr> {
 }
 
 /// start z^i for i < 8 count.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 pub(crate) fn power_blocks(point: Scalar, start: Scalar, count: usize) -> Buffer<Block> {
     let mut power = eight_powers(point, start);
     let step = Lanes::splat(&point.power(8).to_lane_limbs());
@@ -99,7 +99,7 @@ pub(crate) fn power_blocks(point: Scalar, start: Scalar, count: usize) -> Buffer
     out
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn evaluate(blocks: &[Block], powers: &[Block], step: &[u64; 5]) -> Scalar {
     let (mut total, step) = (Lanes::<Fr>::zero(), Lanes::splat(step));
     for chunk in blocks.chunks(powers.len()).rev() {
@@ -108,7 +108,7 @@ fn evaluate(blocks: &[Block], powers: &[Block], step: &[u64; 5]) -> Scalar {
     sum_lanes(total)
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn scale_by_powers(out: &mut [std::mem::MaybeUninit<Block>], blocks: &[Block], factor: Scalar, start: Scalar) {
     let mut power = eight_powers(factor, start);
     let step = Lanes::splat(&factor.power(8).to_lane_limbs());
@@ -119,7 +119,7 @@ fn scale_by_powers(out: &mut [std::mem::MaybeUninit<Block>], blocks: &[Block], f
 }
 
 /// b_i = c_i + z b_{i+1} from the top down; the quotient's coefficient i is b_{i+1}, which is what each step starts from.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn divide(out: &mut [Block], blocks: &[Block], tiles: usize, carries: &[Element<Fr>; 8], point: Scalar) {
     let mut carry = Block::ZERO;
     for (lane, value) in carries.iter().enumerate() {

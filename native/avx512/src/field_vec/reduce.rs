@@ -1,6 +1,5 @@
 //! Sums, inner products and prefix sums.
 
-use core::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
@@ -8,7 +7,8 @@ use rayon::prelude::*;
 use super::{FieldVec, GRAIN, Scalar};
 use crate::constants::Fr;
 use crate::error::Error;
-use crate::lanes::{Block, Columns, Lanes};
+use crate::lanes::{Block, Columns, Lanes, Loose};
+use crate::simd::*;
 
 /// Products that share one reduction: 2 + 48 * 3.7^2 * 0.0119 < 10, within `reduce_8`; 480 * 2^52 in a column.
 pub(super) const PRODUCTS: usize = 48;
@@ -50,7 +50,7 @@ impl FieldVec {
 }
 
 /// The sum of the eight lanes of a value below 4 p.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 pub(super) fn sum_lanes(x: Lanes<Fr>) -> Scalar {
     let mut words = [0; 32];
     x.canonical().to_packed(&mut words);
@@ -59,7 +59,7 @@ pub(super) fn sum_lanes(x: Lanes<Fr>) -> Scalar {
 }
 
 /// The inner product lane by lane, below 2.4 p.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 pub(super) fn inner_product_lanes(a: &[Block], b: &[Block]) -> Lanes<Fr> {
     let mut total = Lanes::<Fr>::zero();
@@ -73,12 +73,12 @@ pub(super) fn inner_product_lanes(a: &[Block], b: &[Block]) -> Lanes<Fr> {
     total
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn inner_product(a: &[Block], b: &[Block]) -> Scalar {
     sum_lanes(inner_product_lanes(a, b))
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn sum(blocks: &[Block]) -> Scalar {
     let mut total = Lanes::<Fr>::zero();
     for pair in blocks.chunks(2) {
@@ -93,26 +93,27 @@ fn sum(blocks: &[Block]) -> Scalar {
 }
 
 /// Moves every lane up by `N` places, zeros coming in.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
-fn shift_lanes<const N: usize>(x: Lanes<Fr>) -> Lanes<Fr> {
+fn shift_lanes<const N: usize>(x: Loose<Fr>) -> Loose<Fr> {
     let source = _mm512_sub_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), _mm512_set1_epi64(N as i64));
     let mut limbs = x.0;
     for limb in &mut limbs {
         *limb = _mm512_maskz_permutexvar_epi64(0xff << N, source, *limb);
     }
-    Lanes::from_limbs(limbs)
+    Loose::from_limbs(limbs)
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn prefix_sum(out: &mut [MaybeUninit<Block>], blocks: &[Block], start: &[u64; 5]) {
     let mut running = Lanes::<Fr>::splat(start);
     for (out, block) in out.iter_mut().zip(blocks) {
-        // Inclusive sums within the block: 8 * 3.7 p at most, and limbs stay far below 2^63.
-        let x = Lanes::<Fr>::load(block);
-        let pairs = x.add(shift_lanes::<1>(x)).carry();
-        let quads = pairs.add(shift_lanes::<2>(pairs)).carry();
-        let inclusive = quads.add(shift_lanes::<4>(quads)).carry();
+        // Inclusive sums within the block, in three steps. Eight stored values: below 29.6 p, and 2^55 in a limb, so
+        // nothing needs to be carried before the one reduction of each sum, with `running` below 33.3 p.
+        let x = Lanes::<Fr>::load(block).loose();
+        let pairs = x.add_loose(shift_lanes::<1>(x));
+        let quads = pairs.add_loose(shift_lanes::<2>(pairs));
+        let inclusive = quads.add_loose(shift_lanes::<4>(quads));
         shift_lanes::<1>(inclusive).add(running).reduce_16().init(out);
         running = inclusive.broadcast_lane(7).add(running).reduce_16();
     }

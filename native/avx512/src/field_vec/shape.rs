@@ -71,7 +71,7 @@ impl FieldVec {
 }
 
 /// The block of eight elements from `start` on; what lies past the last block reads as zero.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 pub(crate) fn load_at(blocks: &[Block], start: usize) -> Lanes<Fr> {
     let (k, offset) = (start / 8, start % 8);
@@ -83,7 +83,7 @@ pub(crate) fn load_at(blocks: &[Block], start: usize) -> Lanes<Fr> {
 }
 
 /// The block of eight elements from `start` on, indices modulo `len`.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 pub(crate) fn load_rotated(blocks: &[Block], len: usize, start: usize) -> Lanes<Fr> {
     let start = if start >= len { start % len } else { start };
@@ -98,14 +98,14 @@ pub(crate) fn load_rotated(blocks: &[Block], len: usize, start: usize) -> Lanes<
     Lanes::load(&wrapped)
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn copy_from(out: &mut [MaybeUninit<Block>], blocks: &[Block], start: usize) {
     for (k, out) in out.iter_mut().enumerate() {
         load_at(blocks, start + 8 * k).init(out);
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn rotated(out: &mut [MaybeUninit<Block>], blocks: &[Block], len: usize, start: usize) {
     for (k, out) in out.iter_mut().enumerate() {
         load_rotated(blocks, len, start + 8 * k).init(out);
@@ -113,7 +113,7 @@ fn rotated(out: &mut [MaybeUninit<Block>], blocks: &[Block], len: usize, start: 
 }
 
 /// Writes `part` (its spare lanes zero) at element `start` of `out`, which is zero from there on.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn copy_to(out: &mut [Block], start: usize, part: &[Block]) {
     let (first, offset) = (start / 8, start % 8);
     if offset == 0 {
@@ -123,7 +123,7 @@ fn copy_to(out: &mut [Block], start: usize, part: &[Block]) {
     // Block k takes the last `offset` elements of block k - 1 of the part and the first 8 - offset of block k.
     let mut previous = Lanes::<Fr>::zero();
     for k in 0..=part.len() {
-        let next = part.get(k).map_or(Lanes::zero(), |block| Lanes::load(block));
+        let next = Lanes::load(part.get(k).unwrap_or(&Block::ZERO));
         let shifted = previous.align(next, 8 - offset);
         previous = next;
         if let Some(block) = out.get_mut(first + k) {

@@ -1,6 +1,5 @@
 //! What a witness needs: signs, digits, counts. These look at canonical integers.
 
-use core::arch::x86_64::*;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,6 +11,7 @@ use crate::constants::Fr;
 use crate::error::Error;
 use crate::lanes::{Block, Lanes, load_words};
 use crate::memory::{Buffer, wipe};
+use crate::simd::*;
 
 impl FieldVec {
     /// (s, a) with s = 1 where the centred representative is negative, else 0, and self = (1 - 2 s) a.
@@ -122,7 +122,7 @@ impl FieldVec {
 }
 
 /// Writes canonical integers, in limbs, and returns the first row that is not below 2^bits.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn to_integers(out: &mut [MaybeUninit<Block>], blocks: &[Block], bits: u32) -> Option<usize> {
     let mut first = None;
     for (i, (out, block)) in out.iter_mut().zip(blocks).enumerate() {
@@ -142,7 +142,7 @@ fn to_integers(out: &mut [MaybeUninit<Block>], blocks: &[Block], bits: u32) -> O
 }
 
 /// `bits` <= 28 bits of each integer from bit `start` < 260 on, in stored form.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn digit_blocks(out: &mut [MaybeUninit<Block>], integers: &[Block], start: u32, bits: u32) {
     let (limb, offset) = ((start / 52) as usize, start % 52);
     let (right, left) = (_mm_cvtsi32_si128(offset as i32), _mm_cvtsi32_si128(52 - offset as i32));
@@ -156,7 +156,7 @@ fn digit_blocks(out: &mut [MaybeUninit<Block>], integers: &[Block], start: u32, 
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn split_sign(signs: &mut [Block], magnitudes: &mut [Block], blocks: &[Block]) {
     for ((sign, magnitude), block) in signs.iter_mut().zip(magnitudes).zip(blocks) {
         let x = Lanes::<Fr>::load(block);
@@ -167,7 +167,7 @@ fn split_sign(signs: &mut [Block], magnitudes: &mut [Block], blocks: &[Block]) {
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn zero_lanes(block: &Block) -> u8 {
     Lanes::<Fr>::load(block).is_zero()
 }

@@ -1,14 +1,14 @@
 //! Between five limbs and four words, between lanes and memory order.
 
-use core::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use super::{Lanes, load_words, splat, store_words};
 use crate::constants::{Field, MASK52};
+use crate::simd::*;
 
 impl<F: Field> Lanes<F> {
     /// Five limbs from four 64-bit words.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn from_words(w: [__m512i; 4]) -> Self {
         let mask = splat(MASK52);
@@ -23,7 +23,7 @@ impl<F: Field> Lanes<F> {
     }
 
     /// Four 64-bit words from five limbs; the value is below 2^256.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn to_words(self) -> [__m512i; 4] {
         let [a, b, c, d, e] = self.0;
@@ -36,7 +36,7 @@ impl<F: Field> Lanes<F> {
     }
 
     /// Eight integers of four words each, as they lie one after the other in memory.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn from_packed(words: &[u64; 32]) -> Self {
         let row = |k: usize| load_words(words[8 * k..8 * k + 8].try_into().unwrap());
@@ -55,7 +55,7 @@ impl<F: Field> Lanes<F> {
     }
 
     /// Inverse of `from_packed`; the value is below 2^256.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn to_packed(self, words: &mut [u64; 32]) {
         let w = self.to_words();
@@ -76,7 +76,7 @@ impl<F: Field> Lanes<F> {
 }
 
 /// Transposes an 8 x 8 matrix of words.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 pub fn transpose(r: [__m512i; 8]) -> [__m512i; 8] {
     let mut pairs = r;
@@ -103,7 +103,7 @@ pub fn transpose(r: [__m512i; 8]) -> [__m512i; 8] {
 }
 
 /// Transposes an 8 x 8 matrix of elements: entry j of row i becomes entry i of row j.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 pub fn transpose_lanes<F: Field>(rows: &mut [Lanes<F>; 8]) {
     for j in 0..5 {

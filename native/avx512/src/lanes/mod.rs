@@ -20,11 +20,11 @@
 //!
 //! Debug builds and the feature `debug-bounds` check each of them at run time.
 
-use core::arch::x86_64::*;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use crate::constants::Field;
+use crate::simd::*;
 
 mod layout;
 mod reduction;
@@ -76,14 +76,14 @@ pub struct Factor<F>([__m512i; 5], PhantomData<F>);
 #[derive(Clone, Copy)]
 pub struct Columns<F>(pub [__m512i; 10], PhantomData<F>);
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn splat(x: u64) -> __m512i {
     _mm512_set1_epi64(x as i64)
 }
 
 /// Eight words from memory.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 pub fn load_words(words: &[u64; 8]) -> __m512i {
     // SAFETY: the reference covers the 64 bytes read; the load needs no alignment.
@@ -91,7 +91,7 @@ pub fn load_words(words: &[u64; 8]) -> __m512i {
 }
 
 /// Eight words to memory.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 pub fn store_words(words: &mut [u64; 8], x: __m512i) {
     // SAFETY: the reference covers the 64 bytes written; the store needs no alignment.
@@ -100,35 +100,28 @@ pub fn store_words(words: &mut [u64; 8], x: __m512i) {
 
 impl<F: Field> Lanes<F> {
     /// Eight zeros.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn zero() -> Self {
         Self([_mm512_setzero_si512(); 5], PhantomData)
     }
 
     /// One element in all lanes.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn splat(limbs: &[u64; 5]) -> Self {
         Self([splat(limbs[0]), splat(limbs[1]), splat(limbs[2]), splat(limbs[3]), splat(limbs[4])], PhantomData)
     }
 
     /// One, in Montgomery form.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn one() -> Self {
         Self::splat(&F::R260)
     }
 
-    /// From limbs that are known to be carried.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
-    #[inline]
-    pub fn from_limbs(limbs: [__m512i; 5]) -> Self {
-        Self(limbs, PhantomData)
-    }
-
     /// Reads a block.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn load(block: &Block) -> Self {
         let mut limbs = [_mm512_setzero_si512(); 5];
@@ -139,7 +132,7 @@ impl<F: Field> Lanes<F> {
     }
 
     /// Writes a block.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn store(self, block: &mut Block) {
         for j in 0..5 {
@@ -148,7 +141,7 @@ impl<F: Field> Lanes<F> {
     }
 
     /// Writes a block for the first time.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn init(self, block: &mut MaybeUninit<Block>) {
         let rows: *mut __m512i = block.as_mut_ptr().cast();
@@ -159,49 +152,49 @@ impl<F: Field> Lanes<F> {
     }
 
     /// As a factor of a product. Free.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn factor(self) -> Factor<F> {
         Factor(self.0, PhantomData)
     }
 
     /// As a summand. Free.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn loose(self) -> Loose<F> {
         Loose(self.0, PhantomData)
     }
 
     /// a + b, not reduced.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn add(self, other: Self) -> Loose<F> {
         self.loose().add(other)
     }
 
     /// a - b + K p, not reduced; b must be below K p.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn subtract<const K: usize>(self, other: Self) -> Loose<F> {
         self.loose().subtract_loose::<K>(other.loose())
     }
 
     /// a b 2^-260, stored.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn multiply(self, other: Self) -> Self {
         self.factor().product(other.factor()).reduce().carry()
     }
 
     /// a^2 2^-260, stored.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn square(self) -> Self {
         self.factor().square().reduce().carry()
     }
 
     /// Lane by lane: `other` where the mask has a one, else `self`.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn select(self, mask: u8, other: Self) -> Self {
         let mut limbs = self.0;
@@ -212,7 +205,7 @@ impl<F: Field> Lanes<F> {
     }
 
     /// The lanes whose limbs are all zero. (A multiple of p counts as not zero.)
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn all_zero_limbs(self) -> u8 {
         let [a, b, c, d, e] = self.0;
@@ -221,14 +214,14 @@ impl<F: Field> Lanes<F> {
     }
 
     /// The representative in [0, p) of a value below 4 p.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn canonical(self) -> Self {
         self.loose().check_below(4.0);
         self.subtract_if_at_least(&F::MULTIPLES[2]).subtract_if_at_least(&F::MULTIPLES[1])
     }
 
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     fn subtract_if_at_least(self, limbs: &[u64; 5]) -> Self {
         let (difference, borrow) = self.borrow_of(limbs);
@@ -236,7 +229,7 @@ impl<F: Field> Lanes<F> {
     }
 
     /// self - limbs, and the lanes where that is negative (there the difference is meaningless).
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     fn borrow_of(self, limbs: &[u64; 5]) -> (Self, u8) {
         let mut d = self.0;
@@ -248,21 +241,21 @@ impl<F: Field> Lanes<F> {
     }
 
     /// The lanes whose integer is below the given one; for carried limbs.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn less_than(self, limbs: &[u64; 5]) -> u8 {
         self.borrow_of(limbs).1
     }
 
     /// The lanes that are zero modulo p, for a value below 4 p.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn is_zero(self) -> u8 {
         self.canonical().all_zero_limbs()
     }
 
     /// Eight consecutive elements that begin at lane `offset` < 8 of `self` and run on into `next`.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn align(self, next: Self, offset: usize) -> Self {
         let lane = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
@@ -274,19 +267,8 @@ impl<F: Field> Lanes<F> {
         Self(limbs, PhantomData)
     }
 
-    /// One lane's element in all lanes.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
-    #[inline]
-    pub fn broadcast_lane(self, lane: usize) -> Self {
-        let (index, mut limbs) = (splat(lane as u64), self.0);
-        for limb in &mut limbs {
-            *limb = _mm512_permutexvar_epi64(index, *limb);
-        }
-        Self(limbs, PhantomData)
-    }
-
     /// The integers that these Montgomery forms stand for, in [0, p), for a value below 84 p.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn to_integers(self) -> Self {
         // The value over 2^260 is below 1, so the reduction gives less than 2 p + 1.
@@ -296,14 +278,14 @@ impl<F: Field> Lanes<F> {
     }
 
     /// The Montgomery forms of integers below 2^256.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn integers_to_montgomery(self) -> Self {
         self.multiply(Self::splat(&F::R260_SQUARED))
     }
 
     /// The Montgomery forms of integers below 2^52: only limb 0 is read.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn from_small_integers(integers: __m512i) -> Self {
         let mut columns = Columns::<F>::zero();

@@ -1,42 +1,60 @@
 //! Sums, products and their reduction.
 
-use core::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use super::{Block, Columns, Factor, Lanes, Loose, STORED, load_words, splat};
 use crate::constants::{Field, MASK52};
+use crate::simd::*;
 
 impl<F: Field> Loose<F> {
+    /// From limbs as they are.
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
+    #[inline]
+    pub fn from_limbs(limbs: [__m512i; 5]) -> Self {
+        Self(limbs, PhantomData)
+    }
+
+    /// One lane's value in all lanes.
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
+    #[inline]
+    pub fn broadcast_lane(self, lane: usize) -> Self {
+        let (index, mut limbs) = (splat(lane as u64), self.0);
+        for limb in &mut limbs {
+            *limb = _mm512_permutexvar_epi64(index, *limb);
+        }
+        Self(limbs, PhantomData)
+    }
+
     /// Reads limbs as `keep` left them.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn load(block: &Block) -> Self {
         Self(Lanes::<F>::load(block).0, PhantomData)
     }
 
     /// Writes limbs as they are: for scratch memory inside a kernel.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn keep(self, block: &mut Block) {
         Lanes::<F>(self.0, PhantomData).store(block);
     }
 
     /// Lane by lane: `other` where the mask has a one, else `self`.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn select(self, mask: u8, other: Self) -> Self {
         Self(Lanes::<F>(self.0, PhantomData).select(mask, Lanes(other.0, PhantomData)).0, PhantomData)
     }
 
     /// Adds a carried value.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn add(self, other: Lanes<F>) -> Self {
         self.add_loose(other.loose())
     }
 
     /// Adds limb by limb.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn add_loose(self, other: Self) -> Self {
         let mut limbs = self.0;
@@ -47,7 +65,7 @@ impl<F: Field> Loose<F> {
     }
 
     /// a - b + K p; b must be below K p.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn subtract_loose<const K: usize>(self, other: Self) -> Self {
         other.check_below(K as f64);
@@ -60,14 +78,14 @@ impl<F: Field> Loose<F> {
     }
 
     /// Propagates carries; the value, below 84 p, does not change.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn carry(self) -> Lanes<F> {
         self.check_below(84.0);
         self.carry_unchecked()
     }
 
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub(super) fn carry_unchecked(self) -> Lanes<F> {
         let (mut limbs, mask) = (self.0, splat(MASK52));
@@ -79,7 +97,7 @@ impl<F: Field> Loose<F> {
     }
 
     /// Propagates carries for use as a factor; the value, below 84 p, does not change.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn factor(self) -> Factor<F> {
         self.check_below(84.0);
@@ -93,7 +111,7 @@ impl<F: Field> Loose<F> {
     /// From below 10.5 p to below 2.4 p.
     ///
     /// The top limb must not be negative before carrying: all limbs at least 0, or the value at least p / 4.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn reduce_8(self) -> Lanes<F> {
         self.check_below(10.5);
@@ -109,7 +127,7 @@ impl<F: Field> Loose<F> {
     }
 
     /// From below 42 p to stored, below 3.7 p. The top limb must not be negative, as for `reduce_8`.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn reduce_16(self) -> Lanes<F> {
         self.check_below(42.0);
@@ -136,14 +154,14 @@ impl<F: Field> Loose<F> {
 
 impl<F: Field> Factor<F> {
     /// The columns of a b.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn product(self, other: Self) -> Columns<F> {
         Columns::zero().add_product(self, other)
     }
 
     /// The columns of a^2: the ten cross products once, doubled.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn square(self) -> Columns<F> {
         let (a, mut t) = (self.0, Columns::<F>::zero().0);
@@ -166,14 +184,14 @@ impl<F: Field> Factor<F> {
 
 impl<F: Field> Columns<F> {
     /// An empty sum.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn zero() -> Self {
         Self([_mm512_setzero_si512(); 10], PhantomData)
     }
 
     /// Adds a b.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn add_product(self, a: Factor<F>, b: Factor<F>) -> Self {
         let mut t = self.0;
@@ -191,7 +209,7 @@ impl<F: Field> Columns<F> {
     /// Four steps use N = k p = -1 modulo 2^52, for which m = t_i itself: (t + m N) / 2^52 = (t >> 52) + m FOLDED.
     /// Each adds at most 2^52 N <= 2^104 p, in all p after the division. The fifth, which would add as much again,
     /// uses p and an explicit m.
-    #[target_feature(enable = "avx512ifma,avx512vbmi2")]
+    #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
     #[inline]
     pub fn reduce(self) -> Loose<F> {
         let mut t = self.0;

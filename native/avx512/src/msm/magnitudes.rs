@@ -1,13 +1,12 @@
 //! Scalars as signed magnitudes, and their digits.
 
-use core::arch::x86_64::*;
-
 use super::plan::{self, Window};
 use crate::constants::Fr;
 use crate::curve::{Packed, PointVec};
 use crate::field_vec::{FieldVec, NEGATIVE_FROM};
 use crate::lanes::{Block, Lanes, load_words, store_words};
 use crate::memory::Buffer;
+use crate::simd::*;
 
 /// Eight magnitudes, their signs and their bit lengths.
 #[derive(Clone, Copy)]
@@ -129,7 +128,7 @@ impl Entries {
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn magnitudes(block: &Block, index: u32, eight: &mut Eight) {
     let x = Lanes::<Fr>::load(block).to_integers();
     let negative = !x.less_than(&NEGATIVE_FROM);
@@ -146,7 +145,7 @@ fn magnitudes(block: &Block, index: u32, eight: &mut Eight) {
 }
 
 /// Writes the lanes in the mask at entry `start` on (and rubbish behind them), the bias added.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn append(entries: &mut Entries, start: usize, group: &Eight, mask: u8, bias: &[u64; 4]) {
     let lanes = (0..8).filter(|lane| mask >> lane & 1 == 1);
     for (point, lane) in entries.points[start..].iter_mut().zip(lanes) {
@@ -165,7 +164,7 @@ fn append(entries: &mut Entries, start: usize, group: &Eight, mask: u8, bias: &[
     }
 }
 
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn digits(entries: &Entries, window: Window, out: &mut [u32]) {
     let (k, shift) = ((window.offset / 64) as usize, window.offset % 64);
     let right = _mm_cvtsi32_si128(shift as i32);

@@ -147,7 +147,7 @@ pub fn bit_reverse(k: usize, bits: u32) -> usize {
 }
 
 /// start (w^i2)^k1 for k1 = 0, 1, ..., the lanes holding i2 = 8 j to 8 j + 7, from w and w^8j.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn twiddle_column(table: &mut [Block], root: Scalar, first: Scalar, start: Scalar) {
     let step = eight_powers(root, first);
     let mut power = Lanes::<Fr>::splat(&start.to_lane_limbs());

@@ -182,7 +182,7 @@ struct Plan<'a> {
 
 /// Transforms columns 8 j to 8 j + 7 and writes tile j of every group of eight rows, transposed: block t of tile j of
 /// group g holds column 8 j + t, its lanes the group's rows.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn pass_1(
     plan: &Plan,
     input: &[Block],
@@ -228,7 +228,7 @@ fn pass_1(
 }
 
 /// Transforms rows 8 g to 8 g + 7, in place, and stores entry k2 of row k1 at k2 * rows + k1.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn pass_2(plan: &Plan, buffer: &mut [Block], g: usize, out: &Shared<MaybeUninit<Block>>) {
     let (stride, columns) = (plan.domain.rows / 8, plan.domain.columns);
     transform::transform(buffer, &plan.domain.roots, 0);

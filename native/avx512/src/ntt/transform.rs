@@ -19,7 +19,7 @@ pub const MAX_STAGES: u32 = 12;
 /// Transforms `buffer` in place, natural order to bit-reversed, unreduced (see `Loose::load`), from stage `first` on.
 ///
 /// `roots[k]` is w^bitreverse(k) for a root of unity w whose order is at least the transform's size.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 pub fn transform(buffer: &mut [Block], roots: &[[u64; 5]], first: u32) {
     let stages = buffer.len().trailing_zeros();
     assert!(buffer.len().is_power_of_two() && stages <= MAX_STAGES && roots.len() >= buffer.len() / 2);
@@ -37,7 +37,7 @@ pub fn transform(buffer: &mut [Block], roots: &[[u64; 5]], first: u32) {
 }
 
 /// Blocks `from..to` of a stage.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn butterflies(buffer: &mut [Block], roots: &[[u64; 5]], stage: u32, from: usize, to: usize) {
     let size = buffer.len() >> stage;
@@ -57,7 +57,7 @@ fn butterflies(buffer: &mut [Block], roots: &[[u64; 5]], stage: u32, from: usize
 }
 
 /// (u, v) -> (u + z v, u - z v + 3 p). The product is below 2 + 42 * 0.0119 < 3.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn butterfly(u: &mut Block, v: &mut Block, root: Lanes<Fr>) {
     let product = Loose::<Fr>::load(v).factor().product(root.factor()).reduce();
@@ -67,7 +67,7 @@ fn butterfly(u: &mut Block, v: &mut Block, root: Lanes<Fr>) {
 }
 
 /// (u, v) -> (u + v, u - v + 4 p), reduced first unless they are stored values.
-#[target_feature(enable = "avx512ifma,avx512vbmi2")]
+#[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 #[inline]
 fn plain_butterfly(u: &mut Block, v: &mut Block, stored: bool) {
     let (mut a, mut b) = (Loose::<Fr>::load(u), Loose::<Fr>::load(v));

@@ -1,12 +1,12 @@
 //! The engine for processors with AVX-512 IFMA: the kernels of `zkmargin-avx512` behind the common trait.
 //!
 //! Vectors and points stay in the kernels' own layout. What that crate has no kernel for, and no proof needs warm (powers
-//! of tau, Lagrange bases, domains beyond 2^24), is portable code between two conversions.
+//! of tau, domains beyond 2^24), is portable code between two conversions.
 
 mod convert;
 
 use ark_bn254::{Fr, G1Affine};
-use zkmargin_avx512::{FieldVec, PointVec, Scalar, msm as kernel_msm, ntt, unavailable_reason};
+use zkmargin_avx512::{EMULATED, FieldVec, Packed, PointVec, Scalar, msm as kernel_msm, ntt, unavailable_reason};
 
 use super::checks::{
     check_basis, check_bits, check_combination, check_domain, check_interpolation, check_shift, check_slice,
@@ -14,6 +14,7 @@ use super::checks::{
 };
 use super::engine::Engine;
 use super::error::{Error, Result, require_equal};
+use super::multiples::{Arithmetic, Sum, combine, transform};
 use super::parallel::install;
 use super::portable::Portable;
 use super::scalars::Scalars;
@@ -53,6 +54,10 @@ impl Engine for Avx512 {
 
     fn unavailable() -> Option<String> {
         unavailable_reason()
+    }
+
+    fn emulated() -> bool {
+        EMULATED
     }
 
     fn length(vector: &FieldVec) -> usize {
@@ -236,8 +241,14 @@ impl Engine for Avx512 {
         convert::points(&Portable::fixed_base_powers(tau, count))
     }
 
-    fn lagrange_basis(powers: &PointVec, size: usize) -> Result<PointVec> {
-        Portable::lagrange_basis(&portable_points(powers), size).map(|points| convert::points(&points))
+    fn combine_points(bases: &[&PointVec], scalars: &[&FieldVec]) -> Result<PointVec> {
+        let bases: Vec<_> = bases.iter().map(|points| points.points()).collect();
+        let scalars: Vec<_> = scalars.iter().map(|vector| portable_scalars(vector)).collect();
+        combine::<Self>(&bases, &scalars.iter().collect::<Vec<_>>()).map(|points| PointVec::from_points(&points))
+    }
+
+    fn transform_points(points: &PointVec, root: Fr) -> Result<PointVec> {
+        transform::<Self>(points.points(), root).map(|points| PointVec::from_points(&points))
     }
 
     fn arkworks_msm(basis: &PointVec, vector: &FieldVec) -> Result<G1Affine> {
@@ -246,6 +257,23 @@ impl Engine for Avx512 {
 
     fn arkworks_ntt(coefficients: &FieldVec) -> Result<FieldVec> {
         Ok(convert::vector(&Portable::arkworks_ntt(&portable_scalars(coefficients))?))
+    }
+}
+
+impl Arithmetic for Avx512 {
+    type Point = Packed;
+
+    const INFINITY: Packed = Packed::INFINITY;
+    const BLOCK: usize = 1024;
+
+    fn sums(bases: &[Packed], sums: &[Sum<'_>]) -> Vec<Packed> {
+        // The kernels read the same steps.
+        let sums: Vec<_> = sums.iter().map(|&Sum { chain, first }| zkmargin_avx512::Sum { chain, first }).collect();
+        zkmargin_avx512::sums(bases, &sums)
+    }
+
+    fn sums_and_differences<const N: usize>(pairs: [[&[Packed]; 2]; N]) -> [[Vec<Packed>; 2]; N] {
+        zkmargin_avx512::sums_and_differences(pairs)
     }
 }
 

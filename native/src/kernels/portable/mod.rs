@@ -1,7 +1,9 @@
 //! The engine for any processor, on arkworks' field and curve arithmetic.
 
+mod affine;
 mod interpret;
 mod msm;
+mod multiples;
 mod points;
 mod polynomial;
 mod straus;
@@ -12,6 +14,7 @@ use ark_bn254::{Fr, G1Affine};
 
 use super::engine::Engine;
 use super::error::Result;
+use super::multiples::{combine, transform};
 use super::scalars::Scalars;
 use super::tape::Tape;
 
@@ -167,8 +170,12 @@ impl Engine for Portable {
         points::fixed_base_powers(tau, count)
     }
 
-    fn lagrange_basis(powers: &Vec<G1Affine>, size: usize) -> Result<Vec<G1Affine>> {
-        points::lagrange_basis(powers, size)
+    fn combine_points(bases: &[&Vec<G1Affine>], scalars: &[&Scalars]) -> Result<Vec<G1Affine>> {
+        combine::<Self>(&bases.iter().map(|points| &points[..]).collect::<Vec<_>>(), scalars)
+    }
+
+    fn transform_points(points: &Vec<G1Affine>, root: Fr) -> Result<Vec<G1Affine>> {
+        transform::<Self>(points, root)
     }
 
     fn arkworks_msm(basis: &Vec<G1Affine>, vector: &Scalars) -> Result<G1Affine> {

@@ -9,9 +9,10 @@ use ark_bn254::g1::Config;
 use ark_bn254::{Fq, Fr, G1Affine, G1Projective};
 use ark_ec::short_weierstrass::Bucket;
 use ark_ec::{CurveGroup, VariableBaseMSM};
-use ark_ff::{AdditiveGroup, BigInteger, Field};
+use ark_ff::{AdditiveGroup, BigInteger};
 use zeroize::Zeroizing;
 
+use super::affine::{add, denominator, invert};
 use super::straus::straus;
 use crate::kernels::checks::check_basis;
 use crate::kernels::error::{Result, require_equal};
@@ -265,60 +266,6 @@ impl Tree {
         points.truncate(write);
         buckets.truncate(write);
         true
-    }
-}
-
-fn is_infinity(point: &G1Affine) -> bool {
-    point.x == Fq::ZERO && point.y == Fq::ZERO
-}
-
-/// What the slope of the sum divides by; one where there is no slope.
-fn denominator(left: &G1Affine, right: &G1Affine) -> Fq {
-    if is_infinity(left) || is_infinity(right) {
-        return Fq::ONE;
-    }
-    if left.x != right.x {
-        return right.x - left.x;
-    }
-    // The order is odd: no point has y = 0, so a doubling always has a slope.
-    if left.y == right.y { left.y.double() } else { Fq::ONE }
-}
-
-/// left + right, given the inverse of their `denominator`.
-fn add(left: &G1Affine, right: &G1Affine, inverse: &Fq) -> G1Affine {
-    if is_infinity(left) {
-        return *right;
-    }
-    if is_infinity(right) {
-        return *left;
-    }
-    let slope = if left.x != right.x {
-        (right.y - left.y) * inverse
-    } else if left.y == right.y {
-        let square = left.x.square();
-        (square.double() + square) * inverse
-    } else {
-        return G1Affine::identity();
-    };
-    let x = slope.square() - left.x - right.x;
-    let y = slope * (left.x - x) - left.y;
-    G1Affine::new_unchecked(x, y)
-}
-
-/// Invert every value, none of them zero, by one inversion (Montgomery).
-fn invert(values: &mut [Fq], products: &mut Vec<Fq>) {
-    products.clear();
-    let mut product = Fq::ONE;
-    products.extend(values.iter().map(|value| {
-        let before = product;
-        product *= value;
-        before
-    }));
-    let mut inverse = product.inverse().unwrap_or(Fq::ZERO);
-    for (value, before) in values.iter_mut().zip(products.iter()).rev() {
-        let next = inverse * *value;
-        *value = inverse * before;
-        inverse = next;
     }
 }
 

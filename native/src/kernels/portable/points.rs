@@ -1,15 +1,14 @@
 //! Points in and out, and the bases made from powers of a secret.
 
 use ark_bn254::{Fq, Fr, G1Affine, G1Projective};
+use ark_ec::PrimeGroup;
 use ark_ec::scalar_mul::ScalarMul;
-use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
 use ark_ff::{Field, PrimeField};
-use ark_poly::EvaluationDomain;
 use zeroize::Zeroizing;
 
-use super::polynomial::domain;
+use super::affine::Adder;
 use crate::kernels::checks::check_whole;
-use crate::kernels::error::{Error, Result, require, require_equal};
+use crate::kernels::error::{Error, Result, require_equal};
 use crate::kernels::parallel::{COSTLY, fill_slice, install, map_chunks};
 use crate::kernels::scalars::{integer_from_bytes, integer_to_bytes};
 
@@ -58,11 +57,9 @@ pub fn encode(points: &[G1Affine]) -> Vec<u8> {
 
 pub fn subtract(left: &[G1Affine], right: &[G1Affine]) -> Result<Vec<G1Affine>> {
     require_equal(left.len(), right.len(), "points")?;
-    let parts = map_chunks(left.len(), GRAIN, |rows| {
-        let differences: Vec<_> = rows.map(|row| left[row].into_group() - right[row]).collect();
-        G1Projective::normalize_batch(&differences)
-    });
-    Ok(parts.concat())
+    let mut differences = left.to_vec();
+    fill_slice(&mut differences, GRAIN, |rows, out| Adder::default().add(out, |place, _| -right[rows.start + place]));
+    Ok(differences)
 }
 
 pub fn fixed_base_powers(tau: Fr, count: usize) -> Vec<G1Affine> {
@@ -75,12 +72,4 @@ pub fn fixed_base_powers(tau: Fr, count: usize) -> Vec<G1Affine> {
         }
     });
     install(|| G1Projective::generator().batch_mul(&powers))
-}
-
-pub fn lagrange_basis(powers: &[G1Affine], size: usize) -> Result<Vec<G1Affine>> {
-    let domain = domain(size)?;
-    require(size <= powers.len(), || format!("expected at least {size} powers, got {}", powers.len()))?;
-    let mut points: Vec<G1Projective> = powers[..size].iter().map(|point| point.into_group()).collect();
-    install(|| domain.ifft_in_place(&mut points));
-    Ok(map_chunks(size, GRAIN, |rows| G1Projective::normalize_batch(&points[rows])).concat())
 }
