@@ -261,6 +261,10 @@ class Obligations:
     risk_scale: int
     """What a requirement scalar counts for in the final inequality."""
 
+    def __hash__(self) -> int:
+        # Of a part: programs are kept by obligations, and hashing thousands of terms takes longer than it helps.
+        return hash((self.shape, self.quantity_bits, self.columns, self.value_scale, self.risk_scale))
+
     @cached_property
     def by_name(self) -> Mapping[str, PublicColumn]:
         """Columns by name."""

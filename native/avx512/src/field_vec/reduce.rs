@@ -106,15 +106,21 @@ fn shift_lanes<const N: usize>(x: Loose<Fr>) -> Loose<Fr> {
 
 #[cfg_attr(not(feature = "emulate"), target_feature(enable = "avx512ifma,avx512vbmi2"))]
 fn prefix_sum(out: &mut [MaybeUninit<Block>], blocks: &[Block], start: &[u64; 5]) {
-    let mut running = Lanes::<Fr>::splat(start);
+    let mut running = Lanes::<Fr>::splat(start).loose();
     for (out, block) in out.iter_mut().zip(blocks) {
-        // Inclusive sums within the block, in three steps. Eight stored values: below 29.6 p, and 2^55 in a limb, so
-        // nothing needs to be carried before the one reduction of each sum, with `running` below 33.3 p.
-        let x = Lanes::<Fr>::load(block).loose();
-        let pairs = x.add_loose(shift_lanes::<1>(x));
+        // Inclusive sums within the block, in three steps. Eight stored values are below 29.6 p, and 2^55 in a limb, so
+        // nothing needs to be carried before the one reduction.
+        let x = Lanes::<Fr>::load(block);
+        let pairs = x.loose().add_loose(shift_lanes::<1>(x.loose()));
         let quads = pairs.add_loose(shift_lanes::<2>(pairs));
-        let inclusive = quads.add_loose(shift_lanes::<4>(quads));
-        shift_lanes::<1>(inclusive).add(running).reduce_16().init(out);
-        running = inclusive.broadcast_lane(7).add(running).reduce_16();
+        let mut before = quads.add_loose(shift_lanes::<4>(quads)).0;
+        // Exclusive ones, limb by limb: no limb goes below zero.
+        for j in 0..5 {
+            before[j] = _mm512_sub_epi64(before[j], x.0[j]);
+        }
+        // Seven stored values and `running`, which is below 7.4 p.
+        let sums = Loose::from_limbs(before).add_loose(running).reduce_16();
+        sums.init(out);
+        running = sums.add(x).broadcast_lane(7);
     }
 }
