@@ -215,9 +215,9 @@ def _inlined(graph: Graph, definitions: Mapping[Column, int], roots: Sequence[in
     while pending:
         index = pending[-1]
         node = graph.nodes[index]
-        name = node.column if isinstance(node, Query) and not node.rotation else None
         needed = [node.left, node.right] if isinstance(node, Binary) else []
-        needed += [definitions[name]] if name in definitions else []
+        if isinstance(node, Query) and not node.rotation and node.column in definitions:
+            needed.append(definitions[node.column])
         missing = [each for each in needed if each not in new]
         if missing:
             pending += reversed(missing)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from zkmargin.verifier import secp256k1
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
 
 ADDRESS_BYTES: Final = 20
 SIGNATURE_BYTES: Final = 65
-CURVE_ORDER: Final = secp256k1.ORDER
+CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """Order of secp256k1."""
 NO_ADDRESS: Final = bytes(ADDRESS_BYTES)
 
@@ -71,10 +70,16 @@ def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
         raise FormatError(
             f"{where}: expected s in the lower half of the curve's order, got a malleable (high-s) signature"
         )
-    public = secp256k1.recover_public_key(digest, r, s, odd=v == 28)
-    if public is None:
-        raise FormatError(f"{where}: expected a valid signature")
-    return keccak256(word(public[0]) + word(public[1]))[-ADDRESS_BYTES:]
+    # Public data only. eth_keys, which signs, checks against secrets and takes a tenth of a second to load.
+    from py_ecc.secp256k1 import ecdsa_raw_recover  # noqa: PLC0415 - only where something is signed
+
+    try:
+        x, y = ecdsa_raw_recover(digest, (v, r, s))
+    except ValueError:
+        raise FormatError(f"{where}: expected a valid signature") from None
+    if (x, y) == (0, 0):
+        raise FormatError(f"{where}: expected a valid signature, got one that every key and none has made")
+    return keccak256(word(x) + word(y))[-ADDRESS_BYTES:]
 
 
 def sign_digest(digest: bytes, private_key: bytes) -> bytes:
