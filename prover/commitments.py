@@ -34,17 +34,15 @@ def commitments_match(backend: Backend[V, P], monomial: P, columns: Sequence[V],
     weights = [secrets.randbits(CHECK_BITS) for _ in columns]
     combined = backend.linear_combination(columns, weights)
     expected = backend.msm(monomial, backend.interpolate([combined]))[0]
-    encoded = b"".join(c.to_bytes(32, "little") for point in points for c in point)
-    found = backend.msm(backend.points(encoded), [backend.vector(weights)])[0]
-    return expected == found
+    return expected == weighted_sum(backend, points, weights)
 
 
-def sum_of_points(backend: Backend[V, P], points: Sequence[G1]) -> G1:
-    """The points' sum."""
+def weighted_sum(backend: Backend[V, P], points: Sequence[G1], scalars: Sequence[int]) -> G1:
+    """sum_i scalars[i] * points[i], for a few points."""
     if not points:
         return INFINITY
     encoded = b"".join(c.to_bytes(32, "little") for point in points for c in point)
-    return backend.msm(backend.points(encoded), [backend.constant(1, len(points))])[0]
+    return backend.msm(backend.points(encoded), [backend.vector(scalars)])[0]
 
 
-__all__ = ["commit", "commit_from_powers", "commitments_match", "sum_of_points"]
+__all__ = ["commit", "commit_from_powers", "commitments_match", "weighted_sum"]

@@ -114,10 +114,11 @@ def prove(
         failures = failing_constraints(backend, circuit, columns_on_domain, public.scalars)
         raise UnsatisfiedError(failures or [Failure(MULTIPLICITIES.name, None)])
     batch = openings.combine_claims(backend, circuit, coefficients, remainder, v)
-    opening, opening_point = openings.open_batch(backend, key.monomial, circuit.rows, batch, zeta)
+    parts = openings.open_claims(backend, key.monomial, circuit.rows, batch, zeta)
+    opening_point = openings.opening_of(backend, parts)
     transcript.absorb(encode_points([opening_point]))
     z = transcript.challenge()
-    check_point = openings.open_at_z(backend, key.monomial, circuit.rows, batch, opening, zeta, z)
+    check_point = openings.check_of(backend, parts, circuit.rows, zeta, z)
     report("done", 1.0)
     return Proof(
         witness=witness_points,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from zkmargin.circuits.markets.positions import Positions
 from zkmargin.circuits.markets.units import QUANTITY_BITS
-from zkmargin.prover.commitments import sum_of_points
+from zkmargin.prover.commitments import weighted_sum
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
@@ -104,7 +104,7 @@ def check_openings(
     netted = backend.linear_combination([backend.constant(0, rows), *books], [1] * (1 + len(books)))
     blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS
     opened = backend.msm(setup.lagrange(backend, rows), [netted], [[blinding]])[0]
-    if opened == sum_of_points(backend, [opening.commitment for opening in openings]):
+    if opened == weighted_sum(backend, [opening.commitment for opening in openings], [1] * len(openings)):
         return
     for opening in openings:
         if commit_lots(setup, backend, opening.lots, opening.blinding) != opening.commitment:

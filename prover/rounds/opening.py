@@ -7,10 +7,11 @@ of v.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
+from zkmargin.prover.commitments import weighted_sum
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.rounds.running_sum import RUNNING_SUM
 from zkmargin.prover.tape import Key
@@ -80,19 +81,26 @@ def combine_claims(
     return Batch(at_zeta, at_rotated)
 
 
-def open_batch(backend: Backend[V, P], monomial: P, rows: int, batch: Batch[V], zeta: int) -> tuple[V, G1]:
-    """Round 5: W = (F - F(zeta)) / (X - zeta) + (G - G(w zeta)) / (X - w zeta), and its commitment."""
+def open_claims(backend: Backend[V, P], monomial: P, rows: int, batch: Batch[V], zeta: int) -> tuple[G1, G1]:
+    """Round 5: [W_F], [W_G], W_F = (F - F(zeta)) / (X - zeta) and W_G = (G - G(w zeta)) / (X - w zeta)."""
     rotated = root_of_unity(rows) * zeta % _R
     quotients = [
         backend.divide_by_linear(batch.at_zeta, zeta),
         backend.divide_by_linear(batch.at_rotated, rotated),
     ]
-    opening = backend.linear_combination(quotients, [1, 1])
-    return opening, backend.msm(monomial, [opening])[0]
+    first, second = backend.msm(monomial, quotients)
+    return first, second
 
 
-def open_at_z(backend: Backend[V, P], monomial: P, rows: int, batch: Batch[V], opening: V, zeta: int, z: int) -> G1:
-    """[W'(x)], W' = (F / (z - zeta) + G / (z - w zeta) - W - value at z) / (X - z)."""
-    scales = [inverse(z - zeta), inverse(z - root_of_unity(rows) * zeta), -1 % _R]
-    combined = backend.linear_combination([batch.at_zeta, batch.at_rotated, opening], scales)
-    return backend.msm(monomial, [backend.divide_by_linear(combined, z)])[0]
+def opening_of(backend: Backend[V, P], parts: Sequence[G1]) -> G1:
+    """[W] = [W_F] + [W_G]."""
+    return weighted_sum(backend, parts, [1, 1])
+
+
+def check_of(backend: Backend[V, P], parts: Sequence[G1], rows: int, zeta: int, z: int) -> G1:
+    """[W'], W' = (F / (z - zeta) + G / (z - w zeta) - W) / (X - z).
+
+    As 1 / (z - zeta) - 1 / (X - zeta) = (X - z) / ((z - zeta)(X - zeta)), this is W_F / (z - zeta) + W_G / (z - w
+    zeta): nothing large is left to commit to.
+    """
+    return weighted_sum(backend, parts, [inverse(z - zeta), inverse(z - root_of_unity(rows) * zeta)])

@@ -261,10 +261,9 @@ class Cheat:
         """Round 5. What the claims leave over is dropped, as if they held."""
         key, at = self.statement.key, self.challenges
         batch = self._batch()
-        opening, point = openings.open_batch(key.backend, key.monomial, self.circuit.rows, batch, at.zeta)
-        self.proof = replace(self.proof, opening=point)
-        z = self.challenges.z
-        check = openings.open_at_z(key.backend, key.monomial, self.circuit.rows, batch, opening, at.zeta, z)
+        parts = openings.open_claims(key.backend, key.monomial, self.circuit.rows, batch, at.zeta)
+        self.proof = replace(self.proof, opening=openings.opening_of(key.backend, parts))
+        check = openings.check_of(key.backend, parts, self.circuit.rows, at.zeta, self.challenges.z)
         self.proof = replace(self.proof, opening_check=check)
 
     def run(self) -> Cheat:

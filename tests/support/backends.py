@@ -53,6 +53,12 @@ class ExponentBackend:
         self.logarithms[point] = logarithm % SCALAR_MODULUS
         return point
 
+    def points(self, data: bytes) -> Any:
+        """The logarithms of points that this back end has made."""
+        coordinates = [int.from_bytes(data[i : i + 32], "little") for i in range(0, len(data), 32)]
+        pairs = zip(coordinates[::2], coordinates[1::2], strict=True)
+        return self._fields.vector(self.logarithms[G1(x, y)] for x, y in pairs)
+
     def msm(self, basis: Any, vectors: Sequence[Any], tails: Sequence[Sequence[int]] = ()) -> list[G1]:
         """Inner products, lifted to the group."""
         fields = self._fields
