@@ -11,10 +11,10 @@ from zkmargin.circuits.solvency.prover import BatchProver
 from zkmargin.circuits.solvency.work import Work, WorkError
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.files import appearing
+from zkmargin.verifier.files import appearing, create_secret
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.solvency.accounts import account_number, customer_bytes
-from zkmargin.verifier.solvency.inclusion import Inclusion, write_inclusion
+from zkmargin.verifier.solvency.inclusion import Inclusion, encode_inclusion
 from zkmargin.verifier.solvency.statement import Solvency
 
 Report = Callable[[str, int, int], None]
@@ -54,7 +54,7 @@ def make_inclusions(
             with appearing(place) as temporary:
                 for name, made in zip(customers, maker.make_all(opener), strict=True):
                     path = temporary / f"{keccak256(name).hex()}.json"
-                    write_inclusion(path, made, statement.liabilities, durable=False)
+                    create_secret(path, encode_inclusion(made, statement.liabilities))
         count += len(customers)
     report("inclusion files", work.batches, work.batches)
     return count

@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 from zkmargin.verifier import files
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.files import Fields, appearing, read_arrays, read_document, read_json, replacing, write_document
+from zkmargin.verifier.files import (
+    Fields,
+    appearing,
+    create_secret,
+    encode_compactly,
+    read_arrays,
+    read_document,
+    read_json,
+    replacing,
+    write_document,
+)
 from zkmargin.verifier.keccak import keccak256, keccak256_of_stream
 
 ARRAYS = {"values": np.arange(6, dtype="<u8").reshape(2, 3), "flags": np.array([1, 0], dtype="|u1")}
@@ -322,9 +332,13 @@ def test_an_exception_in_the_block_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     with appearing(tmp_path / "whole") as folder:
-        write_document(folder / "thing.json", "thing", {}, durable=False)
+        create_secret(folder / "thing.json", encode_compactly("thing", {"a": 1}))
+        with pytest.raises(FileExistsError):
+            create_secret(folder / "thing.json", b"")
         assert not (tmp_path / "whole").exists()
     assert os.listdir(tmp_path / "whole") == ["thing.json"]
+    assert read_document(tmp_path / "whole" / "thing.json", "thing") == {"a": 1}
+    assert (tmp_path / "whole" / "thing.json").stat().st_mode & 0o077 == 0
     with pytest.raises(ZeroDivisionError), appearing(tmp_path / "half") as folder:  # noqa: PT012
         write_document(folder / "thing.json", "thing", {})
         raise ZeroDivisionError

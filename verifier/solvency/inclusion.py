@@ -36,7 +36,7 @@ from zkmargin.verifier.curve import (
 )
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, root_of_unity
-from zkmargin.verifier.files import Fields, read_document, write_document
+from zkmargin.verifier.files import Fields, encode_compactly, read_document, replacing
 from zkmargin.verifier.solvency.accounts import SALT_BYTES, Row, account_number, customer_bytes, epoch_id, record
 from zkmargin.verifier.solvency.combination import coefficient, combined_value
 from zkmargin.verifier.solvency.merkle import path_length, root_of_path
@@ -187,9 +187,15 @@ def _amount(lots: int, decimals: int) -> str:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def write_inclusion(path: str | Path, inclusion: Inclusion, liabilities: bytes, *, durable: bool = True) -> None:
-    """Write an inclusion file with mode 0600, whole or not at all; `durable` is that of `replacing`."""
-    write_document(path, KIND, inclusion_to_json(inclusion, liabilities), secret=True, durable=durable)
+def write_inclusion(path: str | Path, inclusion: Inclusion, liabilities: bytes) -> None:
+    """Write an inclusion file with mode 0600, whole or not at all."""
+    with replacing(path, secret=True) as stream:
+        stream.write(encode_inclusion(inclusion, liabilities))
+
+
+def encode_inclusion(inclusion: Inclusion, liabilities: bytes) -> bytes:
+    """An inclusion file's bytes."""
+    return encode_compactly(KIND, inclusion_to_json(inclusion, liabilities))
 
 
 def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any]:
