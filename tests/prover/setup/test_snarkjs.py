@@ -29,7 +29,7 @@ def test_a_fresh_file_of_snarkjs(tmp_path: Path) -> None:
     powersoftau("truncate", "prepared.ptau")
     backend = load_backend()
     setups = [
-        import_ptau(tmp_path / name, 32, backend) for name in ("prepared.ptau", "unprepared.ptau", "prepared_05.ptau")
+        import_ptau(tmp_path / name, 16, backend) for name in ("prepared.ptau", "unprepared.ptau", "prepared_05.ptau")
     ]
     for setup in setups:
         verify_setup(setup, backend)
