@@ -418,12 +418,12 @@ class Program:
         if index in self.recording.splits:
             raise CompileError(label, "this holding is split already")
         name = names[index]
-        negative = self.witness(f"{label}.negative", lambda context: context.split_of(index)[0])
+        negative = self.witness(f"{label}.negative", lambda context: context.splits[index][0])
         self._bound(negative, (0, 1))
         self.recording.booleans.add(negative.node)
         self._name(f"{label}.magnitude")
         magnitude = self._ranged(
-            f"{label}.magnitude", bits, lambda context: context.split_of(index)[1], signed_holding=index
+            f"{label}.magnitude", bits, lambda context: context.splits[index][1], signed_holding=index
         )
         top = (1 << bits) - 1
         self.recording.bounds |= {name.absolute: (0, top), name.short: (0, top)}

@@ -80,6 +80,7 @@ class WitnessContext(Generic[V, P]):
         self.columns = Columns(public)
         self.private: list[int] = []
         self.splits: dict[int, tuple[V, V]] = {}
+        """Sign flags and magnitudes, by holding."""
         self._hints = inputs.hints
         self._given = inputs.columns
         self.public = tuple(_named(inputs.scalars, [s.name for s in program.circuit.scalars], "scalars"))
@@ -112,10 +113,6 @@ class WitnessContext(Generic[V, P]):
         if name not in self._given:
             raise FormatError(f"columns: expected values for {name}")
         return vector_of(self.backend, self._given[name], self.program.circuit.rows)
-
-    def split_of(self, holding: int) -> tuple[V, V]:
-        """Sign flags and magnitudes of a holding."""
-        return self.splits[holding]
 
     def sparse(self, entries: Mapping[int, int]) -> V:
         """A vector that is zero but for these rows."""
