@@ -33,8 +33,9 @@ from zkmargin.keys import new_signing_key
 from zkmargin.prover.kernels import load_backend, native_engine
 from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.verifier.curve import PythonEngine
+from zkmargin.verifier.files import appearing, create_secret
 from zkmargin.verifier.formats.ethereum import address_of_key
-from zkmargin.verifier.solvency.inclusion import check_inclusion
+from zkmargin.verifier.solvency.inclusion import check_inclusion, encode_inclusion
 from zkmargin.verifier.solvency.reserves import claim_of, sign_reserves
 from zkmargin.verifier.solvency.statement import Solvency
 from zkmargin.verifier.solvency.verify import verify_solvency
@@ -142,7 +143,7 @@ def test_solvency_inclusion(
 
 
 def test_solvency_inclusion_bulk(
-    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup
+    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup, tmp_path: Path
 ) -> None:
     """All openings of one batch, its polynomial warm; in `extra_info` what a setup costs once, and the files."""
     work, statement, _ = whole
@@ -161,9 +162,9 @@ def test_solvency_inclusion_bulk(
     maker = InclusionMaker[Any, Any](statement)
     openings = opener.open_all()
     used = cpu_seconds()
-    for position in range(len(batch.customers)):
-        first = batch.first_row(position)
-        maker.assemble(batch, work.master, position, openings[first : first + len(batch.rows_of(position))])
+    with appearing(tmp_path / "files") as folder:
+        for position, made in enumerate(maker.assemble_all(batch, work.master, openings)):
+            create_secret(folder / f"{position}.json", encode_inclusion(made, statement.liabilities))
     benchmark.extra_info.update(
         backend=load_backend().name,
         customers=len(batch.customers),
@@ -172,6 +173,6 @@ def test_solvency_inclusion_bulk(
         core_ms_a_row=1e3 * seconds / work.rows,
         once_a_setup_core_seconds=first_seconds - seconds,
         polynomial_core_seconds=polynomial_seconds,
-        assembling_core_ms_a_customer=1e3 * (cpu_seconds() - used) / len(batch.customers),
+        files_core_ms_a_customer=1e3 * (cpu_seconds() - used) / len(batch.customers),
         peak_gb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     )

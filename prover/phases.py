@@ -11,7 +11,8 @@ A `Phases` listens to a prover's progress reports for the phase, and hands out a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from time import perf_counter
 from typing import Any, Final
@@ -93,6 +94,17 @@ class _Watched:
         self._backend = backend
         self._phases = phases
         self.name: str = backend.name
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """The back end's own, whose end is work too: it overwrites memory."""
+        work = self._backend.working()
+        work.__enter__()
+        try:
+            yield
+        finally:
+            self._phases._timed(work.__exit__)(None, None, None)
+            self._phases.stop()
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._backend, name)

@@ -49,7 +49,11 @@ def prove(
 
     Zero knowledge: two calls with the same arguments give unrelated proofs.
     """
-    options = options or Options()
+    with key.backend.working():
+        return _rounds(key, public, assignment, options or Options())
+
+
+def _rounds(key: ProvingKey[V, P], public: PublicInputs, assignment: Assignment[V], options: Options) -> bytes:
     blinding = options.blinding or Blinding()
     report = options.progress or (lambda _name, _fraction: None)
     backend, circuit = key.backend, key.circuit

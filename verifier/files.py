@@ -270,9 +270,11 @@ def appearing(folder: str | Path) -> Iterator[Path]:
 def create_secret(path: str | Path, data: bytes) -> None:
     """A new file of mode 0600, for a folder that nobody reads yet. Raises OSError, FileExistsError for a name taken."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=0) as stream:
-        if stream.write(data) != len(data):
+    try:
+        if os.write(descriptor, data) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    finally:
+        os.close(descriptor)
 
 
 def _to_disk(stream: BinaryIO) -> None:

@@ -45,13 +45,14 @@ class Batch:
 
     def rows_of(self, position: int) -> list[Row]:
         """The rows of the customer at `position`."""
-        part = slice(int(self.starts[position]), int(self.starts[position + 1]))
+        part = slice(*self.starts[position : position + 2].tolist())
         columns = (self.line[part], self.free[part], self.collateral[part], self.debt[part])
         return [Row(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
 
-    def first_row(self, position: int) -> int:
-        """The row of the batch in which the customer at `position` begins."""
-        return 1 + int(self.starts[position])
+    def places_of(self, position: int) -> range:
+        """Where in the batch those rows stand."""
+        start, stop = self.starts[position : position + 2].tolist()
+        return range(1 + start, 1 + stop)
 
     def __repr__(self) -> str:
         return f"Batch({self.index}, customers={len(self.customers)}, holdings={self.holdings})"

@@ -76,39 +76,44 @@ class InclusionMaker(Generic[V, P]):
 
     statement: Solvency
 
+    @cached_property
+    def _lines(self) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """Every line of the terms with its path: customers by the thousand share them."""
+        terms = self.statement.terms
+        return [(leaf, terms.tree.path(index)) for index, leaf in enumerate(terms.leaves)]
+
     def make(self, opener: BatchOpener[V, P], position: int) -> Inclusion:
         """The file of the customer at `position` of the opener's batch."""
-        batch = opener.batch
-        first = batch.first_row(position)
-        openings = opener.open_rows(range(first, first + len(batch.rows_of(position))))
-        return self.assemble(batch, opener.master, position, openings)
+        openings = opener.open_rows(opener.batch.places_of(position))
+        return self.assemble(opener.batch, opener.master, position, openings)
 
     def assemble(self, batch: Batch, master: bytes, position: int, openings: Sequence[G1]) -> Inclusion:
         """The file, from openings of the customer's rows."""
-        statement, terms = self.statement, self.statement.terms
+        statement, lines = self.statement, self._lines
         customer = batch.customers[position]
-        rows = batch.rows_of(position)
         return Inclusion(
             customer=customer.decode(),
             salt=salt_of(master, customer),
-            heading=terms.heading,
+            heading=statement.terms.heading,
             nonce=statement.nonce,
             setup=statement.setup,
             rows=statement.rows,
             batches=len(statement.batches),
             leaf=statement.batches[batch.index].leaf,
             leaf_path=statement.tree.path(batch.index),
-            first_row=batch.first_row(position),
+            first_row=batch.places_of(position).start,
             holdings=tuple(
-                IncludedRow(row, terms.leaves[row.line - 1], terms.tree.path(row.line - 1), opening)
-                for row, opening in zip(rows, openings, strict=True)
+                IncludedRow(row, *lines[row.line - 1], opening)
+                for row, opening in zip(batch.rows_of(position), openings, strict=True)
             ),
         )
 
     def make_all(self, opener: BatchOpener[V, P]) -> Iterator[Inclusion]:
         """The files of a whole batch, in the order of its customers."""
-        openings = opener.open_all()
-        for position in range(len(opener.batch.customers)):
-            first = opener.batch.first_row(position)
-            last = first + len(opener.batch.rows_of(position))
-            yield self.assemble(opener.batch, opener.master, position, openings[first:last])
+        return self.assemble_all(opener.batch, opener.master, opener.open_all())
+
+    def assemble_all(self, batch: Batch, master: bytes, openings: Sequence[G1]) -> Iterator[Inclusion]:
+        """The same from openings of every row of the batch."""
+        for position in range(len(batch.customers)):
+            places = batch.places_of(position)
+            yield self.assemble(batch, master, position, openings[places.start : places.stop])

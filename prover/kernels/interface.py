@@ -19,6 +19,7 @@ Conventions, the same for every back end:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol, TypeVar, runtime_checkable
@@ -86,6 +87,13 @@ class Backend(Protocol[V, P]):
     """Kernels over vectors of Fr and of G1 points. Shapes are given as (n,) in docstrings."""
 
     name: str
+
+    def working(self) -> AbstractContextManager[None]:
+        """A block in which memory of dropped vectors may be used again before it is overwritten.
+
+        Outside of all such blocks it is overwritten at once, and when the last one ends, what is left is. For a proof,
+        which makes hundreds of vectors; those that outlive the block are overwritten when they are dropped.
+        """
 
     # -- in and out -----------------------------------------------------------------------------------------------
 

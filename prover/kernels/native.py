@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,10 @@ class NativeBackend:
     def __init__(self, name: str) -> None:
         self.name = name
         self._engine = _native.Engine(name)
+
+    def working(self) -> AbstractContextManager[None]:
+        """Overwrite dropped memory that waits for reuse when the block ends."""
+        return self._engine.work()
 
     # -- in and out -----------------------------------------------------------------------------------------------
 

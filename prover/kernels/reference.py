@@ -7,6 +7,7 @@ hold the other back ends to it. `interface.Backend` documents the methods.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate, zip_longest
 from typing import Final
 
@@ -66,6 +67,10 @@ class ReferenceBackend:
     """`interface.Backend` over Python integers."""
 
     name = "reference"
+
+    def working(self) -> AbstractContextManager[None]:
+        """Nothing to do: Python's memory cannot be overwritten."""
+        return nullcontext()
 
     # -- in and out -----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from zkmargin.prover.kernels.reference import ReferenceBackend
@@ -44,3 +46,21 @@ def test_a_watched_back_end_shares_handles_and_name() -> None:
     watched = Phases().watch(plain)
     assert watched.name == plain.name
     assert plain.to_ints(watched.add(plain.vector([1]), watched.vector([2]))) == [3]
+
+
+class SlowToEnd(ReferenceBackend):
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        yield
+        time.sleep(0.02)
+
+
+def test_the_end_of_a_block_of_work_belongs_to_its_last_phase() -> None:
+    phases = Phases()
+    with phases.watch(SlowToEnd()).working():
+        phases.report("opening", 0.8)
+        phases.report("done", 1.0)
+    rows = phases.rows()
+    assert rows["opening"] >= 0.02
+    assert 0 <= rows[PYTHON] < 0.01
+    assert abs(sum(rows.values()) - phases.total) < 1e-9

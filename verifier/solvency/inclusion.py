@@ -21,6 +21,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -214,7 +215,7 @@ def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any
         "holdings": [
             {
                 "line": held.listing.decode("ascii"),
-                "line_path": ["0x" + node.hex() for node in held.path],
+                "line_path": _path_to_json(held.path),
                 "free": str(held.row.free),
                 "collateral": str(held.row.collateral),
                 "debt": str(held.row.debt),
@@ -224,6 +225,12 @@ def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any
         ],
         "liabilities": "0x" + liabilities.hex(),
     }
+
+
+@lru_cache(maxsize=4096)
+def _path_to_json(path: tuple[bytes, ...]) -> tuple[str, ...]:
+    """A line's path, which everybody who holds the asset is given."""
+    return tuple("0x" + node.hex() for node in path)
 
 
 def read_inclusion(path: str | Path) -> tuple[Inclusion, bytes]:

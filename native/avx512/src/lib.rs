@@ -58,7 +58,7 @@ pub use error::Error;
 #[cfg(target_arch = "x86_64")]
 pub use field_vec::{FieldVec, Scalar};
 #[cfg(target_arch = "x86_64")]
-pub use memory::release_memory;
+pub use memory::{DeferredWiping, defer_wiping, release_memory};
 #[cfg(target_arch = "x86_64")]
 pub use msm::msm;
 #[cfg(target_arch = "x86_64")]

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::convert::{
     point_vectors, points_to_bytes, scalar, scalars, scalars_to_bytes, tails as decode_tails, vectors, wrap,
 };
-use super::handles::{FieldVector, PointVector};
+use super::handles::{FieldVector, PointVector, Work};
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::avx512::Avx512;
 use crate::kernels::engine::Engine as Kernels;
@@ -114,6 +114,10 @@ impl Engine {
 
     fn __repr__(&self) -> String {
         format!("Engine('{}')", self.name())
+    }
+
+    fn work(&self) -> Work {
+        with_engine!(self.kind, E => Work::new::<E>())
     }
 
     // -- in and out --------------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 //! Opaque handles on an engine's memory.
 
 use std::any::Any;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::kernels::engine::Engine;
 use crate::kernels::error::{Error, Result};
@@ -21,6 +23,36 @@ pub struct PointVector {
     data: Box<dyn Any + Send + Sync>,
     engine: &'static str,
     length: usize,
+}
+
+/// A block of work: see `Backend.working`.
+#[pyclass(frozen, module = "zkmargin._native")]
+pub struct Work {
+    start: fn() -> Box<dyn Any + Send + Sync>,
+    going_on: Mutex<Vec<Box<dyn Any + Send + Sync>>>,
+}
+
+impl Work {
+    pub fn new<E: Engine>() -> Self {
+        Self { start: || Box::new(E::work()), going_on: Mutex::default() }
+    }
+
+    fn going_on(&self) -> MutexGuard<'_, Vec<Box<dyn Any + Send + Sync>>> {
+        self.going_on.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Work {
+    fn __enter__(&self) {
+        self.going_on().push((self.start)());
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) {
+        let ended = self.going_on().pop();
+        py.detach(|| drop(ended));
+    }
 }
 
 impl FieldVector {

@@ -50,7 +50,7 @@ mod _native {
     #[pymodule_export]
     use super::errors::RangeError;
     #[pymodule_export]
-    use super::handles::{FieldVector, PointVector};
+    use super::handles::{FieldVector, PointVector, Work};
     #[pymodule_export]
     use super::{combine, pairing_product_is_one, set_threads, threads};
 }

@@ -13,10 +13,12 @@ pub trait Engine: 'static {
     /// The name by which it is chosen.
     const NAME: &'static str;
 
-    /// A vector over Fr. It may hold secrets: dropping it overwrites its memory.
+    /// A vector over Fr. It may hold secrets: dropping it overwrites its memory, or see `work`.
     type Vector: Send + Sync + 'static;
     /// A vector of G1 points, public.
     type Points: Send + Sync + 'static;
+    /// What `work` gives.
+    type Work: Send + Sync + 'static;
 
     /// Why this machine cannot run the engine, if it cannot.
     fn unavailable() -> Option<String>;
@@ -25,6 +27,10 @@ pub trait Engine: 'static {
     fn emulated() -> bool {
         false
     }
+
+    /// While one of these lives, the memory of dropped vectors may wait for its reuse before it is overwritten. Dropping
+    /// the last one overwrites what is left.
+    fn work() -> Self::Work;
 
     /// Number of entries.
     fn length(vector: &Self::Vector) -> usize;

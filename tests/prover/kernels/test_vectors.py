@@ -147,3 +147,16 @@ def test_a_late_zero_is_found(native: AnyBackend) -> None:
     vector = native.concatenate([native.constant(3, LONG), native.constant(0, 1), native.constant(3, 5)])
     with pytest.raises(ZeroDivisionError):
         native.batch_inverse(vector)
+
+
+def test_vectors_of_a_block_of_work_outlive_it_and_errors_pass_through(backend: AnyBackend) -> None:
+    # Long enough to be kept for reuse.
+    values = list(range(1 << 14 if backend.name != "reference" else 1 << 4))
+    vector = backend.vector(values)
+    with backend.working(), backend.working():
+        for _ in range(3):
+            total = backend.add(vector, vector)
+    with pytest.raises(ZeroDivisionError), backend.working():
+        backend.batch_inverse(vector)
+    again = backend.add(vector, vector)
+    assert backend.to_ints(total) == backend.to_ints(again) == [2 * value for value in values]

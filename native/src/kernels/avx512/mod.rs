@@ -6,7 +6,10 @@
 mod convert;
 
 use ark_bn254::{Fr, G1Affine};
-use zkmargin_avx512::{EMULATED, FieldVec, Packed, PointVec, Scalar, msm as kernel_msm, ntt, unavailable_reason};
+use zkmargin_avx512::{
+    DeferredWiping, EMULATED, FieldVec, Packed, PointVec, Scalar, defer_wiping, msm as kernel_msm, ntt,
+    unavailable_reason,
+};
 
 use super::checks::{
     check_basis, check_bits, check_combination, check_domain, check_interpolation, check_shift, check_slice,
@@ -28,6 +31,16 @@ const SHORT: usize = 8192;
 
 /// The engine on AVX-512 IFMA.
 pub struct Avx512;
+
+/// Wipes on all threads when it ends.
+pub struct Work(Option<DeferredWiping>);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let deferred = self.0.take();
+        install(|| drop(deferred));
+    }
+}
 
 /// Run a kernel that splits vectors longer than `SHORT` and nothing else.
 fn on_rows<R: Send>(length: usize, kernel: impl FnOnce() -> R + Send) -> R {
@@ -51,6 +64,7 @@ impl Engine for Avx512 {
 
     type Vector = FieldVec;
     type Points = PointVec;
+    type Work = Work;
 
     fn unavailable() -> Option<String> {
         unavailable_reason()
@@ -58,6 +72,10 @@ impl Engine for Avx512 {
 
     fn emulated() -> bool {
         EMULATED
+    }
+
+    fn work() -> Work {
+        Work(Some(defer_wiping()))
     }
 
     fn length(vector: &FieldVec) -> usize {

@@ -29,10 +29,14 @@ impl Engine for Portable {
 
     type Vector = Scalars;
     type Points = Vec<G1Affine>;
+    type Work = ();
 
     fn unavailable() -> Option<String> {
         None
     }
+
+    /// Its memory is overwritten at once: it goes back to the system, and is not kept for reuse.
+    fn work() {}
 
     fn length(vector: &Scalars) -> usize {
         vector.len()
