@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.balances import many_assets, write_balances
 
 from zkmargin.circuits.solvency.bulk import open_everywhere
-from zkmargin.circuits.solvency.files import make_inclusion
+from zkmargin.circuits.solvency.files import make_inclusion, write_archive, write_folder
 from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.solvency.prover import BatchProver
 from zkmargin.circuits.solvency.run import prove_batches
@@ -33,7 +34,6 @@ from zkmargin.keys import new_signing_key
 from zkmargin.prover.kernels import load_backend, native_engine
 from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.verifier.curve import PythonEngine
-from zkmargin.verifier.files import appearing, create_secret
 from zkmargin.verifier.formats.ethereum import address_of_key
 from zkmargin.verifier.solvency.inclusion import check_inclusion, encode_inclusion
 from zkmargin.verifier.solvency.reserves import claim_of, sign_reserves
@@ -161,10 +161,16 @@ def test_solvency_inclusion_bulk(
     seconds = cpu_seconds() - used
     maker = InclusionMaker[Any, Any](statement)
     openings = opener.open_all()
-    used = cpu_seconds()
-    with appearing(tmp_path / "files") as folder:
+
+    def encoded() -> Iterator[tuple[str, bytes]]:
         for position, made in enumerate(maker.assemble_all(batch, work.master, openings)):
-            create_secret(folder / f"{position}.json", encode_inclusion(made, statement.liabilities))
+            yield f"{position}.json", encode_inclusion(made, statement.liabilities)
+
+    files = {}
+    for name, write in (("files", write_folder), ("archive", write_archive)):
+        used = cpu_seconds()
+        write(tmp_path / name, encoded())
+        files[f"{name}_core_ms_a_customer"] = 1e3 * (cpu_seconds() - used) / len(batch.customers)
     benchmark.extra_info.update(
         backend=load_backend().name,
         customers=len(batch.customers),
@@ -173,6 +179,6 @@ def test_solvency_inclusion_bulk(
         core_ms_a_row=1e3 * seconds / work.rows,
         once_a_setup_core_seconds=first_seconds - seconds,
         polynomial_core_seconds=polynomial_seconds,
-        files_core_ms_a_customer=1e3 * (cpu_seconds() - used) / len(batch.customers),
+        **files,
         peak_gb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     )

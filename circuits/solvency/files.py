@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile, ZipInfo
 
 from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker, UnknownCustomerError
 from zkmargin.circuits.solvency.prover import BatchProver
 from zkmargin.circuits.solvency.work import Work, WorkError
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.files import appearing, create_secret
+from zkmargin.verifier.files import appearing, create_secret, replacing
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.solvency.accounts import account_number, customer_bytes
 from zkmargin.verifier.solvency.inclusion import Inclusion, encode_inclusion
@@ -33,12 +34,20 @@ def make_inclusion(work: Work, statement: Solvency, setup: Setup, backend: AnyBa
 
 
 def make_inclusions(
-    work: Work, statement: Solvency, setup: Setup, backend: AnyBackend, folder: Path, report: Report = lambda *_: None
+    work: Work,
+    statement: Solvency,
+    setup: Setup,
+    backend: AnyBackend,
+    folder: Path,
+    report: Report = lambda *_: None,
+    *,
+    archive: bool = False,
 ) -> int:
-    """Everybody's files in `folder`, a subfolder a batch, each named after the Keccak-256 of its customer's id.
+    """Everybody's files in `folder`, each named after the Keccak-256 of its customer's id.
 
-    A subfolder appears when it is whole, and one that is there is kept: an interrupted run goes on at the batch where
-    it stopped. Returns how many files there are.
+    Every batch has a subfolder, or with `archive` a ZIP archive, which spares the file system files by the million. It
+    appears when it is whole, and one that is there is kept: an interrupted run goes on at the batch where it stopped.
+    Returns how many files there are.
     """
     _check(work, statement, setup)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -48,16 +57,36 @@ def make_inclusions(
     for index in range(work.batches):
         report("inclusion files", index, work.batches)
         opener = _opener(work, statement, prover, index)
-        place = folder / f"{index:05d}"
-        customers = opener.batch.customers
+        place = folder / (f"{index:05d}.zip" if archive else f"{index:05d}")
         if not place.exists():
-            with appearing(place) as temporary:
-                for name, made in zip(customers, maker.make_all(opener), strict=True):
-                    path = temporary / f"{keccak256(name).hex()}.json"
-                    create_secret(path, encode_inclusion(made, statement.liabilities))
-        count += len(customers)
+            files = _encoded(opener, maker)
+            write_archive(place, files) if archive else write_folder(place, files)
+        count += len(opener.batch.customers)
     report("inclusion files", work.batches, work.batches)
     return count
+
+
+def _encoded(opener: BatchOpener[Any, Any], maker: InclusionMaker[Any, Any]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every customer's file."""
+    for customer, made in zip(opener.batch.customers, maker.make_all(opener), strict=True):
+        yield f"{keccak256(customer).hex()}.json", encode_inclusion(made, maker.statement.liabilities)
+
+
+def write_folder(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """A folder of secret files by their names, whole or not at all. Raises OSError."""
+    with appearing(path) as temporary:
+        for name, content in files:
+            create_secret(temporary / name, content)
+
+
+def write_archive(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """The same as a secret ZIP archive."""
+    with replacing(path, secret=True) as stream, ZipFile(stream, "w") as archive:
+        for name, content in files:
+            # Without a time: the same files are the same archive.
+            entry = ZipInfo(name)
+            entry.external_attr = 0o600 << 16
+            archive.writestr(entry, content)
 
 
 def _opener(work: Work, statement: Solvency, prover: BatchProver[Any, Any], index: int) -> BatchOpener[Any, Any]:

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from support.solvency import WALLET_KEY, terms
@@ -121,6 +122,27 @@ def test_a_batch_that_is_there_is_kept(made: Path) -> None:
     assert sorted((made / "all").iterdir()) == batches
     assert all(path.stat().st_mtime_ns == old for path, old in before.items() if path not in again)
     assert {path: path.read_bytes() for path in batches[0].iterdir()} == again
+
+
+def test_an_archive_a_batch_holds_the_same_files(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = "solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --archive"
+    assert call(made, command + " --out {d}/zipped --json") == 0
+    assert printed(capsys) == {"out": str(made / "zipped"), "files": 4}
+    archives = sorted((made / "zipped").iterdir())
+    assert [path.name for path in archives] == ["00000.zip"]
+    assert archives[0].stat().st_mode & 0o077 == 0
+    with ZipFile(archives[0]) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    assert found == {path.name: path.read_bytes() for path in (made / "all").rglob("*.json")}
+    before = archives[0].stat().st_mtime_ns
+    assert call(made, command + " --out {d}/zipped") == 0
+    assert archives[0].stat().st_mtime_ns == before
+    whole = archives[0].read_bytes()
+    archives[0].unlink()
+    assert call(made, command + " --out {d}/zipped") == 0
+    assert archives[0].read_bytes() == whole
+    assert call(made, command + " --customer bela --out {d}/b.json") == 2
+    assert not (made / "b.json").exists()
 
 
 def test_nobody_else_has_a_file(made: Path, capsys: pytest.CaptureFixture[str]) -> None:

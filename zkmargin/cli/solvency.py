@@ -196,23 +196,29 @@ def inclusion(
         str | None, typer.Option("--customer", metavar="ID", help="Whose file; by default all.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The file, or for all customers a folder.")] = None,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="For all customers: a ZIP archive a batch, not a file a customer.")
+    ] = False,
     threads: Threads = None,
+    as_json: Json = False,
 ) -> None:
     """Make a customer's inclusion file, or, without --customer, everybody's."""
     if context.invoked_subcommand is not None:
         return
     if folder is None or statement is None or setup is None or out is None:
         raise FormatError("inclusion: expected --work, --statement, --setup and --out; or inclusion check FILE")
+    if archive and customer is not None:
+        raise FormatError("--archive: expected no --customer with it, whose file is one")
     opened, published, parameters = work.open_work(folder), read_solvency(statement), api.load_setup(setup)
+    files = 1
     with progress() as told:
         if customer is None:
-            count = make_inclusions(opened, published, parameters, load_backend(), out, told)
-            typer.echo(f"{out}: {count} files")
-            return
-        check_destinations(("--out", out))
-        made = make_inclusion(opened, published, parameters, load_backend(), customer)
-        write_inclusion(out, made, published.liabilities)
-    typer.echo(str(out))
+            files = make_inclusions(opened, published, parameters, load_backend(), out, told, archive=archive)
+        else:
+            check_destinations(("--out", out))
+            made = make_inclusion(opened, published, parameters, load_backend(), customer)
+            write_inclusion(out, made, published.liabilities)
+    _show({"out": str(out), "files": files}, as_json)
 
 
 @inclusion_app.command()

@@ -51,7 +51,7 @@ mod tape;
 
 pub use constants::{Field, Fq, Fr};
 #[cfg(target_arch = "x86_64")]
-pub use curve::{Affine, Packed, PointVec, Sum, sums, sums_and_differences};
+pub use curve::{Affine, MULTIPLES, Packed, PointVec, Sum, sums, sums_and_differences};
 pub use detect::{EMULATED, REQUIRED, available, unavailable_reason};
 pub use element::Element;
 pub use error::Error;

@@ -20,11 +20,11 @@ fn scalars_of(chain: &[u32], bases: usize) -> Vec<Fr> {
             scalars.iter_mut().for_each(|scalar| *scalar = scalar.double());
             continue;
         }
-        let mut addend = Fr::from(2 * (step >> 3 & 3) + 1);
+        let mut addend = Fr::from(2 * (step >> 3 & 7) + 1);
         if step & 4 != 0 {
             addend *= g1::Config::LAMBDA;
         }
-        scalars[(step >> 5) as usize] += if step & 2 != 0 { -addend } else { addend };
+        scalars[(step >> 6) as usize] += if step & 2 != 0 { -addend } else { addend };
     }
     scalars
 }
@@ -33,7 +33,7 @@ fn scalars_of(chain: &[u32], bases: usize) -> Vec<Fr> {
 fn random_chain(length: usize, bases: u32, seed: u64) -> Vec<u32> {
     let mut rng = rng(seed);
     let mut step = |_| {
-        if rng.r#gen_range(0..4) > 0 { 0 } else { rng.r#gen_range(0..bases) << 5 | rng.r#gen_range(0..16) << 1 | 1 }
+        if rng.r#gen_range(0..4) > 0 { 0 } else { rng.r#gen_range(0..bases) << 6 | rng.r#gen_range(0..32) << 1 | 1 }
     };
     (0..length).map(&mut step).collect()
 }

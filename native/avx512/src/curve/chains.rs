@@ -10,8 +10,8 @@ use crate::element::Element;
 use crate::lanes::Lanes;
 use crate::memory::Buffer;
 
-/// P, 3P, 5P, 7P.
-const MULTIPLES: usize = 4;
+/// P, 3P, 5P, ..., 15P.
+pub const MULTIPLES: usize = 8;
 /// A cube root of one: (x, y) -> (BETA x, y) multiplies by a cube root of one modulo r.
 const BETA: [u64; 4] = [0xe4bd_44e5_607c_fd48, 0xc28f_069f_bb96_6e3d, 0x5e6d_d9e7_e0ac_ccb0, 0x3064_4e72_e131_a029];
 
@@ -19,7 +19,7 @@ const BETA: [u64; 4] = [0xe4bd_44e5_607c_fd48, 0xc28f_069f_bb96_6e3d, 0x5e6d_d9e
 #[derive(Clone, Copy, Debug)]
 pub struct Sum<'a> {
     /// Steps from the top down. 0 is a doubling; else, in bits, an addend: 0 is set, 1 tells a negative, 2 an image under
-    /// the endomorphism, the next two an odd multiple (P, 3P, 5P, 7P), the others whose it is, counted from `first`.
+    /// the endomorphism, the next three an odd multiple (P, 3P, ..., 15P), the others whose it is, counted from `first`.
     pub chain: &'a [u32],
     /// The base with the number 0 in the chain.
     pub first: usize,
@@ -54,7 +54,8 @@ impl Tables {
 
     /// A chain's addend as a signed operand.
     fn operand(&self, step: u32, first: usize) -> u32 {
-        let place = (step >> 2) as usize % (2 * MULTIPLES) * self.bases + first + (step >> 5) as usize;
+        let addend = (step >> 2) as usize;
+        let place = addend % (2 * MULTIPLES) * self.bases + first + addend / (2 * MULTIPLES);
         2 * place as u32 + (step >> 1 & 1)
     }
 }
@@ -72,7 +73,8 @@ fn endomorphism(points: &[Packed], images: &mut [Packed]) {
     }
 }
 
-/// Every sum. About a thousand sums are a good number: their tables and scratch fit the second-level cache.
+/// Every sum. Some hundred sums of about one base each are a good number: their tables, a kilobyte a base, fit the
+/// second-level cache.
 ///
 /// Panics when a sum's bases are not there.
 pub fn sums(bases: &[Packed], sums: &[Sum<'_>]) -> Vec<Packed> {

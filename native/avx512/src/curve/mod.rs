@@ -8,7 +8,7 @@ mod xyzz;
 
 pub use batch_add::Packed;
 pub(crate) use batch_add::{Adder, Care, Pair, prefetch};
-pub use chains::{Sum, sums, sums_and_differences};
+pub use chains::{MULTIPLES, Sum, sums, sums_and_differences};
 pub(crate) use fixed_base::Table;
 pub use points::{Affine, PointVec};
 pub(crate) use xyzz::Xyzz;

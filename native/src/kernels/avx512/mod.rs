@@ -17,7 +17,7 @@ use super::checks::{
 };
 use super::engine::Engine;
 use super::error::{Error, Result, require_equal};
-use super::multiples::{Arithmetic, Sum, combine, transform};
+use super::multiples::{Arithmetic, MULTIPLES, Sum, combine, transform};
 use super::parallel::install;
 use super::portable::Portable;
 use super::scalars::Scalars;
@@ -282,10 +282,12 @@ impl Arithmetic for Avx512 {
     type Point = Packed;
 
     const INFINITY: Packed = Packed::INFINITY;
-    const BLOCK: usize = 1024;
+    // Tables of 0.8 MB.
+    const BLOCK: usize = 768;
 
     fn sums(bases: &[Packed], sums: &[Sum<'_>]) -> Vec<Packed> {
         // The kernels read the same steps.
+        const { assert!(MULTIPLES == zkmargin_avx512::MULTIPLES) };
         let sums: Vec<_> = sums.iter().map(|&Sum { chain, first }| zkmargin_avx512::Sum { chain, first }).collect();
         zkmargin_avx512::sums(bases, &sums)
     }

@@ -1,16 +1,16 @@
 //! Scalars as chains of doublings and additions (Straus).
 //!
 //! A scalar becomes two halves of 127 bits (`endomorphism`), each of them digits that are zero or odd, so that a multiple
-//! takes about 126 doublings and 51 additions.
+//! takes about 126 doublings and 42 additions.
 
 use ark_bn254::Fr;
 use zeroize::Zeroizing;
 
 use super::endomorphism::halves;
 
-/// Width of the non-adjacent form: digits are odd, below 2^3 in magnitude, four places or more apart.
-const WIDTH: u32 = 4;
-/// P, 3P, 5P, 7P.
+/// Width of the non-adjacent form: digits are odd, below 2^4 in magnitude, five places or more apart.
+const WIDTH: u32 = 5;
+/// P, 3P, 5P, ..., 15P.
 pub const MULTIPLES: usize = 1 << (WIDTH - 2);
 /// Places of a half's form.
 const PLACES: usize = 128;

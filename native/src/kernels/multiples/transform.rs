@@ -2,10 +2,12 @@
 //!
 //! Four at a time: with i = root^(n / 4) and w a power of root, one step of four points is
 //!
-//!     a + b + c + d,
-//!     w (a - c) + i w (b - d),
-//!     w^2 ((a + c) - (b + d)),
-//!     w^3 (a - c) - i w^3 (b - d):
+//! ```text
+//! a + b + c + d,
+//! w (a - c) + i w (b - d),
+//! w^2 ((a + c) - (b + d)),
+//! w^3 (a - c) - i w^3 (b - d):
+//! ```
 //!
 //! three chains of doublings where two steps of two points have four multiplications, and the chains are nearly all of
 //! the cost. Where w = 1 one multiplication by i is left. Every pass reads one vector and writes another, so that the
