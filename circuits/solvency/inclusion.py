@@ -77,10 +77,15 @@ class InclusionMaker(Generic[V, P]):
     statement: Solvency
 
     @cached_property
-    def _lines(self) -> list[tuple[bytes, tuple[bytes, ...]]]:
-        """Every line of the terms with its path: customers by the thousand share them."""
-        terms = self.statement.terms
-        return [(leaf, terms.tree.path(index)) for index, leaf in enumerate(terms.leaves)]
+    def _lines(self) -> dict[int, tuple[bytes, tuple[bytes, ...]]]:
+        """Lines of the terms with their paths, as they are asked for: customers by the thousand share them."""
+        return {}
+
+    def _line(self, number: int) -> tuple[bytes, tuple[bytes, ...]]:
+        if number not in self._lines:
+            terms = self.statement.terms
+            self._lines[number] = terms.leaves[number - 1], terms.tree.path(number - 1)
+        return self._lines[number]
 
     def make(self, opener: BatchOpener[V, P], position: int) -> Inclusion:
         """The file of the customer at `position` of the opener's batch."""
@@ -89,7 +94,7 @@ class InclusionMaker(Generic[V, P]):
 
     def assemble(self, batch: Batch, master: bytes, position: int, openings: Sequence[G1]) -> Inclusion:
         """The file, from openings of the customer's rows."""
-        statement, lines = self.statement, self._lines
+        statement = self.statement
         customer = batch.customers[position]
         return Inclusion(
             customer=customer.decode(),
@@ -103,7 +108,7 @@ class InclusionMaker(Generic[V, P]):
             leaf_path=statement.tree.path(batch.index),
             first_row=batch.places_of(position).start,
             holdings=tuple(
-                IncludedRow(row, *lines[row.line - 1], opening)
+                IncludedRow(row, *self._line(row.line), opening)
                 for row, opening in zip(batch.rows_of(position), openings, strict=True)
             ),
         )
