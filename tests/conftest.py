@@ -7,6 +7,7 @@ import os
 import pytest
 from hypothesis import settings
 from support.backends import fastest_backend, fastest_engine
+from support.evm import OnChain
 from support.programs import ballot, catalogue, grouped, margin, packed
 from support.statements import Statement, make_statement
 
@@ -60,3 +61,15 @@ def grouped_statement() -> Statement:
 def ballot_statement() -> Statement:
     """No holding, no market column, no lookup."""
     return make_statement(ballot())
+
+
+@pytest.fixture(scope="session")
+def contracts(
+    margin_statement: Statement,
+    packed_statement: Statement,
+    catalogue_statement: Statement,
+    ballot_statement: Statement,
+) -> list[tuple[Statement, OnChain]]:
+    """Verifier contracts of every kind of circuit that goes on chain."""
+    statements = (margin_statement, packed_statement, catalogue_statement, ballot_statement)
+    return [(statement, OnChain.deploy(statement.verifying)) for statement in statements]

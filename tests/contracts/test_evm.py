@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from support.evm import Evm, PyEvm, Revm
 
 from zkmargin.verifier.contracts.table import creation_code
-
-from .evm import Evm, PyEvm, Revm
 
 RETURN = "602a60005260206000f3"
 REVERT = "63aabbccdd60e01b60005260046000fd"

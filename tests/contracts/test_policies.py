@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.backends import fastest_engine
+from support.evm import OnChain, evm
 
 from zkmargin import api
 from zkmargin.circuits.policies.policy import preset_names
@@ -16,7 +17,6 @@ from zkmargin.verifier.formats.statement import OFF_CHAIN
 from zkmargin.verifier.verify import verify
 
 from .desk import Desk, account
-from .evm import OnChain, evm
 
 FOR_ALL = pytest.mark.slow
 EVERYDAY = ("span", "derive-pmrm2")

@@ -6,6 +6,7 @@ import random
 import shutil
 
 import pytest
+from support.evm import VERIFY, OnChain, encode, evm, selector
 from support.setup import proving_key
 from support.statements import Statement
 
@@ -27,8 +28,6 @@ from zkmargin.verifier.contracts.table import (
 )
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
-
-from .evm import VERIFY, OnChain, encode, evm, selector
 
 INSTRUCTIONS = load_artifact("Verifier").code
 
