@@ -174,7 +174,7 @@ def has_order_r(point: G2) -> bool:
 
 
 class PythonEngine:
-    """Group operations over py_ecc, loaded when one is made: nothing compiled, nothing clever."""
+    """Group operations over py_ecc, loaded when one is made: nothing compiled."""
 
     def __init__(self) -> None:
         from py_ecc import optimized_bn128  # noqa: PLC0415 - provers and native verifiers do without it
@@ -184,16 +184,25 @@ class PythonEngine:
     def combine(self, points: Sequence[G1], scalars: Sequence[int]) -> G1:
         """sum_i scalars[i] * points[i], scalars taken modulo r. Equal lengths, else ValueError.
 
-        One chain of doublings for all points, highest bit first.
+        Pippenger's method: one chain of doublings, and for every digit of the scalars, from the top, a bucket of points
+        for each value d. Each bucket d times is the sum of the sums from the highest bucket down to each.
         """
         bn = self._bn
         terms = [(self._g1(p), scalar % SCALAR_MODULUS) for p, scalar in zip(points, scalars, strict=True)]
+        bits = SCALAR_MODULUS.bit_length()
+        width = min(range(1, 17), key=lambda c: -(-bits // c) * (len(terms) + 2 * ((1 << c) - 1)))
         total = bn.Z1
-        for bit in range(SCALAR_MODULUS.bit_length() - 1, -1, -1):
-            total = bn.double(total)
+        for low in reversed(range(0, bits, width)):
+            for _ in range(width):
+                total = bn.double(total)
+            buckets = [bn.Z1] * (1 << width)
             for point, scalar in terms:
-                if scalar >> bit & 1:
-                    total = bn.add(total, point)
+                if digit := scalar >> low & ((1 << width) - 1):
+                    buckets[digit] = bn.add(buckets[digit], point)
+            running = bn.Z1
+            for bucket in reversed(buckets[1:]):
+                running = bn.add(running, bucket)
+                total = bn.add(total, running)
         if bn.is_inf(total):
             return INFINITY
         x, y = bn.normalize(total)
