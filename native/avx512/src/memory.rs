@@ -230,6 +230,11 @@ impl<T: Copy> Buffer<T> {
             (NonNull::dangling(), 0)
         } else {
             let piece = obtain(rounded(bytes));
+            if cfg!(debug_assertions) {
+                // What memory holds is chance: tests see to it that no kernel counts on zeros.
+                // SAFETY: the piece is that large, and ours.
+                unsafe { std::ptr::write_bytes(piece.start.as_ptr(), 0xa5, bytes) };
+            }
             (piece.start.cast(), piece.written.max(bytes))
         };
         Self { start, room: count, written, len: 0, items: PhantomData }
