@@ -7,17 +7,21 @@ import resource
 import secrets
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.policies.policy import Policy
-from zkmargin.circuits.statements.attest import Opening, attest
-from zkmargin.circuits.statements.market import Market, build_market
+from zkmargin.circuits.statements.attest import Opening, attest, write_opening
+from zkmargin.circuits.statements.market import Market, build_market, write_market
 from zkmargin.circuits.statements.prove_margin import MarginProver
 from zkmargin.prover.kernels import load_backend
-from zkmargin.prover.setup import Setup, development_setup
-from zkmargin.verifier.formats.attestation import Attestation
+from zkmargin.prover.phases import PYTHON, Phases
+from zkmargin.prover.prove import Options
+from zkmargin.prover.setup import Setup, development_setup, save_setup
+from zkmargin.verifier.files import write_document
+from zkmargin.verifier.formats.attestation import Attestation, write_attestation
 
 AS_OF = datetime(2026, 1, 2, 8, tzinfo=UTC)
 FORWARD = 90_000
@@ -113,6 +117,43 @@ class Case:
     def prove(self) -> Any:
         """Witness, proof, bytes out."""
         return self.prover.prove(self.attestations, self.openings)
+
+    def profile(self) -> dict[str, float]:
+        """Milliseconds of a warm proof by phase, that of five with the least of Python."""
+        tables = []
+        for _ in range(5):
+            phases = Phases()
+            prover: MarginProver[Any, Any] = MarginProver(
+                self.policy, self.market, self.setup, phases.watch(self.backend)
+            )
+            prover.prepare()
+            phases.report("witness", 0)
+            prover.prove(self.attestations, self.openings, options=Options(progress=phases.report))
+            tables.append({name: 1e3 * seconds for name, seconds in phases.rows().items()})
+        return min(tables, key=lambda table: table[PYTHON])
+
+    def command(self, folder: Path) -> list[str]:
+        """`zkmargin prove margin` on this case, whose files are written to `folder`."""
+        save_setup(self.setup, folder / "setup.json")
+        write_market(folder / "market.json", self.market)
+        policy = self.policy.to_json()
+        body = {name: value for name, value in policy.items() if name not in ("format", "version")}
+        write_document(folder / "policy.json", "policy", body)
+        command = [
+            str(Path(sys.executable).with_name("zkmargin")),
+            "prove",
+            "margin",
+            "--out",
+            str(folder / "proof.json"),
+        ]
+        for name in ("setup", "market", "policy"):
+            command += [f"--{name}", str(folder / f"{name}.json")]
+        for number, (attestation, opening) in enumerate(zip(self.attestations, self.openings, strict=True)):
+            attested, secret = folder / f"{number}.attestation.json", folder / f"{number}.opening.json"
+            write_attestation(attested, attestation)
+            write_opening(secret, opening)
+            command += ["--attestation", str(attested), "--secret", str(secret)]
+        return command
 
 
 def main() -> None:

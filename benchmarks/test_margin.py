@@ -6,6 +6,7 @@ proves once, and, for the scaling, the ratio between sizes measured in turns.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import cache
@@ -49,8 +50,28 @@ def test_margin_proof(benchmark: BenchmarkFixture, rows: int, scenarios: int) ->
     benchmark.extra_info["backend"] = full.backend.name
     benchmark.extra_info["proof_bytes"] = len(proof.proof)
     benchmark.extra_info["market_columns"] = len(full.market.names)
+    benchmark.extra_info["phases_ms"] = full.profile()
     benchmark.extra_info["peak_memory_mb"] = peak_memory_mb(rows, scenarios)
     _verify(full, proof, native_engine())
+
+
+def test_margin_proof_from_the_shell(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """`zkmargin prove margin` as a process, the interpreter's start included; processor time is in `extra_info`."""
+    full = case(4096, 16)
+    command = full.command(tmp_path)
+    # As it is installed: compiled modules are kept.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    used: list[float] = []
+
+    def prove() -> None:
+        before = os.times()
+        subprocess.run(command, env=environment, capture_output=True, check=True)  # noqa: S603
+        after = os.times()
+        used.append(after.children_user - before.children_user + after.children_system - before.children_system)
+
+    benchmark.pedantic(prove, rounds=7, warmup_rounds=1)  # type: ignore[no-untyped-call]
+    benchmark.extra_info["backend"] = full.backend.name
+    benchmark.extra_info["cpu_seconds"] = min(used)
 
 
 def test_margin_proof_doubling(benchmark: BenchmarkFixture) -> None:

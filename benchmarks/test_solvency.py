@@ -180,5 +180,6 @@ def test_solvency_inclusion_bulk(
         once_a_setup_core_seconds=first_seconds - seconds,
         polynomial_core_seconds=polynomial_seconds,
         **files,
+        all_core_ms_a_customer=1e3 * seconds / len(batch.customers) + files["archive_core_ms_a_customer"],
         peak_gb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     )
