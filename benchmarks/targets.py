@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -92,7 +93,7 @@ def main() -> int:
         shown = "-" if value is None else f"{value:.4g}"
         backend = results.get(target.benchmark, {}).get("extra_info", {}).get("backend", "-")
         table.add_row(
-            target.benchmark, target.figure, bound, shown, backend, {None: "-", True: "yes", False: "NO"}[met]
+            escape(target.benchmark), target.figure, bound, shown, backend, {None: "-", True: "yes", False: "NO"}[met]
         )
         missed |= met is False
     Console().print(table)
