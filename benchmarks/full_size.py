@@ -126,7 +126,7 @@ class Case:
             prover: MarginProver[Any, Any] = MarginProver(
                 self.policy, self.market, self.setup, phases.watch(self.backend)
             )
-            prover.prepare()
+            prover.prove(self.attestations, self.openings)
             phases.report("witness", 0)
             prover.prove(self.attestations, self.openings, options=Options(progress=phases.report))
             tables.append({name: 1e3 * seconds for name, seconds in phases.rows().items()})
