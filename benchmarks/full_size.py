@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import resource
 import secrets
@@ -20,7 +21,6 @@ from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.phases import PYTHON, Phases
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, development_setup, save_setup
-from zkmargin.verifier.files import write_document
 from zkmargin.verifier.formats.attestation import Attestation, write_attestation
 
 AS_OF = datetime(2026, 1, 2, 8, tzinfo=UTC)
@@ -136,9 +136,7 @@ class Case:
         """`zkmargin prove margin` on this case, whose files are written to `folder`."""
         save_setup(self.setup, folder / "setup.json")
         write_market(folder / "market.json", self.market)
-        policy = self.policy.to_json()
-        body = {name: value for name, value in policy.items() if name not in ("format", "version")}
-        write_document(folder / "policy.json", "policy", body)
+        (folder / "policy.json").write_text(json.dumps(self.policy.to_json()), encoding="utf-8")
         command = [
             str(Path(sys.executable).with_name("zkmargin")),
             "prove",

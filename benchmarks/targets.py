@@ -75,8 +75,8 @@ def judged(results: dict[str, Any]) -> Iterator[tuple[Target, float | None, bool
     for target in TARGETS:
         value = target.value(results)
         backend = results.get(target.benchmark, {}).get("extra_info", {}).get("backend")
-        judge = value is not None and backend not in ("portable", "reference")
-        yield target, value, target.met(value) if judge and value is not None else None
+        unjudged = value is None or backend in ("portable", "reference")
+        yield target, value, None if unjudged else target.met(value)
 
 
 def main() -> int:

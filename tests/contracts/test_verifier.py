@@ -10,20 +10,10 @@ from support.statements import Statement
 
 from zkmargin.verifier.contracts.table import encode_public_inputs, with_hint
 from zkmargin.verifier.curve import G1, INFINITY, PythonEngine
-from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS
-from zkmargin.verifier.proof import PublicInputs
 
 Contracts = list[tuple[Statement, OnChain]]
 WORD = 32
-
-
-def python_accepts(statement: Statement, public: PublicInputs, proof: bytes) -> bool:
-    try:
-        statement.verify(proof, public)
-    except (FormatError, ProofRejected):
-        return False
-    return True
 
 
 def word(value: int) -> bytes:
@@ -70,7 +60,7 @@ def test_encodings_are_refused_by_name(margin_statement: Statement, contracts: C
     for name, (data, error) in cases.items():
         assert contract.verify(public, data) == error, name
         if len(data) == len(hinted) and data[-WORD:] == hinted[-WORD:]:
-            assert not python_accepts(statement, public, data[:-WORD]), name
+            assert not statement.accepts(data[:-WORD], public), name
 
 
 def test_public_inputs_are_checked(contracts: Contracts) -> None:
@@ -101,14 +91,14 @@ def test_a_market_off_the_curve_is_refused(contracts: Contracts) -> None:
     statement, contract = contracts[0]
     public = replace(statement.public, market=(G1(1, 3), *statement.public.market[1:]))
     assert contract.verify(public, with_hint(statement.verifying, public, statement.proof)) is not None
-    assert not python_accepts(statement, public, statement.proof)
+    assert not statement.accepts(statement.proof, public)
 
 
 def test_a_market_column_at_infinity_is_read(contracts: Contracts) -> None:
     statement, contract = contracts[0]
     public = replace(statement.public, market=(INFINITY, *statement.public.market[1:]))
     assert contract.verify(public, with_hint(statement.verifying, public, statement.proof)) == "ProofRejected"
-    assert not python_accepts(statement, public, statement.proof)
+    assert not statement.accepts(statement.proof, public)
 
 
 def test_venues_that_cancel_are_read(contracts: Contracts) -> None:
@@ -117,7 +107,7 @@ def test_venues_that_cancel_are_read(contracts: Contracts) -> None:
     point = statement.public.holdings[0][0]
     public = replace(statement.public, holdings=((point, G1(point.x, BASE_MODULUS - point.y)),))
     assert contract.verify(public, with_hint(statement.verifying, public, statement.proof)) == "ProofRejected"
-    assert not python_accepts(statement, public, statement.proof)
+    assert not statement.accepts(statement.proof, public)
 
 
 @pytest.mark.parametrize("bad", [(), (0,), (2,), (0, 1, 2, 3, 4), (1, 3)])

@@ -7,26 +7,15 @@ import random
 
 import pytest
 from fiat_shamir.vector import PATH, fixed_statement
-from support.backends import fastest_engine
 from support.evm import OnChain
 from support.mutations import Mutator, mutated_inputs
 from support.statements import Statement
 
 from zkmargin.verifier.contracts.table import with_hint
-from zkmargin.verifier.curve import GroupEngine, PythonEngine
-from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.curve import PythonEngine
 from zkmargin.verifier.proof import PublicInputs
-from zkmargin.verifier.verify import verify
 
 Contracts = list[tuple[Statement, OnChain]]
-
-
-def accepts(engine: GroupEngine, statement: Statement, public: PublicInputs, proof: bytes) -> bool:
-    try:
-        verify(statement.verifying, public, proof, engine)
-    except (FormatError, ProofRejected):
-        return False
-    return True
 
 
 def contract_accepts(contract: OnChain, statement: Statement, public: PublicInputs, proof: bytes) -> bool:
@@ -37,16 +26,16 @@ def test_honest_proofs_are_accepted_by_all(contracts: Contracts) -> None:
     for statement, contract in contracts:
         public, proof = statement.public, statement.proof
         assert contract_accepts(contract, statement, public, proof)
-        assert accepts(fastest_engine(), statement, public, proof)
-        assert accepts(PythonEngine(), statement, public, proof)
+        assert statement.accepts(proof, public)
+        assert statement.accepts(proof, public, PythonEngine())
 
 
 def test_the_golden_proof_is_accepted_by_all() -> None:
     statement = fixed_statement()
     proof = bytes.fromhex(json.loads(PATH.read_text(encoding="ascii"))["proof"])
     assert contract_accepts(OnChain.deploy(statement.verifying), statement, statement.public, proof)
-    assert accepts(fastest_engine(), statement, statement.public, proof)
-    assert accepts(PythonEngine(), statement, statement.public, proof)
+    assert statement.accepts(proof)
+    assert statement.accepts(proof, engine=PythonEngine())
 
 
 @pytest.mark.parametrize(
@@ -67,8 +56,8 @@ def test_mutations_get_the_same_verdict(contracts: Contracts, count: int, in_pyt
         else:
             public, proof = mutated_inputs(draw, statement.public), statement.proof
         what = (number, statement.circuit.name)
-        native = accepts(fastest_engine(), statement, public, proof)
+        native = statement.accepts(proof, public)
         assert contract_accepts(contract, statement, public, proof) == native, what
         if number % (count // in_python) == 0:
-            assert accepts(PythonEngine(), statement, public, proof) == native, what
+            assert statement.accepts(proof, public, PythonEngine()) == native, what
         assert not native, what

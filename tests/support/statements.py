@@ -21,6 +21,8 @@ from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.randomness import Blinding
 from zkmargin.prover.rounds.lookups import looked_up_values
 from zkmargin.verifier.circuit import Circuit
+from zkmargin.verifier.curve import GroupEngine
+from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.expression import Column, ColumnKind
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.proof import Proof, PublicInputs, decode_proof
@@ -63,6 +65,14 @@ class Statement:
     def verify(self, proof: bytes, public: PublicInputs | None = None) -> None:
         """Verify, by default against the statement's own public inputs."""
         verify(self.verifying, public or self.public, proof, fastest_engine())
+
+    def accepts(self, proof: bytes, public: PublicInputs | None = None, engine: GroupEngine | None = None) -> bool:
+        """Whether a verifier does, by default with the fastest engine."""
+        try:
+            verify(self.verifying, public or self.public, proof, engine or fastest_engine())
+        except (FormatError, ProofRejected):
+            return False
+        return True
 
     @cached_property
     def proof(self) -> bytes:
