@@ -22,23 +22,23 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.balances import many_assets, write_balances
 
-from zkmargin.circuits.solvency.bulk import open_everywhere
-from zkmargin.circuits.solvency.files import make_inclusion, write_archive, write_folder
-from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker
-from zkmargin.circuits.solvency.prover import BatchProver
-from zkmargin.circuits.solvency.run import prove_batches
-from zkmargin.circuits.solvency.settlement import settle_work, verification_keys
-from zkmargin.circuits.solvency.source import open_source
-from zkmargin.circuits.solvency.work import Work, create_work
-from zkmargin.keys import new_signing_key
+from zkmargin.api.key_files import new_signing_key
+from zkmargin.circuits.statements.solvency.all_openings import open_everywhere
+from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker
+from zkmargin.circuits.statements.solvency.prover import BatchProver
+from zkmargin.circuits.statements.solvency.settlement import settle_work, verification_keys
+from zkmargin.exchange.balances import open_source
+from zkmargin.exchange.epoch_folder import Work, create_work
+from zkmargin.exchange.inclusion_files import make_inclusion, write_archive, write_folder
+from zkmargin.exchange.proving import prove_batches
 from zkmargin.prover.kernels import load_backend, native_engine
 from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.verifier.curve import PythonEngine
-from zkmargin.verifier.formats.ethereum import address_of_key
-from zkmargin.verifier.solvency.inclusion import check_inclusion, encode_inclusion
-from zkmargin.verifier.solvency.reserves import claim_of, sign_reserves
-from zkmargin.verifier.solvency.statement import Solvency
-from zkmargin.verifier.solvency.verify import verify_solvency
+from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, encode_inclusion
+from zkmargin.verifier.statements.solvency.reserves import claim_of, sign_reserves
+from zkmargin.verifier.statements.solvency.statement import Solvency
+from zkmargin.verifier.statements.solvency.verify import verify_solvency
 
 ROWS = 1 << 16
 ASSETS = 500

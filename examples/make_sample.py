@@ -49,7 +49,7 @@ from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.markets.units import USD_E12
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
-from zkmargin.circuits.statements.market import build_epoch
+from zkmargin.circuits.statements.margin.market import build_epoch
 
 SEED = 20260105
 AS_OF = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -287,4 +287,4 @@ def _print(name: str, result: MarginResult) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "zkmargin" / "sample")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "src" / "zkmargin" / "sample")

@@ -18,9 +18,9 @@ from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, net
 from zkmargin.circuits.markets.units import RangeError, format_usd_e12
 from zkmargin.circuits.markets.universe import Universe
-from zkmargin.circuits.policies.assignment import Assignment, Sums, assign, value_of
-from zkmargin.circuits.policies.obligations import Affine, Floor, Obligations, Part
+from zkmargin.circuits.policies.constraints import Affine, Floor, Obligations, Part
 from zkmargin.circuits.policies.policy import VALUE_COLUMN, Policy
+from zkmargin.circuits.policies.solution import Assignment, Sums, assign, value_of
 
 
 @dataclass(frozen=True)

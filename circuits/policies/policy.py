@@ -37,15 +37,15 @@ from zkmargin.circuits.markets.units import (
     RangeError,
 )
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
-from zkmargin.circuits.policies.collateral import CollateralFactors, TieredHaircuts
-from zkmargin.circuits.policies.contingencies import DeltaCharge, ShortOptionMinimum, UnitContingencies
-from zkmargin.circuits.policies.draft import Draft
-from zkmargin.circuits.policies.expiry_contingency import BasisContingency, SkewContingency
-from zkmargin.circuits.policies.obligations import Affine, Obligations, Part, PublicColumn
-from zkmargin.circuits.policies.perpetual_margin import NotionalTiers, OpenInterestMargin
-from zkmargin.circuits.policies.rule import CHARGE_BITS, RiskView
-from zkmargin.circuits.policies.scenario_grid import ScenarioGrid
-from zkmargin.circuits.policies.value_at_risk import ValueAtRisk
+from zkmargin.circuits.policies.builder import Draft
+from zkmargin.circuits.policies.constraints import Affine, Obligations, Part, PublicColumn
+from zkmargin.circuits.policies.rules.collateral import CollateralFactors, TieredHaircuts
+from zkmargin.circuits.policies.rules.contingencies import DeltaCharge, ShortOptionMinimum, UnitContingencies
+from zkmargin.circuits.policies.rules.expiry_contingency import BasisContingency, SkewContingency
+from zkmargin.circuits.policies.rules.perpetual_margin import NotionalTiers, OpenInterestMargin
+from zkmargin.circuits.policies.rules.rule import CHARGE_BITS, RiskView
+from zkmargin.circuits.policies.rules.scenario_grid import ScenarioGrid
+from zkmargin.circuits.policies.rules.value_at_risk import ValueAtRisk
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
 

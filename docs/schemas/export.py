@@ -21,8 +21,8 @@ from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.policy import Policy
-from zkmargin.verifier.formats.disclosure import EXPOSURES
-from zkmargin.verifier.formats.margin_proof import MAX_VENUES
+from zkmargin.verifier.statements.disclosure import EXPOSURES
+from zkmargin.verifier.statements.margin import MAX_VENUES
 
 FOLDER: Final = Path(__file__).parent
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

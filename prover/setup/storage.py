@@ -21,9 +21,9 @@ from zkmargin.prover.setup.ceremonies import CEREMONY_POWER, ceremony_of
 from zkmargin.prover.setup.srs import LIMBS, Setup, Source, check_rows
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import decode_g2, encode_g2
+from zkmargin.verifier.documents import Fields, read_arrays, read_document, write_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import TWO_ADICITY
-from zkmargin.verifier.files import Fields, read_arrays, read_document, write_document
 from zkmargin.verifier.srs import SetupKey
 
 KIND: Final = "setup"

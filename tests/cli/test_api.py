@@ -12,13 +12,13 @@ from desk import ACCOUNT, AT, VENUES
 
 import zkmargin
 from zkmargin.circuits.markets.positions import PositionsError
-from zkmargin.circuits.statements.attest import OpeningError, read_opening
-from zkmargin.circuits.statements.market import Market
-from zkmargin.circuits.statements.prove_margin import InadequateError
+from zkmargin.circuits.statements.attestation import OpeningError, read_opening
+from zkmargin.circuits.statements.margin.market import Market
+from zkmargin.circuits.statements.margin.prover import InadequateError
 from zkmargin.cli.main import COMMANDS, app
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.formats.attestation import read_attestation
-from zkmargin.verifier.formats.margin_proof import read_margin_proof
+from zkmargin.verifier.statements.attestation import read_attestation
+from zkmargin.verifier.statements.margin import read_margin_proof
 
 
 def loads(statement: str) -> set[str]:
@@ -29,7 +29,7 @@ def loads(statement: str) -> set[str]:
 
 
 def test_importing_the_package_and_listing_the_commands_load_nothing_heavy() -> None:
-    heavy = {"numpy", "scipy", "pydantic", "py_ecc", "eth_keys", "rich", "zkmargin.api"}
+    heavy = {"numpy", "scipy", "pydantic", "py_ecc", "eth_keys", "rich", "zkmargin.api.margin"}
     assert not heavy & loads("import zkmargin")
     assert not heavy & loads("from zkmargin.cli.main import run\nrun(['--help'])")
     assert "eth_account" not in loads("import zkmargin.cli.prove, zkmargin.cli.verify, zkmargin.cli.attest")

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from desk import ACCOUNT, AT, BOOKS, HEADER, VENUES, pairs, positions
 
-from zkmargin.circuits.statements.attest import read_opening
-from zkmargin.keys import read_signing_key
-from zkmargin.verifier.formats.attestation import read_attestation
-from zkmargin.verifier.formats.ethereum import CURVE_ORDER, word
+from zkmargin.api.key_files import read_signing_key
+from zkmargin.circuits.statements.attestation import read_opening
+from zkmargin.verifier.ethereum import CURVE_ORDER, word
+from zkmargin.verifier.statements.attestation import read_attestation
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from zkmargin.circuits.statements.attest import read_opening
-from zkmargin.demo import read_sample
-from zkmargin.verifier.formats.margin_proof import read_margin_proof
+from zkmargin.circuits.statements.attestation import read_opening
+from zkmargin.demo.story import read_sample
+from zkmargin.verifier.statements.margin import read_margin_proof
 
 
 def test_the_story(zkmargin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

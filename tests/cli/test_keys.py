@@ -12,9 +12,9 @@ import pytest
 from desk import ACCOUNT
 from eth_account import Account
 
+from zkmargin.api.key_files import KeyFileError, read_signing_key, write_signing_key
 from zkmargin.cli import options
-from zkmargin.keys import KeyFileError, read_signing_key, write_signing_key
-from zkmargin.verifier.formats.ethereum import address_of_key
+from zkmargin.verifier.ethereum import address_of_key
 
 KEY = bytes(range(1, 33))
 PASSWORD = "correct horse"  # noqa: S105

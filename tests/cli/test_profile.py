@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zkmargin import api
+from zkmargin.api import margin as api
 from zkmargin.cli.main import run
 
 

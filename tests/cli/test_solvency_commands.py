@@ -14,11 +14,11 @@ from zipfile import ZipFile
 import pytest
 from support.solvency import WALLET_KEY, terms
 
-from zkmargin.circuits.solvency.work import open_work
+from zkmargin.api.key_files import write_signing_key
 from zkmargin.cli.main import run
-from zkmargin.keys import write_signing_key
-from zkmargin.verifier.files import write_document
-from zkmargin.verifier.solvency.terms import KIND, write_terms
+from zkmargin.exchange.epoch_folder import open_work
+from zkmargin.verifier.documents import write_document
+from zkmargin.verifier.statements.solvency.terms import KIND, write_terms
 
 BALANCES = """customer,asset,equity,debt,collateral
 anna,BTC,3,0,0

@@ -9,21 +9,21 @@ from typing import Any
 
 from eth_account import Account
 
-from zkmargin import api
+from zkmargin.api import margin as api
 from zkmargin.chain import DeploymentRecord, deploy
 from zkmargin.chain.client import Client
-from zkmargin.chain.deploying import publish
-from zkmargin.chain.submitting import epoch_argument, holder_argument, proof_argument, statement_argument
+from zkmargin.chain.contracts import publish
+from zkmargin.chain.submission import epoch_argument, holder_argument, proof_argument, statement_argument
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.policy import Policy, load_policy
-from zkmargin.circuits.statements.attest import Opening
-from zkmargin.circuits.statements.market import Market
+from zkmargin.circuits.statements.attestation import Opening
+from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.formats.attestation import Attestation
-from zkmargin.verifier.formats.ethereum import address_of_key
-from zkmargin.verifier.formats.margin_proof import MarginProof
-from zkmargin.verifier.formats.statement import Deployment
+from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.verifier.statements.attestation import Attestation
+from zkmargin.verifier.statements.margin import MarginProof
+from zkmargin.verifier.statements.margin_statement import Deployment
 
 DATA = Path(__file__).parent.parent / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 VENUES = {"kestrel": (101).to_bytes(32, "big"), "marlin": (102).to_bytes(32, "big")}

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from zkmargin import api
-from zkmargin.circuits.statements.market import write_market
+from zkmargin.api import margin as api
+from zkmargin.api.key_files import write_signing_key
+from zkmargin.circuits.statements.margin.market import write_market
 from zkmargin.cli.main import run
-from zkmargin.keys import write_signing_key
 from zkmargin.prover.setup import save_setup
-from zkmargin.verifier.formats.ethereum import address_of_key, format_address
-from zkmargin.verifier.formats.margin_proof import write_margin_proof
+from zkmargin.verifier.ethereum import address_of_key, format_address
+from zkmargin.verifier.statements.margin import write_margin_proof
 
 from .chains import OWNER, Anvil, anvil_program, running_anvil
 from .desk import VENUES, Desk, account
@@ -97,7 +97,7 @@ def test_the_whole_story(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def desk_target(path: Path) -> api.Deployment:
-    from zkmargin.verifier.formats.deployment import read_deployment  # noqa: PLC0415
+    from zkmargin.verifier.statements.deployment import read_deployment  # noqa: PLC0415
 
     return read_deployment(path)
 

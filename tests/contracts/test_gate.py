@@ -11,11 +11,11 @@ from eth_account import Account
 
 from zkmargin.chain import ChainError, ProofRefused, status, submit
 from zkmargin.chain.client import Client
-from zkmargin.chain.deploying import publish
+from zkmargin.chain.contracts import publish
 from zkmargin.chain.local import LocalChain
-from zkmargin.verifier.formats.attestation import venue_id
-from zkmargin.verifier.formats.closure import sign_closure
-from zkmargin.verifier.formats.ethereum import CURVE_ORDER, format_address
+from zkmargin.verifier.ethereum import CURVE_ORDER, format_address
+from zkmargin.verifier.statements.attestation import venue_id
+from zkmargin.verifier.statements.revocation import sign_closure
 
 from .chains import OWNER, Chain, anvil_program, running_anvil
 from .desk import GRACE, HEARTBEAT, VENUES, Deployed, Desk, account

@@ -6,14 +6,14 @@ import pytest
 from support.backends import fastest_engine
 from support.evm import OnChain, evm
 
-from zkmargin import api
+from zkmargin.api import margin as api
 from zkmargin.circuits.policies.policy import preset_names
-from zkmargin.circuits.statements.prove_margin import margin_verifying_key
+from zkmargin.circuits.statements.margin.prover import margin_verifying_key
 from zkmargin.prover.kernels import load_backend
 from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.contracts.table import build_table, creation_code, fits, holder_code, runtime_code, with_hint
-from zkmargin.verifier.formats.margin_proof import public_inputs
-from zkmargin.verifier.formats.statement import OFF_CHAIN
+from zkmargin.verifier.statements.margin import public_inputs
+from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
 from zkmargin.verifier.verify import verify
 
 from .desk import Desk, account

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zkmargin.chain.story import tell_story
+from zkmargin.demo.chain import tell_story
 
 from .desk import Desk, account
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from zkmargin.verifier.solvency.terms import Asset, Chain, Terms, Tier
+from zkmargin.verifier.statements.solvency.terms import Asset, Chain, Terms, Tier
 
 MARGIN_SHARE = 0.1
 MAX_ASSETS_HELD = 30

@@ -12,20 +12,20 @@ from support.backends import fastest_backend, fastest_engine
 from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.positions import Positions, net, positions_from_quantities
-from zkmargin.circuits.policies.assignment import assign
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
-from zkmargin.circuits.statements.attest import Opening, attest
-from zkmargin.circuits.statements.margin import HOLDING
-from zkmargin.circuits.statements.market import Market, build_market
-from zkmargin.circuits.statements.prove_margin import MarginProver, verify_margin
+from zkmargin.circuits.policies.solution import assign
+from zkmargin.circuits.statements.attestation import Opening, attest
+from zkmargin.circuits.statements.margin.circuit import HOLDING
+from zkmargin.circuits.statements.margin.market import Market, build_market
+from zkmargin.circuits.statements.margin.prover import MarginProver, verify_margin
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.formats.attestation import Attestation
-from zkmargin.verifier.formats.margin_proof import MarginProof, make_statement, public_inputs
-from zkmargin.verifier.formats.statement import OFF_CHAIN
+from zkmargin.verifier.statements.attestation import Attestation
+from zkmargin.verifier.statements.margin import MarginProof, make_statement, public_inputs
+from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
 
 AS_OF: Final = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 ACCOUNT: Final = bytes.fromhex("a11ce000000000000000000000000000000a11ce")

@@ -13,16 +13,16 @@ import numpy as np
 from support.backends import fastest_backend
 from support.statements import Statement
 from zkmargin.circuits.language import Holding, Inputs
-from zkmargin.circuits.solvency.batch import Batch, BatchWitness, batch_witness, records
-from zkmargin.circuits.solvency.program import DEBT, EQUITY
-from zkmargin.circuits.solvency.prover import BatchProver, TotalsOpening
+from zkmargin.circuits.statements.solvency.batch import Batch, BatchWitness, batch_witness, records
+from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY
+from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpening
 from zkmargin.prover.setup import Setup, development_setup
-from zkmargin.verifier.formats.ethereum import address_of_key
+from zkmargin.verifier.ethereum import address_of_key
 from zkmargin.verifier.proof import PublicInputs
-from zkmargin.verifier.solvency.accounts import Row, epoch_id
-from zkmargin.verifier.solvency.reserves import ReserveAttestation, claim_of, sign_reserves
-from zkmargin.verifier.solvency.terms import Asset, Chain, Custodian, Terms, Tier
-from zkmargin.verifier.solvency.verify import TOP
+from zkmargin.verifier.statements.solvency.accounts import Row, epoch_id
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, claim_of, sign_reserves
+from zkmargin.verifier.statements.solvency.terms import Asset, Chain, Custodian, Terms, Tier
+from zkmargin.verifier.statements.solvency.verify import TOP
 
 ROWS: Final = 64
 NONCE: Final = bytes(range(32))

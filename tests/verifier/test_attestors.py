@@ -6,9 +6,9 @@ import pytest
 
 from zkmargin.verifier.curve import G1_GENERATOR
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.formats.attestation import Attestation, Attestor, Claimed, parse_attestor
-from zkmargin.verifier.formats.ethereum import address_of_key, format_address
-from zkmargin.verifier.formats.margin_proof import check_attestors
+from zkmargin.verifier.ethereum import address_of_key, format_address
+from zkmargin.verifier.statements.attestation import Attestation, Attestor, Claimed, parse_attestor
+from zkmargin.verifier.statements.margin import check_attestors
 
 KEYS = [bytes([n]) * 32 for n in (1, 2, 3)]
 A, B, C = (address_of_key(key) for key in KEYS)

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zkmargin.verifier import files
-from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.files import (
+from zkmargin.verifier import documents as files
+from zkmargin.verifier.documents import (
     Fields,
     appearing,
     create_secret,
@@ -27,6 +26,7 @@ from zkmargin.verifier.files import (
     replacing,
     write_document,
 )
+from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256, keccak256_of_stream
 
 ARRAYS = {"values": np.arange(6, dtype="<u8").reshape(2, 3), "flags": np.array([1, 0], dtype="|u1")}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zkmargin.circuits.markets import black76
-from zkmargin.circuits.markets.deribit import import_deribit
+from zkmargin.connectors.deribit import import_deribit
 
 CHAIN = Path(__file__).parents[2] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from zkmargin.circuits.markets.deribit import import_deribit
 from zkmargin.circuits.markets.instruments import read_instruments
+from zkmargin.connectors.deribit import import_deribit
 from zkmargin.verifier.errors import FormatError
 
 CHAIN = Path(__file__).parents[2] / "vectors" / "deribit" / "btc-options-2020-05-21.json"

@@ -8,8 +8,8 @@ import numpy as np
 
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
-from zkmargin.circuits.markets.plot import PRICE_MOVES, plot_profit, profit_surface_usd, save_profit_plot
 from zkmargin.circuits.markets.positions import positions_from_quantities
+from zkmargin.reports.heat_map import PRICE_MOVES, plot_profit, profit_surface_usd, save_profit_plot
 
 
 def make_market() -> MarketEpoch:

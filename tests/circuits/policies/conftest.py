@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support.markets import small_market
 
-from zkmargin.circuits.markets.deribit import import_deribit
 from zkmargin.circuits.markets.instruments import InstrumentSet
+from zkmargin.connectors.deribit import import_deribit
 
 CHAIN = Path(__file__).parents[2] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 

@@ -16,11 +16,11 @@ from support.markets import small_market
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, positions_from_quantities
 from zkmargin.circuits.markets.units import RangeError
-from zkmargin.circuits.policies.assignment import assign
+from zkmargin.circuits.policies.constraints import Obligations
 from zkmargin.circuits.policies.evaluate import evaluate_margin
-from zkmargin.circuits.policies.obligations import Obligations
 from zkmargin.circuits.policies.policy import Policy, load_policy, preset_names
-from zkmargin.circuits.statements.market import build_epoch
+from zkmargin.circuits.policies.solution import assign
+from zkmargin.circuits.statements.margin.market import build_epoch
 
 POLICY_NAMES = (*preset_names(), "value-at-risk", "account-netting")
 FLOAT_ERROR = 1e-9

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
-from zkmargin.circuits.policies.assignment import Sums, assign
-from zkmargin.circuits.policies.draft import Draft
-from zkmargin.circuits.policies.obligations import (
+from zkmargin.circuits.policies.builder import Draft
+from zkmargin.circuits.policies.constraints import (
     ACCOUNT,
     MAX_SCALAR_BITS,
     Affine,
@@ -26,7 +25,8 @@ from zkmargin.circuits.policies.obligations import (
     mask_offsets,
 )
 from zkmargin.circuits.policies.policy import load_policy, preset_names
-from zkmargin.circuits.statements.market import build_epoch
+from zkmargin.circuits.policies.solution import Sums, assign
+from zkmargin.circuits.statements.margin.market import build_epoch
 from zkmargin.verifier.field import SCALAR_MODULUS
 
 PARTS = {

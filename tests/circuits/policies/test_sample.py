@@ -11,7 +11,7 @@ from zkmargin.circuits.markets.instruments import read_instruments
 from zkmargin.circuits.markets.positions import read_positions
 from zkmargin.circuits.policies.evaluate import evaluate_margin
 from zkmargin.circuits.policies.policy import load_policy
-from zkmargin.circuits.statements.market import build_epoch
+from zkmargin.circuits.statements.margin.market import build_epoch
 
 
 def test_sample() -> None:

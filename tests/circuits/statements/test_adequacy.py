@@ -12,7 +12,7 @@ from support.desk import Book, Desk, instruments, make_desk, preset_desk
 
 from zkmargin.circuits.markets.units import RangeError, format_decimal
 from zkmargin.circuits.policies.policy import PRESETS, Policy, load_policy
-from zkmargin.circuits.statements.prove_margin import InadequateError
+from zkmargin.circuits.statements.margin.prover import InadequateError
 from zkmargin.verifier.errors import ProofRejected
 
 EVERYDAY = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

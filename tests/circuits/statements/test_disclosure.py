@@ -15,9 +15,9 @@ from support.desk import KEYS, Desk, preset_desk
 import zkmargin
 from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness, vector_of
 from zkmargin.circuits.markets.positions import Positions, net
-from zkmargin.circuits.statements import disclosure as disclosing
-from zkmargin.circuits.statements.attest import Opening, OpeningError
-from zkmargin.circuits.statements.disclosure import (
+from zkmargin.circuits.statements.attestation import Opening, OpeningError
+from zkmargin.circuits.statements.disclosure import prover as disclosing
+from zkmargin.circuits.statements.disclosure.prover import (
     DisclosureError,
     Exposure,
     check_disclosure,
@@ -29,11 +29,11 @@ from zkmargin.prover.commitments import commit
 from zkmargin.prover.key import make_proving_key
 from zkmargin.prover.prove import Options, prove
 from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.ethereum import address_of_key
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.formats.attestation import Attestation
-from zkmargin.verifier.formats.disclosure import Disclosure, read_disclosure, write_disclosure
-from zkmargin.verifier.formats.ethereum import address_of_key
-from zkmargin.verifier.formats.margin_proof import StatementError
+from zkmargin.verifier.statements.attestation import Attestation
+from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure, write_disclosure
+from zkmargin.verifier.statements.margin import StatementError
 
 BOOKS = [
     {"USD": "-1000.5", "BTC": "2", "BTC-PERP": "-1.5", "BTC-600-94000-C": "3"},

@@ -25,8 +25,8 @@ from support.solvency import (
     terms,
 )
 
-from zkmargin.circuits.solvency.prover import BatchProver
-from zkmargin.circuits.solvency.settlement import (
+from zkmargin.circuits.statements.solvency.prover import BatchProver
+from zkmargin.circuits.statements.solvency.settlement import (
     InsolventError,
     prove_settlement,
     settle,
@@ -36,13 +36,13 @@ from zkmargin.circuits.solvency.settlement import (
 from zkmargin.prover.prove import Options
 from zkmargin.verifier.curve import G1_GENERATOR, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.formats.ethereum import address_of_key
-from zkmargin.verifier.solvency.accounts import Row
-from zkmargin.verifier.solvency.files import read_solvency, write_solvency
-from zkmargin.verifier.solvency.reserves import ReserveAttestation, ReservesError, sign_reserves
-from zkmargin.verifier.solvency.statement import PublicTotals, Solvency
-from zkmargin.verifier.solvency.terms import Terms
-from zkmargin.verifier.solvency.verify import SolvencyVerdict
+from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.verifier.statements.solvency.accounts import Row
+from zkmargin.verifier.statements.solvency.files import read_solvency, write_solvency
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, ReservesError, sign_reserves
+from zkmargin.verifier.statements.solvency.statement import PublicTotals, Solvency
+from zkmargin.verifier.statements.solvency.terms import Terms
+from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
 
 MIDDLE = 1 << 59
 ENOUGH = {"BTC": "100", "USD": "1000"}

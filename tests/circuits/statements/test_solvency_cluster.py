@@ -18,9 +18,9 @@ import sqlalchemy as sql
 from support.balances import many_assets, write_balances
 from support.solvency import setup, terms
 
-from zkmargin.circuits.solvency.run import ClusterError, prove_batches
-from zkmargin.circuits.solvency.source import InputError, open_source
-from zkmargin.circuits.solvency.work import Work, create_work
+from zkmargin.exchange.balances import InputError, open_source
+from zkmargin.exchange.epoch_folder import Work, create_work
+from zkmargin.exchange.proving import ClusterError, prove_batches
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 

@@ -14,11 +14,11 @@ from support.backends import fastest_backend, fastest_engine
 from support.setup import TAU, setup_key
 from support.solvency import CUSTOMERS, MASTER, NONCE, ROWS, batch, epoch, prover, reserves, setup, terms
 
-from zkmargin.circuits.solvency.batch import Batch
-from zkmargin.circuits.solvency.bulk import open_everywhere
-from zkmargin.circuits.solvency.inclusion import BatchOpener, InclusionMaker
-from zkmargin.circuits.solvency.prover import BatchProver
-from zkmargin.circuits.solvency.settlement import settle
+from zkmargin.circuits.statements.solvency.all_openings import open_everywhere
+from zkmargin.circuits.statements.solvency.batch import Batch
+from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker
+from zkmargin.circuits.statements.solvency.prover import BatchProver
+from zkmargin.circuits.statements.solvency.settlement import settle
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.srs import setup_of
@@ -26,9 +26,9 @@ from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G1_GENERATOR, INFINITY, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
-from zkmargin.verifier.solvency.accounts import Row, account_number, epoch_id
-from zkmargin.verifier.solvency.combination import COLUMNS, coefficient, combined_value
-from zkmargin.verifier.solvency.inclusion import (
+from zkmargin.verifier.statements.solvency.accounts import Row, account_number, epoch_id
+from zkmargin.verifier.statements.solvency.batched_opening import COLUMNS, coefficient, combined_value
+from zkmargin.verifier.statements.solvency.inclusion import (
     Balance,
     Inclusion,
     check_inclusion,
@@ -37,7 +37,7 @@ from zkmargin.verifier.solvency.inclusion import (
     read_inclusion,
     write_inclusion,
 )
-from zkmargin.verifier.solvency.statement import Solvency, batch_context
+from zkmargin.verifier.statements.solvency.statement import Solvency, batch_context
 
 Made = tuple[Solvency, BatchOpener[Any, Any], InclusionMaker[Any, Any]]
 

@@ -19,20 +19,20 @@ import sqlalchemy as sql
 from support.balances import many_assets, write_balances
 from support.solvency import reserves, setup, terms
 
-from zkmargin.circuits.solvency.batch import Batch, capacity
-from zkmargin.circuits.solvency.prover import BatchProver
-from zkmargin.circuits.solvency.run import prove_batches
-from zkmargin.circuits.solvency.settlement import settle_work, verify_statement
-from zkmargin.circuits.solvency.source import InputError, open_source
-from zkmargin.circuits.solvency.work import Work, WorkError, create_work, open_work
+from zkmargin.circuits.statements.solvency.batch import Batch, capacity
+from zkmargin.circuits.statements.solvency.prover import BatchProver
+from zkmargin.circuits.statements.solvency.settlement import settle_work, verify_statement
+from zkmargin.exchange.balances import InputError, open_source
+from zkmargin.exchange.epoch_folder import Work, WorkError, create_work, open_work
+from zkmargin.exchange.proving import prove_batches
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import development_setup, load_setup, save_setup
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.solvency import accounts
-from zkmargin.verifier.solvency.accounts import account_number
-from zkmargin.verifier.solvency.reserves import sign_reserves
-from zkmargin.verifier.solvency.terms import Terms
-from zkmargin.verifier.solvency.verify import TOP
+from zkmargin.verifier.statements.solvency import accounts
+from zkmargin.verifier.statements.solvency.accounts import account_number
+from zkmargin.verifier.statements.solvency.reserves import sign_reserves
+from zkmargin.verifier.statements.solvency.terms import Terms
+from zkmargin.verifier.statements.solvency.verify import TOP
 
 ROWS = 64
 GOOD = """customer,asset,equity,debt,collateral
@@ -210,7 +210,7 @@ def test_colliding_account_numbers_take_another_nonce(tmp_path: Path, monkeypatc
             epochs.append(epoch)
         return 77 if len(epochs) < 3 else account_number(epoch, customer)
 
-    monkeypatch.setattr("zkmargin.circuits.solvency.batching.account_number", colliding)
+    monkeypatch.setattr("zkmargin.exchange.batching.account_number", colliding)
     assert taken(tmp_path, balances(tmp_path)).customers == 4
     assert len(epochs) == 3
     assert accounts.ACCOUNT_BITS == 60
@@ -273,7 +273,7 @@ def test_a_full_disk_leaves_no_half_work_folder(tmp_path: Path, monkeypatch: pyt
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("zkmargin.circuits.solvency.work.write_document", full)
+    monkeypatch.setattr("zkmargin.exchange.epoch_folder.write_document", full)
     with pytest.raises(OSError, match="No space left"):
         taken(tmp_path, balances(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["balances.csv"]
@@ -283,8 +283,8 @@ def test_a_killed_run_goes_on_where_it_was(several: Work, tmp_path: Path) -> Non
     """kill -9 as soon as the first proof stands; what remains is proven by the next run, and nothing twice."""
     save_setup(setup(), tmp_path / "s.json")
     script = (
-        "import sys; from zkmargin.circuits.solvency.run import prove_batches;"
-        "from zkmargin.circuits.solvency.work import open_work; from zkmargin.prover.setup import load_setup;"
+        "import sys; from zkmargin.exchange.proving import prove_batches;"
+        "from zkmargin.exchange.epoch_folder import open_work; from zkmargin.prover.setup import load_setup;"
         "prove_batches(open_work(sys.argv[1]), load_setup(sys.argv[2]))"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(several.folder), str(tmp_path / "s.json")])  # noqa: S603

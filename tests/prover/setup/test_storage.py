@@ -10,8 +10,8 @@ import pytest
 
 from zkmargin.prover.kernels.reference import ReferenceBackend
 from zkmargin.prover.setup import Setup, ceremonies, load_setup, load_setup_key, save_setup, verify_setup
+from zkmargin.verifier.documents import write_document
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.files import write_document
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from support.statements import Statement
 from zkmargin.prover.errors import UnsatisfiedError
 from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.field import inverse
-from zkmargin.verifier.solvency.accounts import Row
+from zkmargin.verifier.statements.solvency.accounts import Row
 
 Forgery = Callable[[Statement], tuple[Statement, set[str]]]
 EQUITY, DEBT = "equity totals", "debt totals"

@@ -1,0 +1,175 @@
+"""Drafting obligations: what rules call, and the bounds that make every sum safe.
+
+The bound of a slack or scalar follows from the declared bounds of columns and quantities, over the whole range of
+books: so no sum can wrap around the field, and no book within range lacks a witness because a scalar is too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from zkmargin.circuits.markets.universe import UniverseShape
+from zkmargin.circuits.policies.constraints import (
+    ACCOUNT,
+    MAX_COLUMN_BITS,
+    MAX_SCALAR_BITS,
+    Affine,
+    Floor,
+    Group,
+    Inequality,
+    ObligationError,
+    Obligations,
+    Part,
+    PrivateScalar,
+    PublicColumn,
+    SquareNorm,
+)
+
+
+class Draft:
+    """Collects obligations. Rules call it; `finish` computes every slack's bound and checks that nothing can wrap."""
+
+    def __init__(self, shape: UniverseShape, quantity_bits: int) -> None:
+        self.shape = shape
+        self.quantity_bits = quantity_bits
+        self.columns: dict[str, PublicColumn] = {}
+        self._free: list[PrivateScalar] = []
+        self._bits: dict[str, int] = {}
+        self._norms: list[SquareNorm] = []
+        self._inequalities: list[Inequality] = []
+        self._floors: dict[Group, list[tuple[str, str, Affine]]] = {}
+        self.deductions = Affine()
+        """Taken from the value: haircuts."""
+        self.charges = Affine()
+        """Added to the requirement."""
+
+    # -- what rules use -----------------------------------------------------------------------------------------------
+
+    def column(self, name: str, bits: int, *, signed: bool) -> str:
+        """Declare a public column; returns its name."""
+        if name in self.columns or not 1 <= bits <= MAX_COLUMN_BITS:
+            raise ObligationError(f"{name}: expected a new column of 1 to {MAX_COLUMN_BITS} bits")
+        self.columns[name] = PublicColumn(name, bits, signed)
+        return name
+
+    def underlyings(self) -> tuple[Group, ...]:
+        """The groups of per-underlying netting; with one slot that is the account, which needs no mask."""
+        if self.shape.underlying_slots <= 1:
+            return (ACCOUNT,)
+        return tuple(Group("underlying", slot) for slot in range(self.shape.underlying_slots))
+
+    def buckets(self, underlying: Group) -> tuple[Group, ...]:
+        """The groups of one expiry each within an underlying's group."""
+        stride = self.shape.expiry_slots + 1
+        slots = range(1, stride) if self.shape.underlying_slots else ()
+        return tuple(Group("bucket", underlying.slot * stride + slot) for slot in slots)
+
+    def at_least(self, name: str, *lower: Affine, labels: Sequence[str] = ()) -> Affine:
+        """A new private scalar that is >= 0 and >= each of `lower`."""
+        bound = max((self._bound(affine)[1] for affine in lower), default=0)
+        self._scalar(PrivateScalar(name, max(1, bound.bit_length()), tuple(lower)))
+        for index, affine in enumerate(lower):
+            label = labels[index] if labels else f"{name}.bound[{index}]"
+            self._require(label, Affine.scalar(name) - affine)
+        return Affine.scalar(name)
+
+    def floor(self, group: Group, label: str, title: str, loss: Affine) -> None:
+        """The requirement of `group` is at least `loss`."""
+        self._floors.setdefault(group, []).append((label, title, loss))
+
+    def charge(self, amount: Affine) -> None:
+        """The requirement grows by `amount`."""
+        self.charges = self.charges + amount
+
+    def deduct(self, amount: Affine) -> None:
+        """The value of the book shrinks by `amount`."""
+        self.deductions = self.deductions + amount
+
+    def norm(self, label: str, components: Iterable[Affine], shift: int) -> SquareNorm:
+        """An upper bound on the Euclidean norm of `components`: 2^shift * its magnitude, up to 2^shift sqrt(number)."""
+        parts = tuple(components)
+        widest = max(max(-low, high) for low, high in map(self._bound, parts))
+        quotient_bits = max(2, (widest >> shift).bit_length() + 2)
+        squares = len(parts) << (2 * quotient_bits)
+        magnitude_bits = quotient_bits + len(parts).bit_length()
+        slack_bits = max(2 * magnitude_bits, squares.bit_length())
+        norm = SquareNorm(label, parts, shift, quotient_bits, magnitude_bits, slack_bits)
+        for scalar in norm.scalars:
+            self._name(scalar)
+        self._norms.append(norm)
+        return norm
+
+    # -- closing ------------------------------------------------------------------------------------------------------
+
+    def finish(self, *, value: Affine, cover: tuple[int, int], risk_factor: tuple[int, int]) -> Obligations:
+        """All obligations, with value - deductions >= cover * (risk_factor * sum of requirements + charges) last.
+
+        `cover` and `risk_factor` are reduced fractions (numerator, denominator); the last inequality is multiplied by
+        both denominators, so it is exact.
+        """
+        total = Affine()
+        for group in sorted(self._floors):
+            name = "requirement" if group == ACCOUNT else f"requirement.{group.kind}[{group.slot}]"
+            floors = self._floors[group]
+            bound = max(self._bound(loss)[1] for _, _, loss in floors)
+            self._scalar(PrivateScalar(name, max(1, bound.bit_length()), tuple(loss for _, _, loss in floors)))
+            for label, title, loss in floors:
+                self._require(label, Affine.scalar(name) - loss, Floor(name, title, group))
+            total = total + Affine.scalar(name)
+        value_scale = cover[1] * risk_factor[1]
+        risk_scale = cover[0] * risk_factor[0]
+        final = (value - self.deductions) * value_scale - total * risk_scale
+        final = final - self.charges * (cover[0] * risk_factor[1])
+        final_inequality = self._inequality("adequate", final, None)
+        return Obligations(
+            shape=self.shape,
+            quantity_bits=self.quantity_bits,
+            columns=tuple(self.columns.values()),
+            scalars=tuple(self._free),
+            norms=tuple(self._norms),
+            inequalities=tuple(self._inequalities),
+            final=final_inequality,
+            value_scale=value_scale,
+            risk_scale=risk_scale,
+        )
+
+    # -- bounds -------------------------------------------------------------------------------------------------------
+
+    def _scalar(self, scalar: PrivateScalar) -> None:
+        self._name(scalar)
+        self._free.append(scalar)
+
+    def _name(self, scalar: PrivateScalar) -> None:
+        if scalar.name in self._bits:
+            raise ObligationError(f"{scalar.name}: expected a new private scalar")
+        if scalar.bits > MAX_SCALAR_BITS:
+            raise ObligationError(f"{scalar.name}: expected at most {MAX_SCALAR_BITS} bits, got {scalar.bits}")
+        self._bits[scalar.name] = scalar.bits
+
+    def _require(self, label: str, value: Affine, floor: Floor | None = None) -> None:
+        self._inequalities.append(self._inequality(label, value, floor))
+
+    def _inequality(self, label: str, value: Affine, floor: Floor | None) -> Inequality:
+        bits = max(1, self._bound(value)[1].bit_length())
+        if bits > MAX_SCALAR_BITS:
+            raise ObligationError(f"{label}: expected a slack of at most {MAX_SCALAR_BITS} bits, got {bits}")
+        return Inequality(label, value, bits, floor)
+
+    def _bound(self, affine: Affine) -> tuple[int, int]:
+        """(lowest, highest) value over all books within range, by declared bounds."""
+        low = high = affine.constant
+        weight = (1 << self.quantity_bits) - 1
+        for term in affine.terms:
+            column = self.columns.get(term.column)
+            if column is None:
+                raise ObligationError(f"{term.column}: no such public column")
+            size = abs(term.coefficient) * ((1 << column.bits) - 1) * self.shape.instrument_rows
+            size *= 1 if term.part is Part.UNIT else weight
+            both = column.signed or term.part is Part.NET
+            low -= size if both or term.coefficient < 0 else 0
+            high += size if both or term.coefficient > 0 else 0
+        for name, coefficient in affine.scalars:
+            size = abs(coefficient) * ((1 << self._bits[name]) - 1)
+            low -= size if coefficient < 0 else 0
+            high += size if coefficient > 0 else 0
+        return low, high

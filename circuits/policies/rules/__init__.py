@@ -1,0 +1,1 @@
+"""Rules: one file a family, from parameters to constraints and public columns."""

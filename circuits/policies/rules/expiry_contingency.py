@@ -1,0 +1,123 @@
+"""Contingencies by expiry (Derive PMRM2): the basis between expiries, and the skew of each, may move against the book.
+
+Basis: the forward of every expiry moves by itself, up or down by `price_move`, and each expiry e loses its worse side,
+
+    requirement_u >= sum_{e in u} max(0, loss_e(up), loss_e(down)) * (add + multiply * T_e).
+
+Skew: the wings of every expiry's smile tilt (linear in k = ln(K / F)) or bend (in |k|) either way,
+
+    vol' = vol * max(0, 1 + clip(k cap / k*, -cap, cap)),  cap = max(0, base_cap + cap_per_sqrt_year sqrt T),
+    k* = max(minimum_width, width sqrt T),                 requirement_u >= sum_{e in u} |P&L_e|.
+
+Units: usd_e12. Rounding: as for scenario grids; under an absolute value both sides of a position pay it.
+Source: Derive v2-core, PMRMLib_2.sol (_addBasisContingency, _getExpirySkewedShockedMTM), scripts/config-mainnet.sol.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from zkmargin.circuits.markets import black76
+from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
+from zkmargin.circuits.policies.builder import Draft
+from zkmargin.circuits.policies.constraints import Affine, Part
+from zkmargin.circuits.policies.rules.rule import (
+    PRICING_ERROR,
+    RiskView,
+    Rule,
+    RuleColumns,
+    floor_units,
+    rounding_charge,
+)
+
+
+class BasisContingency(Rule):
+    """The basis floor; see the module. Options and dated futures count, by expiry."""
+
+    kind: Literal["basis_contingency"]
+    price_move: Annotated[ExactDecimal, Field(gt=0, lt=1)]
+    add: Annotated[ExactDecimal, Field(ge=0, le=20)]
+    multiply: Annotated[ExactDecimal, Field(ge=0, le=20)]
+
+    def oblige(self, draft: Draft) -> None:
+        """Per expiry one scalar above both losses; per underlying one floor, their sum."""
+        up = draft.column(f"{self.name}.up", VALUE_BITS, signed=True)
+        down = draft.column(f"{self.name}.down", VALUE_BITS, signed=True)
+        for underlying in draft.underlyings():
+            total = Affine()
+            for bucket in draft.buckets(underlying):
+                losses = [-Affine.of(column, Part.NET, bucket) for column in (up, down)]
+                total = total + draft.at_least(f"{self.name}.loss[{bucket.slot}]", *losses)
+            if total.scalars:
+                draft.floor(underlying, f"{self.name}[{underlying.slot}]", "basis contingency", total)
+
+    def publish(self, view: RiskView) -> RuleColumns:
+        """P&L per long lot of both moves, times the expiry's factor."""
+        arrays = view.arrays
+        options = arrays.is_kind("option")
+        counted = view.moves & (options | arrays.is_kind("future"))
+        strike = np.where(options, arrays.strike, 1.0)
+        base = np.where(
+            options, black76.price(arrays.forward, strike, arrays.vol, arrays.years, arrays.is_call), arrays.forward
+        )
+        factor = np.where(counted, float(self.add) + float(self.multiply) * arrays.years, 0.0)
+        error = factor * PRICING_ERROR * 2.0 * (arrays.forward + arrays.strike)
+        columns = {}
+        for side, sign in (("up", 1.0), ("down", -1.0)):
+            forward = arrays.forward * (1.0 + sign * float(self.price_move))
+            value = black76.price(forward, strike, arrays.vol, arrays.years, arrays.is_call)
+            profit = factor * (np.where(options, value, forward) - base)
+            columns[f"{self.name}.{side}"] = floor_units(profit, error)
+        rounding = np.where(counted, rounding_charge(error), 0) * view.risk_ceiling
+        return RuleColumns(columns, short_charge=rounding)
+
+
+class SkewContingency(Rule):
+    """The skew floors, linear and absolute; see the module. Options count, by expiry."""
+
+    kind: Literal["skew_contingency"]
+    base_cap: Annotated[ExactDecimal, Field(ge=0, le=10)]
+    cap_per_sqrt_year: Annotated[ExactDecimal, Field(ge=-10, le=10)]
+    minimum_width: Annotated[ExactDecimal, Field(gt=0, le=10)]
+    width: Annotated[ExactDecimal, Field(ge=0, le=20)]
+
+    @property
+    def charges_longs(self) -> bool:
+        """Rounding under an absolute value costs both sides."""
+        return True
+
+    def oblige(self, draft: Draft) -> None:
+        """Per expiry and shape a scalar n >= -P&L; per underlying and shape the floor sum (P&L + 2 n) >= sum |P&L|."""
+        for shape in ("linear", "absolute"):
+            column = draft.column(f"{self.name}.{shape}", VALUE_BITS, signed=True)
+            for underlying in draft.underlyings():
+                # Columns are zero off option rows, so the sum over the underlying is the sum over its expiries.
+                total = Affine.of(column, Part.NET, underlying)
+                for bucket in draft.buckets(underlying):
+                    loss = -Affine.of(column, Part.NET, bucket)
+                    total = total + draft.at_least(f"{self.name}.{shape}.loss[{bucket.slot}]", loss) * 2
+                if total.scalars:
+                    draft.floor(underlying, f"{self.name}.{shape}[{underlying.slot}]", f"{shape} skew", total)
+
+    def publish(self, view: RiskView) -> RuleColumns:
+        """P&L per long lot of both shapes."""
+        arrays = view.arrays
+        counted = view.moves & arrays.is_kind("option")
+        strike = np.where(counted, arrays.strike, 1.0)
+        forward = np.where(counted, arrays.forward, 1.0)
+        root_years = np.sqrt(np.maximum(arrays.years, 0.0))
+        cap = np.maximum(float(self.base_cap) + float(self.cap_per_sqrt_year) * root_years, 0.0)
+        width = np.maximum(float(self.minimum_width), float(self.width) * root_years)
+        moneyness = np.log(strike / forward)
+        base = black76.price(forward, strike, arrays.vol, arrays.years, arrays.is_call)
+        error = np.where(counted, PRICING_ERROR * 2.0 * (forward + strike), 0.0)
+        columns = {}
+        for shape, k in (("linear", moneyness), ("absolute", np.abs(moneyness))):
+            vol = arrays.vol * np.maximum(1.0 + np.clip(k * cap / width, -cap, cap), 0.0)
+            value = black76.price(forward, strike, vol, arrays.years, arrays.is_call)
+            columns[f"{self.name}.{shape}"] = floor_units(np.where(counted, value - base, 0.0), error)
+        rounding = np.where(counted, rounding_charge(error), 0) * view.risk_ceiling
+        return RuleColumns(columns, long_charge=rounding, short_charge=rounding)

@@ -1,0 +1,169 @@
+"""Margin on perpetuals (and futures) by notional: open-interest scaling and notional tiers. Both are floors by
+underlying.
+
+`open_interest_margin` (dYdX v4), on |q| * price, with IMF_0 the base initial fraction and OI the open notional:
+
+    IMF = min(1, IMF_0 + max(0, (OI - lower) / (upper - lower)) (1 - IMF_0)),   MMF = maintenance_fraction * IMF_0.
+
+`notional_tiers` (Hyperliquid), with maximum leverage L_k from a notional of B_k up:
+
+    initial: marginal rate 1 / L_k;   maintenance: half of it, which is N r_t - d_t with continuous deductions d_t.
+
+Units: usd_e12; rates per lot rounded up, boundaries down. Several perpetuals on one underlying share its tiers.
+Sources: dYdX v4-chain, x/perpetuals (LiquidityTier) and help.dydx.trade "Open Interest Initial Margin Fraction";
+Hyperliquid docs, "Margin tiers".
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Decimal
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from zkmargin.circuits.markets.instruments import Kind
+from zkmargin.circuits.markets.models import StrictModel
+from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
+from zkmargin.circuits.policies.builder import Draft
+from zkmargin.circuits.policies.constraints import Affine, Part
+from zkmargin.circuits.policies.rules.rule import (
+    ANY,
+    Fraction01,
+    RiskView,
+    Rule,
+    RuleColumns,
+    ceil_units,
+    require_default,
+)
+from zkmargin.circuits.policies.rules.tiers import Steps, check_steps, excess_count, oblige_excess, publish_excess
+from zkmargin.verifier.errors import FormatError
+
+UsdAmount = Annotated[ExactDecimal, Field(ge=0, lt=Decimal(10) ** 15)]
+Kinds = Annotated[tuple[Kind, ...], Field(strict=False, min_length=1)]
+_RATE_STEP = Decimal(1).scaleb(-18)
+_PERPETUALS: tuple[Kind, ...] = ("perpetual", "future")
+
+
+class LiquidityTier(StrictModel):
+    """One market's parameters. Without caps the initial fraction does not scale with open interest."""
+
+    initial_fraction: Annotated[ExactDecimal, Field(gt=0, le=1)]
+    maintenance_fraction: Annotated[ExactDecimal, Field(gt=0, le=1)]
+    open_interest_lower_cap_usd: UsdAmount = Decimal(0)
+    open_interest_upper_cap_usd: UsdAmount = Decimal(0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.open_interest_upper_cap_usd < self.open_interest_lower_cap_usd:
+            raise ValueError("open_interest_upper_cap_usd: expected at least the lower cap")
+        return self
+
+    @property
+    def scales(self) -> bool:
+        """Whether the initial fraction grows with open interest."""
+        return self.open_interest_upper_cap_usd > self.open_interest_lower_cap_usd
+
+
+class OpenInterestMargin(Rule):
+    """dYdX's margin; see the module.
+
+    `missing_open_interest` says what an epoch that publishes none means: the `base` fraction, or a `refuse`d epoch.
+    """
+
+    kind: Literal["open_interest_margin"]
+    flavour: Literal["initial", "maintenance"]
+    kinds: Kinds = _PERPETUALS
+    tiers: dict[str, LiquidityTier]
+    missing_open_interest: Literal["base", "refuse"] = "refuse"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require_default(self.tiers)
+        return self
+
+    def oblige(self, draft: Draft) -> None:
+        """One floor per underlying."""
+        column = draft.column(f"{self.name}.rate", VALUE_BITS, signed=False)
+        for group in draft.underlyings():
+            loss = Affine.of(column, Part.GROSS, group)
+            draft.floor(group, f"{column}[{group.slot}]", f"{self.flavour} margin by open interest", loss)
+
+    def publish(self, view: RiskView) -> RuleColumns:
+        """Margin per lot, rounded up."""
+        arrays = view.arrays
+        rows = arrays.is_kind(*self.kinds)
+        rates = np.zeros(arrays.price.shape)
+        for slot, name in enumerate(view.slot_names):
+            tier = self.tiers.get(name, self.tiers[ANY])
+            mine = rows & (arrays.underlying == slot)
+            base = float(tier.initial_fraction)
+            if self.flavour == "maintenance":
+                rates[mine] = base * float(tier.maintenance_fraction)
+                continue
+            rates[mine] = base
+            if tier.scales and np.any(mine):
+                open_interest = arrays.open_interest_usd[mine]
+                if self.missing_open_interest == "refuse" and np.any(np.isnan(open_interest)):
+                    raise FormatError(
+                        f"{name}: rule {self.name} scales margin with open interest: expected field 'open_interest' "
+                        "of its perpetuals, got none"
+                    )
+                lower, upper = float(tier.open_interest_lower_cap_usd), float(tier.open_interest_upper_cap_usd)
+                scale = np.clip((np.nan_to_num(open_interest) - lower) / (upper - lower), 0.0, 1.0)
+                rates[mine] = np.minimum(1.0, base + scale * (1.0 - base))
+        return RuleColumns({f"{self.name}.rate": ceil_units(rates * arrays.price)})
+
+
+class LeverageTier(StrictModel):
+    """From this notional up, at most this leverage on what is added."""
+
+    from_usd: UsdAmount
+    max_leverage: Annotated[ExactDecimal, Field(ge=1, le=1000)]
+
+
+class NotionalTiers(Rule):
+    """Hyperliquid's margin; see the module."""
+
+    kind: Literal["notional_tiers"]
+    flavour: Literal["initial", "maintenance"]
+    kinds: Kinds = _PERPETUALS
+    tiers: dict[str, Annotated[tuple[LeverageTier, ...], Field(strict=False, min_length=1, max_length=16)]]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require_default(self.tiers)
+        for underlying, steps in self._steps().items():
+            check_steps(steps, f"tiers.{underlying}", increasing=True)
+        return self
+
+    def _steps(self) -> dict[str, Steps]:
+        share = Decimal(1) if self.flavour == "initial" else Decimal("0.5")
+        return {
+            name: [(tier.from_usd, (share / tier.max_leverage).quantize(_RATE_STEP, ROUND_CEILING)) for tier in tiers]
+            for name, tiers in self.tiers.items()
+        }
+
+    def oblige(self, draft: Draft) -> None:
+        """Per underlying: the first tier's rate on all, and the excesses."""
+        base = draft.column(f"{self.name}.rate[0]", VALUE_BITS, signed=False)
+        groups = draft.underlyings()
+        excess = oblige_excess(draft, self.name, excess_count(self._steps()), Part.GROSS, groups)
+        for group in groups:
+            loss = Affine.of(base, Part.GROSS, group) + excess[group]
+            draft.floor(group, f"{self.name}[{group.slot}]", f"{self.flavour} margin by notional", loss)
+
+    def publish(self, view: RiskView) -> RuleColumns:
+        """Rates per lot, rounded up, and boundaries, rounded down."""
+        rows = view.arrays.is_kind(*self.kinds)
+        tables = self._steps()
+        base = view.by_underlying({name: steps[0][1] for name, steps in tables.items()})
+        columns = {f"{self.name}.rate[0]": ceil_units(np.where(rows, base * view.arrays.price, 0.0))}
+        return RuleColumns({**columns, **publish_excess(view, self.name, tables, rows)})
+
+
+class HaircutTier(StrictModel):
+    """From this value up, what is added counts with this ratio."""
+
+    from_usd: UsdAmount
+    ratio: Fraction01

@@ -1,0 +1,121 @@
+"""What every rule is: obligations from its parameters, public columns from an epoch.
+
+The two are separate on purpose. `oblige` sees only the shape of a universe, so that the verifying key depends on
+nothing else; `publish` sees the epoch and nobody's holdings.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, StringConstraints
+
+from zkmargin.circuits.markets.epoch import MarketArrays
+from zkmargin.circuits.markets.models import StrictModel
+from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, ExactDecimal
+from zkmargin.circuits.policies.builder import Draft
+from zkmargin.verifier.errors import FormatError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+ANY: Final = "*"
+"""Key of a table by underlying for all that it does not name."""
+CHARGE_BITS: Final = VALUE_BITS + 1
+"""Bound of the two charge columns, to which several rules add."""
+PRICING_ERROR: Final = 2.0**-46
+"""Relative error allowed for double-precision pricing, of forward plus strike: some thirty times what is observed."""
+
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Rate = Annotated[ExactDecimal, Field(ge=0, le=10)]
+Fraction01 = Annotated[ExactDecimal, Field(ge=0, le=1)]
+Title = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e][\x20-\x7e]{0,62}$")]
+
+
+@dataclass(frozen=True, eq=False)
+class RiskView:
+    """An epoch as a policy sees it.
+
+    `arrays.live` is already limited to admissible kinds. `moves` marks rows whose price the scenarios move: all live
+    ones but cash and the policy's dollar-like underlyings. `risk_ceiling` is the policy's risk factor rounded up to an
+    integer: what a rule charges in place of part of a requirement is multiplied by it.
+    """
+
+    arrays: MarketArrays
+    slot_names: tuple[str, ...]
+    moves: Bools
+    risk_ceiling: int
+
+    def by_underlying(self, table: Mapping[str, Decimal], cash: str = "USD") -> Floats:
+        """(rows,) the table's entry for each row's underlying; cash rows look up `cash`; missing ones take `*`."""
+        default = float(table.get(ANY, Decimal(0)))
+        by_slot = np.array([float(table.get(name, default)) for name in self.slot_names] + [default])
+        slots = np.where(self.arrays.underlying >= 0, self.arrays.underlying, len(self.slot_names))
+        found = by_slot[slots]
+        return np.where(self.arrays.is_kind("cash"), float(table.get(cash, default)), found)
+
+
+@dataclass(frozen=True, eq=False)
+class RuleColumns:
+    """Public columns by name, and what to add to the account's charge per lot long and short, usd_e12, rounded up."""
+
+    columns: Mapping[str, Ints] = field(default_factory=dict)
+    long_charge: Ints | None = None
+    short_charge: Ints | None = None
+
+
+class Rule(StrictModel):
+    """Base of all rules. `name` prefixes the rule's columns and labels and is unique in a policy."""
+
+    name: RuleName
+
+    @property
+    def charges_longs(self) -> bool:
+        """Whether the rule charges anything per lot long, by its parameters alone."""
+        return False
+
+    @abstractmethod
+    def oblige(self, draft: Draft) -> None:
+        """Add the rule's columns and obligations to `draft`."""
+
+    @abstractmethod
+    def publish(self, view: RiskView) -> RuleColumns:
+        """The columns declared by `oblige`, (rows,) int64 each, for an epoch."""
+
+
+def require_default(table: Mapping[str, object]) -> None:
+    """Raise ValueError unless a table by underlying has an entry for all that it does not name."""
+    if ANY not in table:
+        raise ValueError(f"expected an entry {ANY!r} for every other underlying")
+
+
+def floor_units(values: Floats, error: Floats) -> Ints:
+    """The largest integers certainly not above the true values, which lie within `error` of `values`."""
+    return _integers(np.floor(values - error))
+
+
+def ceil_units(values: Floats) -> Ints:
+    """Integers not below non-negative `values`, a relative 2^-46 for their own rounding included; zeros stay zero."""
+    return _integers(np.ceil(values * (1.0 + PRICING_ERROR)))
+
+
+def rounding_charge(error: Floats) -> Ints:
+    """Units per lot that cover, for a short, a value floored by `floor_units`: one, and twice the pricing error."""
+    return _integers(1.0 + np.ceil(2.0 * error))
+
+
+def _integers(values: Floats) -> Ints:
+    limit = float(1 << 62)
+    if not np.all(np.abs(values) < limit):
+        raise FormatError("a per-lot amount is beyond 2^62 usd_e12: the market data or the policy's rates are absurd")
+    return values.astype(np.int64)
+
+
+USD: Final = float(USD_E12)

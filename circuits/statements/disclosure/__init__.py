@@ -1,0 +1,1 @@
+"""Disclosure of one number: the circuit and its prover."""

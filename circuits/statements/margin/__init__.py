@@ -1,0 +1,1 @@
+"""Margin adequacy: the circuit, the market that it reads, and its prover."""

@@ -1,0 +1,1 @@
+"""Solvency of an exchange: circuits, batches of customers, the settlement, openings."""

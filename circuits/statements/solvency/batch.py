@@ -1,0 +1,161 @@
+"""A batch of customers in the clear, and the columns that prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.statements.solvency.accounts import Row, record, salt_of
+from zkmargin.verifier.statements.solvency.terms import TABLE, Terms
+
+Ints = NDArray[np.int64]
+EDGE_ROWS: Final = 2
+"""The first and the last row of a batch are separators."""
+_LIMB: Final = 30
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Batch:
+    """Customers between two separators, in the order of their account numbers. Secret.
+
+    customers: ids in UTF-8, (C,). numbers: their account numbers, (C,), low < numbers < high. starts: each customer's
+    first holding, (C + 1,), from 0 to the number of holdings. line, free, collateral, debt: (holdings,).
+    """
+
+    index: int
+    low: int
+    high: int
+    customers: Sequence[bytes]
+    numbers: Ints
+    starts: Ints
+    line: Ints
+    free: Ints
+    collateral: Ints
+    debt: Ints
+
+    @property
+    def holdings(self) -> int:
+        """Rows that customers take."""
+        return len(self.line)
+
+    def rows_of(self, position: int) -> list[Row]:
+        """The rows of the customer at `position`."""
+        part = slice(*self.starts[position : position + 2].tolist())
+        columns = (self.line[part], self.free[part], self.collateral[part], self.debt[part])
+        return [Row(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+
+    def places_of(self, position: int) -> range:
+        """Where in the batch those rows stand."""
+        start, stop = self.starts[position : position + 2].tolist()
+        return range(1 + start, 1 + stop)
+
+    def __repr__(self) -> str:
+        return f"Batch({self.index}, customers={len(self.customers)}, holdings={self.holdings})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BatchWitness:
+    """The columns of a batch by the names of the program's hints, its totals by asset number, its public scalars."""
+
+    columns: dict[str, Ints | list[int]]
+    equity: list[int]
+    debt: list[int]
+    scalars: dict[str, int]
+
+
+def capacity(rows: int) -> int:
+    """Holdings that fit a batch of so many rows."""
+    return rows - EDGE_ROWS
+
+
+def records(batch: Batch, epoch: bytes, master: bytes) -> list[int]:
+    """Every customer's record."""
+    return [
+        record(epoch, customer, salt_of(master, customer), batch.rows_of(position))
+        for position, customer in enumerate(batch.customers)
+    ]
+
+
+def batch_witness(batch: Batch, terms: Terms, rows: int, recorded: Sequence[int]) -> BatchWitness:
+    """Every column of a batch. Rows: a separator, the customers', and empty accounts up to the other separator.
+
+    Raises FormatError when the batch does not fit. Never for a customer whose debts exceed their collateral: then no
+    proof exists.
+    """
+    held = batch.holdings
+    if held > capacity(rows):
+        raise FormatError(f"batch {batch.index}: expected at most {capacity(rows)} holdings, got {held}")
+    empty = rows - 1 - held
+    first = np.ones(rows, dtype=np.int64)
+    account = np.empty(rows, dtype=np.int64)
+    account[0] = batch.low
+    account[1 + held :] = batch.high - np.arange(empty)[::-1]
+    first[1 : 1 + held] = 0
+    first[1 + batch.starts[:-1]] = 1
+    account[1 : 1 + held] = np.repeat(batch.numbers, np.diff(batch.starts))
+    last = np.roll(first, -1)
+    rise = np.roll(account, -1) - account
+    if np.any(rise[:-1] < last[:-1]):
+        raise FormatError(f"batch {batch.index}: expected account numbers that rise between the separators")
+    rise[-1] = 1
+    columns: dict[str, Ints | list[int]] = {"first": first, "account": account, "gap": rise - last}
+    record_column = [0] * rows
+    for start, value in zip((1 + batch.starts[:-1]).tolist(), recorded, strict=True):
+        record_column[start] = value
+    columns["record"] = record_column
+
+    row = {name: np.zeros(rows, dtype=np.int64) for name in ("line", "free", "collateral", "debt")}
+    for name, column in row.items():
+        column[1 : 1 + held] = getattr(batch, name)
+    table = {name: np.array(values, dtype=np.int64) for name, values in terms.table().items()}
+    if table["line"].size > rows:
+        raise FormatError(f"rows: expected at least one for each of {table['line'].size} lines, got {rows}")
+    listed = {name: table[name][row["line"]] for name in TABLE}
+    columns |= listed
+    columns["uses"] = np.bincount(row["line"], minlength=table["line"].size)
+    step = np.roll(row["line"], -1) - row["line"] - 1
+    columns["step"] = np.where(last == 1, 0, step)
+    columns |= {name: row[name] for name in ("free", "collateral", "debt")}
+    columns["running"], columns["surplus"] = _running(row["collateral"], row["debt"], listed, last)
+    assets = len(terms.assets) + 1
+    return BatchWitness(
+        columns=columns,
+        equity=_totals(listed["asset"], [row["free"], row["collateral"]], assets),
+        debt=_totals(listed["asset"], [row["debt"]], assets),
+        scalars={"low": batch.low, "high": batch.high, "accounts": int(first.sum())},
+    )
+
+
+def _running(collateral: Ints, debt: Ints, listed: dict[str, Ints], last: Ints) -> tuple[list[int], list[int]]:
+    """The running value before each row, and what is left of it in each customer's last row."""
+    value = [0] * len(last)
+    pledged = np.flatnonzero(collateral | debt)
+    amounts = (column[pledged].tolist() for column in (collateral, debt, listed["rate"], listed["price"]))
+    for row, c, d, rate, price in zip(pledged.tolist(), *amounts, strict=True):
+        value[row] = c * rate - d * price
+    running, surplus = [0] * len(last), [0] * len(last)
+    total = 0
+    for row, (added, ends) in enumerate(zip(value, last.tolist(), strict=True)):
+        running[row] = total
+        total += added
+        if ends:
+            surplus[row], total = total, 0
+    return running, surplus
+
+
+def _totals(assets: Ints, amounts: Sequence[Ints], count: int) -> list[int]:
+    """Sums by asset number, (count,), in exact integers. Amounts are below 2^60."""
+    totals = [0] * count
+    for amount in amounts:
+        for shift in (0, _LIMB):
+            limb = amount >> shift & ((1 << _LIMB) - 1)
+            sums = np.zeros(count, dtype=np.int64)
+            np.add.at(sums, assets, limb)
+            for number, value in enumerate(sums.tolist()):
+                totals[number] += value << shift
+    return totals

@@ -1,0 +1,180 @@
+"""Proving one batch: from customers in the clear to a proof and commitments to totals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import count
+from typing import Generic
+
+from zkmargin.circuits.language.compiler import CompiledProgram
+from zkmargin.circuits.language.witness import Holding, Inputs, Witness, generate_witness, vector_of
+from zkmargin.circuits.statements.solvency.batch import Batch, BatchWitness, batch_witness, records
+from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY, compile_batch
+from zkmargin.prover.assignment import PublicColumns
+from zkmargin.prover.commitments import commit
+from zkmargin.prover.kernels.interface import Backend, P, V
+from zkmargin.prover.key import ProvingKey, make_proving_key, make_verifying_key
+from zkmargin.prover.prove import Options, prove
+from zkmargin.prover.randomness import Blinding
+from zkmargin.prover.setup import Setup
+from zkmargin.verifier.curve import G1
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.field import SCALAR_MODULUS
+from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.proof import PublicInputs, decode_proof
+from zkmargin.verifier.statements.solvency.batched_opening import coefficient, combined_points
+from zkmargin.verifier.statements.solvency.statement import BatchStatement, batch_context
+from zkmargin.verifier.statements.solvency.terms import TABLE, Terms
+from zkmargin.verifier.verify import VerifyingKey
+
+_BLINDING = b"zkmargin/solvency-blinding/v1"
+
+
+@dataclass(frozen=True)
+class TotalsOpening:
+    """What opens a batch's commitments to its totals. Secret."""
+
+    equity: tuple[int, ...]
+    debt: tuple[int, ...]
+    equity_blinding: int
+    debt_blinding: int
+
+    def __repr__(self) -> str:
+        return f"TotalsOpening(assets={len(self.equity)})"
+
+
+@dataclass(frozen=True, eq=False)
+class BatchProver(Generic[V, P]):
+    """Proves batches of one epoch; keeps bases, keys and the table's columns between them."""
+
+    terms: Terms
+    epoch: bytes
+    rows: int
+    setup: Setup
+    backend: Backend[V, P]
+
+    @cached_property
+    def program(self) -> CompiledProgram:
+        """The program of a batch."""
+        return compile_batch(self.rows)
+
+    @cached_property
+    def key(self) -> ProvingKey[V, P]:
+        """The proving key."""
+        return proving_key(self.program, self.setup, self.backend)
+
+    @cached_property
+    def market(self) -> PublicColumns[V]:
+        """The public table's columns."""
+        return PublicColumns.of(self.backend, table_vectors(self.terms, self.rows, self.backend))
+
+    @cached_property
+    def market_points(self) -> tuple[G1, ...]:
+        """Commitments to them."""
+        return commit(self.backend, self.setup.lagrange(self.backend, self.rows), self.market.values)
+
+    def prove(
+        self, batch: Batch, master: bytes, options: Options | None = None
+    ) -> tuple[BatchStatement, TotalsOpening]:
+        """The batch's part of the statement; `master` is the epoch's secret key, for salts and blinding.
+
+        Two proofs of one batch commit to its totals alike, so that either can stand for it.
+        """
+        columns = batch_witness(batch, self.terms, self.rows, records(batch, self.epoch, master))
+        opening = self.opening(batch, columns, master)
+        witness = self.witness(columns, opening)
+        public = self.public(batch.index, witness, opening)
+        options = replace(options or Options(), blinding=Blinding(self.blinding_source(batch, master)))
+        proof = prove(self.key, public, witness.assignment, options)
+        (equity,), (debt,) = public.holdings
+        opened = self.opened_commitment(batch.index, proof)
+        accounts = columns.scalars["accounts"]
+        return BatchStatement(batch.index, batch.low, batch.high, accounts, equity, debt, opened, proof), opening
+
+    def opened_commitment(self, index: int, proof: bytes) -> G1:
+        """The commitment to the combination of columns that inclusion files open."""
+        circuit = self.program.circuit
+        c = coefficient(batch_context(self.epoch, self.rows, index), keccak256(proof))
+        points, weights = zip(*combined_points(circuit, c, decode_proof(circuit, proof).witness), strict=True)
+        encoded = b"".join(c.to_bytes(32, "little") for point in points for c in point)
+        return self.backend.msm(self.backend.points(encoded), [self.backend.vector(weights)])[0]
+
+    def blinding_source(self, batch: Batch, master: bytes) -> Callable[[], int]:
+        """Blinding scalars that follow from the master key and everything that is proven, as in RFC 6979.
+
+        The same batch gives the same proof, byte for byte, however often it is proven; anything else gives others.
+        Inclusion files need the scalars again, and so nothing has to be kept.
+        """
+        arrays = (batch.numbers, batch.starts, batch.line, batch.free, batch.collateral, batch.debt)
+        content = b"".join(keccak256(array.tobytes()) for array in arrays)
+        names = keccak256(b"".join(keccak256(customer) for customer in batch.customers))
+        context = batch_context(self.epoch, self.rows, batch.index)
+        bounds = batch.low.to_bytes(8, "big") + batch.high.to_bytes(8, "big")
+        return derived_scalars(master + self.key.verifying.digest + context + bounds + content + names)
+
+    def opening(self, batch: Batch, columns: BatchWitness, master: bytes) -> TotalsOpening:
+        """The totals, and blinding that is another for other totals, other batches and other epochs."""
+        parts = (columns.equity, columns.debt)
+        encoded = b"".join(value.to_bytes(16, "big") for part in parts for value in part)
+        seed = master + self.epoch + batch.index.to_bytes(8, "big") + keccak256(encoded)
+        draw = derived_scalars(b"totals" + seed)
+        blinding = draw(), draw()
+        return TotalsOpening(tuple(columns.equity), tuple(columns.debt), *blinding)
+
+    def witness(self, columns: BatchWitness, opening: TotalsOpening, *, check: bool = True) -> Witness[V]:
+        """Every column of the circuit."""
+        inputs = Inputs(
+            holdings={
+                EQUITY: Holding(opening.equity, opening.equity_blinding),
+                DEBT: Holding(opening.debt, opening.debt_blinding),
+            },
+            market=self.market,
+            scalars=columns.scalars,
+            columns=columns.columns,
+        )
+        return generate_witness(self.program, self.backend, inputs, check=check)
+
+    def public(self, index: int, witness: Witness[V], opening: TotalsOpening) -> PublicInputs:
+        """What the proof of batch `index` is about."""
+        totals = [vector_of(self.backend, values, self.rows) for values in (list(opening.equity), list(opening.debt))]
+        blinding = [[opening.equity_blinding], [opening.debt_blinding]]
+        equity, debt = self.backend.msm(self.setup.lagrange(self.backend, self.rows), totals, blinding)
+        context = batch_context(self.epoch, self.rows, index)
+        return PublicInputs(context, witness.scalars, ((equity,), (debt,)), self.market_points)
+
+
+def derived_scalars(seed: bytes) -> Callable[[], int]:
+    """Uniform scalars, one a call, that nobody can tell from random without the seed."""
+    counter = count()
+    key = keccak256(_BLINDING + seed)
+
+    def draw() -> int:
+        block = key + next(counter).to_bytes(8, "big")
+        wide = keccak256(block + b"\0") + keccak256(block + b"\1")
+        return int.from_bytes(wide, "big") % SCALAR_MODULUS
+
+    return draw
+
+
+def proving_key(program: CompiledProgram, setup: Setup, backend: Backend[V, P]) -> ProvingKey[V, P]:
+    """The proving key of a program under a setup."""
+    rows = program.circuit.rows
+    fixed = [vector_of(backend, values, rows) for values in program.fixed_values]
+    lagrange = setup.lagrange(backend, rows)
+    return make_proving_key(backend, program.circuit, setup.key, lagrange, setup.monomial(backend), fixed)
+
+
+def verifying_key(program: CompiledProgram, setup: Setup, backend: Backend[V, P]) -> VerifyingKey:
+    """The verifying key of a program, rebuilt from the setup's powers."""
+    fixed = [vector_of(backend, values, program.circuit.rows) for values in program.fixed_values]
+    return make_verifying_key(backend, program.circuit, setup.key, setup.monomial(backend), fixed)
+
+
+def table_vectors(terms: Terms, rows: int, backend: Backend[V, P]) -> Sequence[V]:
+    """The public table's columns in the order of the circuit's market columns. Raises FormatError when it is longer."""
+    table = terms.table()
+    if len(table["line"]) > rows:
+        raise FormatError(f"rows: expected at least one for each of {len(table['line'])} lines, got {rows}")
+    return [vector_of(backend, table[name], rows) for name in TABLE]

@@ -1,0 +1,110 @@
+"""Key files: Ethereum keys that sign attestations and transactions, X25519 keys that openings are sealed to.
+
+A signing key's file is either an encrypted Ethereum keystore (JSON, version 3) or one 0x-prefixed 32-byte key. The
+latter is refused when its mode lets group or others read it. No message ever quotes a file's content.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from zkmargin.verifier.documents import replacing
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.ethereum import CURVE_ORDER, address_of_key
+
+PASSWORD_VARIABLE: Final = "ZKMARGIN_PASSWORD"  # noqa: S105 - the name, not the password
+KEY_BYTES: Final = 32
+KEYSTORE_VERSION: Final = 3
+MAX_KEY_FILE_BYTES: Final = 1 << 16
+
+
+class KeyFileError(FormatError):
+    """A key file is not one, or not for these eyes only. The message never says what it holds."""
+
+
+def read_signing_key(path: str | Path, password: Callable[[], str] | None = None) -> bytes:
+    """The 32-byte private key in a key file.
+
+    A keystore's password comes from ZKMARGIN_PASSWORD, else from calling `password`. Raises KeyFileError; OSError when
+    the file cannot be read.
+    """
+    with Path(path).open("rb") as stream:
+        mode = os.fstat(stream.fileno()).st_mode
+        data = stream.read(MAX_KEY_FILE_BYTES + 1)
+    if len(data) > MAX_KEY_FILE_BYTES:
+        raise KeyFileError(f"{path}: expected a key file of at most {MAX_KEY_FILE_BYTES} bytes, got more")
+    text = data.strip()
+    if text.startswith(b"{"):
+        return _decrypt(path, text, password)
+    if os.name != "nt" and stat.S_IMODE(mode) & 0o077:
+        raise KeyFileError(
+            f"{path}: expected a key that only its owner can read, got mode {stat.S_IMODE(mode):04o}; run chmod 600 "
+            f"{path}"
+        )
+    return _check(path, _unhex(path, text))
+
+
+def write_signing_key(path: str | Path, key: bytes | None = None) -> bytes:
+    """Write `key`, by default a new one, to a file of mode 0600; returns its address."""
+    key = new_signing_key() if key is None else key
+    with replacing(path, secret=True) as stream:
+        stream.write(b"0x" + key.hex().encode() + b"\n")
+    return address_of_key(key)
+
+
+def new_signing_key() -> bytes:
+    """A fresh private key from the operating system's randomness."""
+    return (1 + secrets.randbelow(CURVE_ORDER - 1)).to_bytes(KEY_BYTES, "big")
+
+
+def write_opening_keys(identity: str | Path, recipient: str | Path) -> None:
+    """Write a new X25519 pair in PEM: `identity`, the private key, with mode 0600, and `recipient`, the public one."""
+    from Crypto.PublicKey import ECC  # noqa: PLC0415 - slow to load, and most commands make no keys
+
+    key = ECC.generate(curve="Curve25519")
+    with replacing(identity, secret=True) as stream:
+        stream.write(str(key.export_key(format="PEM")).encode() + b"\n")
+    with replacing(recipient) as stream:
+        stream.write(str(key.public_key().export_key(format="PEM")).encode() + b"\n")
+
+
+def _unhex(path: str | Path, text: bytes) -> bytes:
+    digits = text[2:] if text.startswith(b"0x") else b""
+    if len(digits) != 2 * KEY_BYTES or set(digits) - set(b"0123456789abcdefABCDEF"):
+        raise KeyFileError(f"{path}: expected an encrypted keystore, or 0x and {2 * KEY_BYTES} hexadecimal digits")
+    return bytes.fromhex(digits.decode())
+
+
+def _decrypt(path: str | Path, text: bytes, password: Callable[[], str] | None) -> bytes:
+    try:
+        keystore = json.loads(text)
+    except (ValueError, RecursionError):
+        keystore = None
+    if not isinstance(keystore, dict) or keystore.get("version") != KEYSTORE_VERSION:
+        raise KeyFileError(f"{path}: expected an Ethereum keystore of version {KEYSTORE_VERSION}, got other JSON")
+    secret = os.environ.get(PASSWORD_VARIABLE)
+    if secret is None:
+        if password is None:
+            raise KeyFileError(f"{path}: expected a password for the encrypted keystore; set {PASSWORD_VARIABLE}")
+        secret = password()
+    from eth_account import Account  # noqa: PLC0415 - half a second, which only keystores need
+
+    try:
+        key = bytes(Account.decrypt(keystore, secret))
+    except (ValueError, TypeError, KeyError, NotImplementedError) as error:
+        wrong = isinstance(error, ValueError) and "MAC mismatch" in str(error)
+        expected = "the keystore's password" if wrong else f"an Ethereum keystore of version {KEYSTORE_VERSION}"
+        raise KeyFileError(f"{path}: expected {expected}, got another") from None
+    return _check(path, key)
+
+
+def _check(path: str | Path, key: bytes) -> bytes:
+    if len(key) != KEY_BYTES or not 0 < int.from_bytes(key, "big") < CURVE_ORDER:
+        raise KeyFileError(f"{path}: expected a private key between 1 and the order of secp256k1")
+    return key

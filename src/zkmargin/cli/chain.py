@@ -1,0 +1,261 @@
+"""`zkmargin chain`: deploy the contracts, publish epochs, submit proofs, ask the gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zkmargin.api import margin as api
+from zkmargin.api.destinations import check_destinations
+from zkmargin.chain import connect, read_deployment_record, write_deployment_record
+from zkmargin.chain.contracts import DEFAULT_GRACE_SECONDS, DEFAULT_OWNER_DELAY_SECONDS
+from zkmargin.chain.contracts import deploy as deploy_contracts
+from zkmargin.chain.contracts import publish as publish_epoch
+from zkmargin.chain.errors import ChainError
+from zkmargin.chain.submission import read_market_terms
+from zkmargin.chain.submission import status as ask_status
+from zkmargin.chain.submission import submit as submit_proof
+from zkmargin.circuits.statements.margin.market import read_market
+from zkmargin.cli.console import note, print_json, print_table, progress
+from zkmargin.cli.options import Json, Market, Policy, SetupFile, read_key
+from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.prover.kernels import load_backend
+from zkmargin.verifier.ethereum import format_address, parse_address
+from zkmargin.verifier.instants import format_seconds
+from zkmargin.verifier.statements.attestation import check_venue
+from zkmargin.verifier.statements.margin import read_margin_proof
+
+app = typer.Typer(
+    help="Deploy the contracts, publish epochs, submit proofs, ask the gate.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Rpc = Annotated[str, typer.Option("--rpc", metavar="URL", help="JSON-RPC address of a node.")]
+Key = Annotated[Path, typer.Option("--key", metavar="KEYFILE", help="Key file of the sender: keystore or raw key.")]
+DeploymentFile = Annotated[Path, typer.Option("--deployment", metavar="D", help="The deployment's file.")]
+
+
+@app.command()
+def deploy(
+    rpc: Rpc,
+    key: Key,
+    policy: Policy,
+    setup: SetupFile,
+    venues: Annotated[
+        list[str], typer.Option("--venue", metavar="NAME=0x..", help="A venue and its signing address; repeat it.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="D", help="Where to write the deployment's file.")],
+    oracle: Annotated[
+        str | None, typer.Option("--oracle", metavar="0x..", help="First signer of epochs; by default the key itself.")
+    ] = None,
+    heartbeat: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Age in seconds from which a record may be challenged; by default the policy's limit."
+        ),
+    ] = None,
+    grace: Annotated[
+        int, typer.Option(min=1, help="Seconds that a challenged account has to answer.")
+    ] = DEFAULT_GRACE_SECONDS,
+    owner_delay: Annotated[
+        int, typer.Option(min=0, help="Seconds between offering the contracts' ownership and accepting it.")
+    ] = DEFAULT_OWNER_DELAY_SECONDS,
+    as_json: Json = False,
+) -> None:
+    """Deploy registry and gate, and register venues and policy.
+
+    The key becomes owner. No Solidity compiler is needed. The verifier comes with the first epoch: see publish."""
+    check_destinations(("--out", out))
+    addresses = _venues(venues)
+    signer = None if oracle is None else parse_address(oracle, "--oracle")
+    rules = api.load_policy(policy)
+    source = api.load_setup(setup)
+    warn_if_unsafe(source, setup)
+    client = connect(rpc, read_key(key))
+    with progress() as report:
+        record = deploy_contracts(
+            client,
+            rules,
+            source,
+            setup,
+            addresses,
+            oracle=signer,
+            heartbeat_seconds=heartbeat,
+            grace_seconds=grace,
+            owner_delay_seconds=owner_delay,
+            report=report,
+        )
+    write_deployment_record(out, record)
+    result = {
+        "deployment": str(out),
+        "chain_id": record.chain_id,
+        "registry": format_address(record.registry),
+        "gate": format_address(record.gate),
+        "policy": {"name": rules.name, "digest": "0x" + rules.digest.hex()},
+        "venues": {name: format_address(address) for name, address in record.venues.items()},
+        "gas_used": client.gas_used,
+    }
+    if as_json:
+        print_json(result)
+        return
+    print_table(
+        {
+            "deployment": f"{out}: chain {record.chain_id}",
+            "registry": format_address(record.registry),
+            "gate": format_address(record.gate),
+            "policy": rules.name,
+            **{f"venue {name}": format_address(address) for name, address in record.venues.items()},
+            "gas": f"{client.gas_used:,}",
+        }
+    )
+
+
+@app.command()
+def publish(
+    rpc: Rpc,
+    key: Key,
+    deployment: DeploymentFile,
+    market: Market,
+    setup: Annotated[
+        Path | None, typer.Option("--setup", metavar="S", help="Setup file; by default the one deployed with.")
+    ] = None,
+    oracle_key: Annotated[
+        Path | None,
+        typer.Option("--oracle-key", metavar="KEYFILE", help="Key that signs the epoch; by default the sender's."),
+    ] = None,
+    pin: Annotated[
+        bool, typer.Option("--pin/--no-pin", help="Keep the commitments on chain, so that submissions are cheaper.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Post an epoch as the oracle.
+
+    The first epoch of a universe also deploys the policy's verifier over it."""
+    record = read_deployment_record(deployment)
+    where = Path(record.setup_path) if setup is None else setup
+    try:
+        source = api.load_setup(where)
+    except FileNotFoundError:
+        raise ChainError(
+            f"--setup: expected the setup that was deployed with at {where}; name it with --setup"
+        ) from None
+    sender = read_key(key)
+    client = connect(rpc, sender)
+    with progress() as report:
+        report("reading the market", 0, 0)
+        data = read_market(market, record.policy, source, load_backend())
+        published = publish_epoch(
+            client,
+            record,
+            data,
+            source,
+            oracle_key=sender if oracle_key is None else read_key(oracle_key),
+            pin=pin,
+            report=report,
+        )
+    result = {
+        "epoch": "0x" + published.digest.hex(),
+        "epoch_time": format_seconds(published.epoch_time),
+        "verifier": format_address(published.verifier),
+        "new_verifier": published.new_verifier,
+        "gas_used": published.gas_used,
+        "transaction": published.transaction,
+    }
+    if as_json:
+        print_json(result)
+        return
+    print_table(
+        {
+            "epoch": f"0x{published.digest.hex()} of {format_seconds(published.epoch_time)}",
+            "verifier": format_address(published.verifier) + (" (new)" if published.new_verifier else ""),
+            "gas": f"{published.gas_used:,}",
+            "transaction": published.transaction,
+        }
+    )
+
+
+@app.command()
+def submit(
+    proof: Annotated[Path, typer.Argument(metavar="PROOF", help="The proof, bound to the deployment's gate.")],
+    rpc: Rpc,
+    key: Key,
+    deployment: DeploymentFile,
+    market: Market,
+    as_json: Json = False,
+) -> None:
+    """Verify a proof on chain and open the gate for its account until expiry.
+
+    Anyone may send it. Exit code 1 when the contract rejects the proof."""
+    record = read_deployment_record(deployment)
+    margin = read_margin_proof(proof)
+    terms = read_market_terms(market)
+    client = connect(rpc, read_key(key))
+    submission = submit_proof(client, record, margin, terms)
+    if as_json:
+        print_json(submission.to_json())
+        return
+    print_table(
+        {
+            "account": format_address(margin.statement.account),
+            "adequate until": format_seconds(submission.expires_at),
+            "gas": f"{submission.gas_used:,}",
+            "transaction": submission.transaction,
+        }
+    )
+
+
+@app.command()
+def status(
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    account: Annotated[str, typer.Option("--account", metavar="0x..", help="The account.")],
+    max_age: Annotated[
+        int | None, typer.Option(min=0, metavar="SECONDS", help="Oldest snapshot that counts; by default any.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell whether an account is adequate at the gate."""
+    record = read_deployment_record(deployment)
+    holder = parse_address(account, "--account")
+    client = connect(rpc)
+    found = (
+        ask_status(client, record, holder) if max_age is None else ask_status(client, record, holder, max_age=max_age)
+    )
+    if as_json:
+        print_json(found.to_json())
+        return
+    lines = {"account": account, "adequate": "yes" if found.adequate else "no", "policy": found.policy}
+    if found.state == "none":
+        lines["record"] = "none"
+    else:
+        lines["epoch"] = "unknown" if found.epoch is None else f"0x{found.epoch.hex()}"
+        lines["epoch time"] = format_seconds(found.epoch_time)
+        lines["snapshot"] = format_seconds(found.snapshot_time)
+        lines["expires at"] = format_seconds(found.expires_at)
+        lines["cover"] = f"{found.cover / 1_000_000:g}"
+    if found.challenged_until is not None:
+        lines["challenged"] = f"answer until {format_seconds(found.challenged_until)}"
+    if found.failing:
+        lines["failing"] = "a challenge was not answered in time"
+    if found.revoked:
+        lines["revoked"] = "a venue has revoked an attestation behind the record"
+    print_table(lines)
+    if found.failing:
+        note(f"{account} is failing at the gate: liquidators may act on it")
+
+
+def _venues(given: list[str]) -> dict[str, bytes]:
+    """NAME=0x.. pairs."""
+    venues: dict[str, bytes] = {}
+    for text in given:
+        name, separator, address = text.partition("=")
+        if not separator:
+            raise ChainError(f"--venue: expected NAME=0x.., got {text[:80]!r}")
+        check_venue(name, "--venue")
+        if name in venues:
+            raise ChainError(f"--venue: expected each venue once, got {name} twice")
+        venues[name] = parse_address(address, f"--venue {name}")
+    return venues

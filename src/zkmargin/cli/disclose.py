@@ -1,0 +1,88 @@
+"""`zkmargin disclose`: one number, to one auditor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zkmargin.api import disclosure as disclosures
+from zkmargin.api.destinations import check_destinations
+from zkmargin.api.disclosure import Disclosed
+from zkmargin.api.margin import check_pairs, load_setup
+from zkmargin.cli.console import print_json, print_table, progress
+from zkmargin.cli.options import Json, Market, SetupFile, Threads
+from zkmargin.cli.setup import warn_if_unsafe
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def disclose(
+    market: Market,
+    exposure: Annotated[
+        str,
+        typer.Option(
+            "--exposure",
+            metavar="E",
+            help="quantity:INSTRUMENT, delta:UNDERLYING, value or gross-notional, at the market's prices.",
+        ),
+    ],
+    attestations: Annotated[
+        list[Path], typer.Option("--attestation", metavar="A", help="A venue's attestation; repeat it to net.")
+    ],
+    secrets: Annotated[
+        list[Path], typer.Option("--secret", metavar="O", help="Its opening; repeat it, in the same order.")
+    ],
+    setup: SetupFile,
+    auditor: Annotated[str, typer.Option("--auditor", metavar="TEXT", help="Who it is for: a name or an address.")],
+    purpose: Annotated[str, typer.Option("--purpose", metavar="TEXT", help="What it is for.")],
+    out: Annotated[Path, typer.Option("--out", metavar="D", help="Where to write the disclosure.")],
+    identity: Annotated[
+        Path | None, typer.Option("--identity", metavar="KEY.pem", help="X25519 private key of sealed openings.")
+    ] = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Open one number to one auditor, and nothing else.
+
+    A quantity or an exposure of all venues whose attestations are given, netted; of one alone, that venue's."""
+    check_destinations(("--out", out), arrays=True)
+    check_pairs(len(attestations), len(secrets))
+    with progress() as report:
+        source = load_setup(setup)
+        disclosure = disclosures.disclose(
+            market,
+            exposure,
+            attestations,
+            secrets,
+            source,
+            auditor=auditor,
+            purpose=purpose,
+            identity=identity,
+            out=out,
+            report=report,
+        )
+    warn_if_unsafe(source, setup)
+    print_disclosed(disclosures.disclosed(disclosure, reason=None, setup=source), as_json=as_json)
+
+
+def print_disclosed(said: Disclosed, *, as_json: bool) -> None:
+    """What a disclosure says, on standard output."""
+    if as_json:
+        print_json(said.to_json())
+        return
+    print_table(
+        {
+            "verdict": "true" if said.valid else "REJECTED",
+            "discloses": f"{said.exposure} = {said.amount} {said.unit}",
+            "account": said.account,
+            "venues": ", ".join(said.venues),
+            "attestors": ", ".join(said.attestors),
+            "auditor": said.auditor,
+            "purpose": said.purpose,
+            "snapshot": said.snapshot_time,
+            "prices of": said.epoch_time,
+        }
+    )

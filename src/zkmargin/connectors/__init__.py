@@ -1,0 +1,1 @@
+"""Connectors: others' public data, read into instruments and positions of our own."""

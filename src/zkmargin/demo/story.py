@@ -1,0 +1,237 @@
+"""The demonstration: the shipped sample from prices to a verdict, every file left in a folder to look at.
+
+One account holds books at three venues that hedge each other. Each venue alone would call it under-margined; netted it
+is adequate, and it proves that without showing a position to anybody but its venues, each of which knows its own.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Final
+
+from zkmargin.api import margin as api
+from zkmargin.api.key_files import new_signing_key, write_signing_key
+from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
+from zkmargin.circuits.markets.positions import Positions
+from zkmargin.circuits.markets.units import format_instant
+from zkmargin.circuits.markets.universe import UniverseError
+from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
+from zkmargin.circuits.policies.policy import Policy, load_policy
+from zkmargin.circuits.statements.attestation import Opening
+from zkmargin.circuits.statements.margin.market import Market, build_epoch, write_market
+from zkmargin.circuits.statements.margin.prover import MarginProver
+from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.prove import Options
+from zkmargin.prover.setup import development_setup, save_setup
+from zkmargin.prover.setup.progress import Report, silent
+from zkmargin.verifier.documents import Fields, read_json, replacing, write_document
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.ethereum import address_of_key, format_address
+from zkmargin.verifier.statements.attestation import Attestation
+from zkmargin.verifier.statements.margin import MarginProof, write_margin_proof
+
+MAX_ROWS: Final = 1 << 13
+ALWAYS_LISTED: Final = ("cash", "spot", "perpetual")
+"""Kinds that stay when the slow back end gets a smaller market."""
+JUDGED_AFTER: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The shipped sample: prices, the policy's name, and a positions file a venue."""
+
+    data: InstrumentSet
+    policy: str
+    books: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What happened, for telling. Times in seconds."""
+
+    folder: Path
+    backend: str
+    market: Market
+    account: str
+    venues: Mapping[str, MarginResult]
+    netted: MarginResult
+    proof: MarginProof
+    verdict: api.Verdict
+    judged_at: str
+    smaller: bool
+    prepare_seconds: float
+    prove_seconds: float
+    verify_seconds: float
+
+    @property
+    def files(self) -> dict[str, str]:
+        """What lies in the folder, in the order of the story."""
+        beside = "and, beside it, its"
+        per_venue = ", ".join(self.venues)
+        return {
+            "setup.json": f"development setup, UNSAFE, {beside} points",
+            "instruments.json": "public prices",
+            "policy.json": "the rules",
+            "market.json": f"epoch: universe, commitments, {beside} risk arrays",
+            "VENUE.csv": f"positions at {per_venue}: secret",
+            "VENUE.key": "the venue's signing key: secret",
+            "VENUE.attestation.json": "signed commitment: public",
+            "VENUE.opening.json": "its opening: secret",
+            "proof.json": "the proof: public",
+        }
+
+    @property
+    def commands(self) -> list[str]:
+        """How to do the last steps by hand."""
+        common = "--market market.json --policy policy.json"
+        books = " ".join(f"--positions {venue}.csv" for venue in self.venues)
+        signers = " ".join(f"--attestor {address}" for address in self.verdict.attestors)
+        return [
+            f"cd {shlex.quote(str(self.folder))}",
+            f"zkmargin evaluate {common} {books}",
+            f"zkmargin verify proof.json {common} --setup setup.json --at {self.judged_at} {signers}",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `demo --json` prints."""
+        return {
+            "folder": str(self.folder),
+            "backend": self.backend,
+            "account": self.account,
+            "policy": self.market.policy.name,
+            "as_of": format_instant(self.market.epoch.as_of),
+            "instruments": len(self.market.epoch.data.instruments),
+            "rows": self.market.epoch.universe.rows,
+            "scenarios": len(self.netted.scenarios),
+            "venues": {venue: result.to_json() for venue, result in self.venues.items()},
+            "netted": self.netted.to_json(),
+            "proof_bytes": len(self.proof.proof),
+            "prepare_ms": _milliseconds(self.prepare_seconds),
+            "prove_ms": _milliseconds(self.prove_seconds),
+            "verify_ms": _milliseconds(self.verify_seconds),
+            "verdict": self.verdict.to_json(),
+            "commands": self.commands,
+        }
+
+
+def read_sample(folder: Traversable | None = None) -> Sample:
+    """The sample in `folder`, by default the shipped one. Raises FormatError, OSError."""
+    source = resources.files("zkmargin") / "sample" if folder is None else folder
+    with resources.as_file(source) as path:
+        manifest = read_json(path / "sample.json")
+        if not isinstance(manifest, dict):
+            raise FormatError(f"{path / 'sample.json'}: expected one JSON object")
+        fields = Fields(path / "sample.json", manifest)
+        venues = fields.raw("venues")
+        books = {venue: (path / name).read_text(encoding="utf-8") for venue, name in venues.items()}
+        return Sample(read_instruments(path / fields.text("instruments")), fields.text("policy"), books)
+
+
+def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
+    """Tell the story into `folder`, which is made when it is missing; files of an earlier demonstration are replaced.
+
+    On the reference back end the market holds only what the books need: the story is the same, and takes a minute.
+    """
+    folder, backend = Path(folder), load_backend()
+    folder.mkdir(exist_ok=True)
+    report("reading the sample", 0, 0)
+    sample = read_sample()
+    policy = load_policy(sample.policy)
+    smaller = backend.name == "reference"
+    data = _needed(sample) if smaller else sample.data
+    for venue, text in sample.books.items():
+        with replacing(folder / f"{venue}.csv", secret=True) as stream:
+            stream.write(text.encode())
+    write_document(folder / "instruments.json", "instruments", _body(data.to_json()))
+    write_document(folder / "policy.json", "policy", _body(policy.to_json()))
+
+    setup = development_setup(_rows(data, policy), backend, report)
+    save_setup(setup, folder / "setup.json")
+    report("pricing and committing", 0, 0)
+    market = api.build_market(data, policy, setup)
+    write_market(folder / "market.json", market)
+
+    books = {venue: api.read_books(market.epoch, folder / f"{venue}.csv")[0] for venue in sample.books}
+    venues = {venue: _margin(policy, market, [book]) for venue, book in books.items()}
+    netted = _margin(policy, market, list(books.values()))
+
+    account = format_address(address_of_key(new_signing_key()))
+    attested: list[tuple[Attestation, Opening]] = []
+    for venue, book in books.items():
+        report(f"{venue} attests", 0, 0)
+        write_signing_key(folder / f"{venue}.key")
+        attested.append(
+            api.attest(
+                market,
+                book,
+                account=account,
+                venue=venue,
+                key=folder / f"{venue}.key",
+                setup=setup,
+                out=folder / f"{venue}.attestation.json",
+                secret=folder / f"{venue}.opening.json",
+            )
+        )
+
+    report("preparing the prover", 0, 0)
+    started = time.perf_counter()
+    prover = MarginProver(policy, market, setup, backend)
+    _ = prover.key, prover.columns
+    prepared = time.perf_counter()
+    options = Options(progress=lambda name, fraction: report(f"proving: {name}", round(100 * fraction), 100))
+    proof = prover.prove([a for a, _ in attested], [o for _, o in attested], options=options)
+    proven = time.perf_counter()
+    write_margin_proof(folder / "proof.json", proof)
+
+    report("verifying", 0, 0)
+    judged_at = format_instant(market.epoch.as_of.replace(microsecond=0) + JUDGED_AFTER)
+    begun = time.perf_counter()
+    attestors = [attestation.attestor for attestation, _ in attested]
+    verdict = api.verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=judged_at)
+    return Demonstration(
+        folder=folder,
+        backend=backend.name,
+        market=market,
+        account=account,
+        venues=venues,
+        netted=netted,
+        proof=proof,
+        verdict=verdict,
+        judged_at=judged_at,
+        smaller=smaller,
+        prepare_seconds=prepared - started,
+        prove_seconds=proven - prepared,
+        verify_seconds=time.perf_counter() - begun,
+    )
+
+
+def _margin(policy: Policy, market: Market, books: Sequence[Positions]) -> MarginResult:
+    return evaluate_margin(policy, market.epoch, books, columns=market.columns)
+
+
+def _rows(data: InstrumentSet, policy: Policy) -> int:
+    return build_epoch(data, policy, most_rows=MAX_ROWS).universe.rows
+
+
+def _needed(sample: Sample) -> InstrumentSet:
+    """The sample's prices without the instruments that nobody holds."""
+    held = {line.split(",")[0] for text in sample.books.values() for line in text.splitlines()}
+    kept = tuple(i for i in sample.data.instruments if i.id in held or i.kind in ALWAYS_LISTED)
+    if not held - {"instrument"} <= {instrument.id for instrument in kept}:
+        raise UniverseError("sample: expected a price for every instrument of its books")
+    return InstrumentSet(as_of=sample.data.as_of, instruments=kept)
+
+
+def _body(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in ("format", "version")}
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 1)

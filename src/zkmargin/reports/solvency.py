@@ -1,0 +1,133 @@
+"""The auditor's page: what a solvency statement says, what was checked, what is public. One HTML file, no scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Final
+
+import zkmargin
+from zkmargin.verifier.documents import replacing
+from zkmargin.verifier.ethereum import format_address
+from zkmargin.verifier.instants import format_seconds
+from zkmargin.verifier.statements.solvency.statement import Solvency
+from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
+
+_STYLE: Final = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid #ddd;vertical-align:top}
+td.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;word-break:break-all}
+.valid{color:#0a6b2d}.rejected{color:#a3160f}@media print{body{margin:0}}
+"""
+
+
+def write_report(path: Path, statement: Solvency, verdict: SolvencyVerdict | None, reason: str | None) -> None:
+    """Write the page, whole or not at all."""
+    with replacing(path) as stream:
+        stream.write(render(statement, verdict, reason).encode())
+
+
+def render(statement: Solvency, verdict: SolvencyVerdict | None, reason: str | None) -> str:
+    """The page. Everything in it is public."""
+    terms = statement.terms
+    word = "valid" if verdict else "rejected"
+    said = "Reserves cover what is owed to customers." if verdict else f"Rejected: {reason}."
+    facts = [
+        ("Exchange", terms.exchange),
+        ("As of", format_seconds(terms.as_of)),
+        ("Coverage", f"by {terms.coverage}, {'net of' if terms.count_debts else 'without counting'} customers' debts"),
+        ("Accounts", f"{sum(batch.accounts for batch in statement.batches):,} at most, empty ones included"),
+        ("Batches", f"{len(statement.batches):,} of {statement.rows:,} rows"),
+        ("Epoch", f"0x{statement.epoch.hex()}"),
+        ("Liabilities digest", f"0x{statement.liabilities.hex()}"),
+        ("Setup", f"0x{statement.setup.hex()}"),
+        ("Verified by", f"zkmargin {zkmargin.__version__}"),
+    ]
+    return "\n".join(
+        [
+            "<!doctype html>",
+            f'<html lang="en"><head><meta charset="utf-8"><title>Solvency of {escape(terms.exchange)}</title>',
+            f"<style>{_STYLE}</style></head><body>",
+            f"<h1>Solvency of {escape(terms.exchange)}</h1>",
+            f'<p class="{word}"><strong>{escape(said)}</strong></p>',
+            _table((), ((escape(name), f"<code>{escape(value)}</code>") for name, value in facts)),
+            "<h2>Reserves and what is owed</h2>",
+            _balances(statement, verdict),
+            "<h2>Who signed for reserves</h2>",
+            _signers(statement),
+            "<h2>What was checked</h2>",
+            _list(_CHECKED),
+            "<h2>What this does not say</h2>",
+            _list(_NOT_SAID),
+            "<h2>What is public</h2>",
+            _list(_public(statement)),
+            "</body></html>",
+            "",
+        ]
+    )
+
+
+_CHECKED: Final = (
+    "No account holds less than nothing of any asset, and every account's debts are within its collateral under the "
+    "haircuts of the terms: no dummy account makes liabilities smaller.",
+    "Accounts rise strictly through all batches: none stands twice.",
+    "The totals are those of all accounts, and reserves cover them.",
+    "What customers' inclusion files open is made of the very columns that were proven.",
+    "Every wallet and custodian signed for this epoch; wallets for their chain's block of the terms.",
+)
+_NOT_SAID: Final = (
+    "That wallets held these amounts at their block: look them up on their chains.",
+    "That no customer was left out: customers find out with their inclusion files.",
+    "That reserves were not borrowed for the day, and that prices and haircuts are fair.",
+)
+
+
+def _public(statement: Solvency) -> Sequence[str]:
+    totals = "per-asset totals" if statement.terms.totals == "public" else "commitments to per-asset totals"
+    return (
+        f"Prices, haircuts, reserves with their addresses, {totals}, how many accounts there are at most, and "
+        "separators between batches.",
+        "Not public: any customer, any balance, who holds which assets, how many do.",
+    )
+
+
+def _balances(statement: Solvency, verdict: SolvencyVerdict | None) -> str:
+    if verdict is None:
+        return "<p>Nothing is shown of a rejected statement.</p>"
+    terms = statement.terms
+    rows = []
+    for number, asset in enumerate(terms.assets, 1):
+        owed = "hidden" if verdict.owed is None else terms.format_amount(number, verdict.owed[number])
+        if verdict.reserves[number] or owed not in ("0", "hidden"):
+            rows.append((escape(asset.id), terms.format_amount(number, verdict.reserves[number]), owed))
+    return _table(("Asset", "Reserves", "Owed"), rows, numeric=2)
+
+
+def _signers(statement: Solvency) -> str:
+    blocks = {chain.id: chain.block for chain in statement.terms.chains}
+    rows = []
+    for attestation in statement.reserves:
+        claim = attestation.claim
+        where = f"{claim.place}, block {blocks[claim.place]}" if claim.place else "custodian"
+        rows.append((escape(claim.holder), escape(where), f"<code>{format_address(claim.address)}</code>"))
+    return _table(("Holder", "Where", "Address"), rows) if rows else "<p>Nobody.</p>"
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]], numeric: int = 0) -> str:
+    """Cells are HTML; the last `numeric` columns are numbers."""
+    head = f"<tr>{''.join(f'<th>{name}</th>' for name in heading)}</tr>" if heading else ""
+    body = "".join(
+        "<tr>" + "".join(_cell(cell, number=i >= len(row) - numeric) for i, cell in enumerate(row)) + "</tr>"
+        for row in rows
+    )
+    return f"<table>{head}{body}</table>"
+
+
+def _cell(content: str, *, number: bool) -> str:
+    return f'<td class="n">{content}</td>' if number else f"<td>{content}</td>"
+
+
+def _list(items: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"

@@ -1,0 +1,69 @@
+"""A margin statement: whose account, under which policy, on which data, for which gate, until when.
+
+Its hash is the proof's context, so that no proof counts for another chain, gate, account, policy, epoch, venue set or
+time than it was made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from zkmargin.verifier.curve import G1
+from zkmargin.verifier.ethereum import NO_ADDRESS, address_word, struct_hash, word
+from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.proof import encode_points
+from zkmargin.verifier.statements.attestation import Attestation
+
+EPOCH_DOMAIN: Final = b"zkmargin/epoch/v1"
+STATEMENT_TYPE: Final = (
+    "MarginStatement(uint256 chainId,address gate,address account,bytes32 policy,bytes32 epoch,uint64 epochTime,"
+    "uint64 snapshotTime,uint64 validUntil,bytes32 attestations)"
+)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Which gate on which chain a proof is for; zero and zero for off-chain verification."""
+
+    chain_id: int = 0
+    gate: bytes = NO_ADDRESS
+
+
+OFF_CHAIN: Final = Deployment()
+
+
+def epoch_id(universe: bytes, policy: bytes, epoch_time: int, market: Sequence[G1]) -> bytes:
+    """Names an epoch's data under a policy: every public column through its commitment."""
+    return keccak256(EPOCH_DOMAIN + universe + policy + word(epoch_time) + encode_points(market))
+
+
+@dataclass(frozen=True)
+class MarginStatement:
+    """What a margin proof states, besides what its attestations say. Times are seconds since 1970."""
+
+    deployment: Deployment
+    account: bytes
+    policy: bytes
+    epoch: bytes
+    epoch_time: int
+    snapshot_time: int
+    valid_until: int
+
+    def context(self, attestations: Sequence[Attestation]) -> bytes:
+        """The 32 bytes that the transcript absorbs: this statement and every attestation's content, in order."""
+        return struct_hash(
+            STATEMENT_TYPE,
+            [
+                word(self.deployment.chain_id),
+                address_word(self.deployment.gate),
+                address_word(self.account),
+                self.policy,
+                self.epoch,
+                word(self.epoch_time),
+                word(self.snapshot_time),
+                word(self.valid_until),
+                keccak256(b"".join(attestation.claimed.struct_hash for attestation in attestations)),
+            ],
+        )

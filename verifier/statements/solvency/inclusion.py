@@ -1,0 +1,318 @@
+"""A customer's inclusion file, and its check: that these balances are in these liabilities, in full, and once.
+
+| field | content |
+|---|---|
+| `exchange`, `customer`, `salt` | whose balances; the salt makes the record unguessable |
+| `heading`, `nonce`, `setup`, `rows`, `batches` | what the epoch and the liabilities digest are made from |
+| `batch`, `batch_path` | the batch's leaf (`statement.BatchStatement.leaf`) and its way up to the digest |
+| `first_row` | where the customer's rows begin |
+| `holdings` | a row each: line of the table in words with its way up, amounts in lots, the opening's point |
+| `liabilities` | the digest; whoever checks compares it with the one that auditors verified |
+
+The check recomputes the customer's record and account number from what they read here, combines each row's values with
+the batch's coefficient, and verifies that the one committed combination has these values in these rows, of which the
+first begins a customer and the last ends one. Nothing of another row can be learnt from it: an opening's point follows
+from the commitment, the value and the row alone.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from zkmargin.verifier.curve import (
+    G1,
+    G1_GENERATOR,
+    G2_GENERATOR,
+    INFINITY,
+    GroupEngine,
+    PythonEngine,
+    decode_g1,
+    encode_g1,
+)
+from zkmargin.verifier.documents import Fields, encode_compactly, read_document, replacing
+from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, root_of_unity
+from zkmargin.verifier.merkle import path_length, root_of_path
+from zkmargin.verifier.srs import SetupKey
+from zkmargin.verifier.statements.solvency.accounts import (
+    SALT_BYTES,
+    Row,
+    account_number,
+    customer_bytes,
+    epoch_id,
+    record,
+)
+from zkmargin.verifier.statements.solvency.batched_opening import coefficient, combined_value
+from zkmargin.verifier.statements.solvency.statement import batch_context, liabilities_digest
+from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, terms_digest
+
+KIND: Final = "solvency-inclusion"
+LEAF_BYTES: Final = 4 * 8 + 3 * 64 + 32
+MAX_HOLDINGS: Final = 1 << 12
+_CHECK_BITS: Final = 128
+_R = SCALAR_MODULUS
+
+
+@dataclass(frozen=True)
+class IncludedRow:
+    """One of the customer's rows: the line in words and its way up, the amounts, the opening."""
+
+    row: Row
+    listing: bytes
+    path: tuple[bytes, ...]
+    opening: G1
+
+
+@dataclass(frozen=True)
+class Inclusion:
+    """An inclusion file, decoded and not yet checked."""
+
+    customer: str
+    salt: bytes
+    heading: bytes
+    nonce: bytes
+    setup: bytes
+    rows: int
+    batches: int
+    leaf: bytes
+    leaf_path: tuple[bytes, ...]
+    first_row: int
+    holdings: tuple[IncludedRow, ...]
+
+    @property
+    def batch(self) -> int:
+        """The batch's index, as its leaf says."""
+        return int.from_bytes(self.leaf[:8], "big")
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What an inclusion file shows of one asset, in decimal amounts."""
+
+    asset: str
+    equity: str
+    debt: str
+    collateral: str
+
+
+def check_inclusion(
+    inclusion: Inclusion, setup: SetupKey, liabilities: bytes, engine: GroupEngine | None = None
+) -> list[Balance]:
+    """The customer's balances if these liabilities have them in full. Raises ProofRejected with why, FormatError.
+
+    `liabilities` is the digest that the customer trusts: the one that auditors have verified.
+    """
+    engine = engine or PythonEngine()
+    if setup.digest != inclusion.setup:
+        raise ProofRejected("the file is for another setup")
+    lines = [_listing(held, inclusion) for held in inclusion.holdings]
+    epoch = epoch_id(_terms_of(inclusion), inclusion.setup, inclusion.nonce)
+    root = root_of_path(inclusion.leaf, inclusion.batch, inclusion.leaf_path)
+    if liabilities_digest(epoch, inclusion.rows, inclusion.batches, root) != liabilities:
+        raise ProofRejected("the file leads to other liabilities than those that were verified")
+    context = batch_context(epoch, inclusion.rows, inclusion.batch)
+    c = coefficient(context, inclusion.leaf[-32:])
+    values = [combined_value(c, columns) for columns in opened_columns(inclusion, epoch)]
+    opened = decode_g1(inclusion.leaf[32 + 128 : 32 + 192], "batch: opened")
+    if not _opens(opened, inclusion, values, setup, engine):
+        raise ProofRejected("the liabilities do not contain these balances in these rows")
+    return _balances(inclusion, lines)
+
+
+def opened_columns(inclusion: Inclusion, epoch: bytes) -> list[tuple[int, ...]]:
+    """What the columns of `combination.COLUMNS` must be in each of the customer's rows."""
+    customer = customer_bytes(inclusion.customer, "customer")
+    rows = [held.row for held in inclusion.holdings]
+    number = account_number(epoch, customer)
+    bound = record(epoch, customer, inclusion.salt, rows)
+    last = len(rows) - 1
+    return [
+        (bound if position == 0 else 0, number, int(position == 0), int(position == last), *row)
+        for position, row in enumerate(rows)
+    ]
+
+
+def _opens(opened: G1, inclusion: Inclusion, values: Sequence[int], setup: SetupKey, engine: GroupEngine) -> bool:
+    """Whether P(w^i) = v_i for every row i, by one random combination of e(P - v_i + w^i W_i, [1]) = e(W_i, [x])."""
+    w = root_of_unity(inclusion.rows)
+    points, scalars, openings, weights = [opened, G1_GENERATOR], [0, 0], [], []
+    for position, (held, value) in enumerate(zip(inclusion.holdings, values, strict=True)):
+        weight = secrets.randbits(_CHECK_BITS) if len(values) > 1 else 1
+        scalars[0] += weight
+        scalars[1] -= weight * value
+        points.append(held.opening)
+        scalars.append(weight * pow(w, inclusion.first_row + position, _R))
+        openings.append(held.opening)
+        weights.append(weight)
+    left, right = engine.combine(points, [s % _R for s in scalars]), engine.combine(openings, weights)
+    negated = right if right == INFINITY else G1(right.x, BASE_MODULUS - right.y)
+    return engine.pairing_product_is_one([(left, G2_GENERATOR), (negated, setup.g2_x)])
+
+
+def _terms_of(inclusion: Inclusion) -> bytes:
+    """The digest of the terms that all lines lead up to."""
+    roots = {root_of_path(held.listing, held.row.line - 1, held.path) for held in inclusion.holdings}
+    if len(roots) != 1:
+        raise ProofRejected("the holdings are of different terms")
+    return terms_digest(inclusion.heading, roots.pop())
+
+
+def _listing(held: IncludedRow, inclusion: Inclusion) -> dict[str, Any]:
+    """The line in words. Only its place in the Merkle tree makes it true: its number must be the leaf's."""
+    try:
+        line, heading = json.loads(held.listing), json.loads(inclusion.heading)
+        asset, decimals, number, count = line["asset"], line["decimals"], line["line"], heading["lines"]
+    except (ValueError, KeyError, TypeError):
+        raise FormatError("inclusion: expected lines and a heading of solvency terms") from None
+    known = isinstance(asset, str) and type(decimals) is type(number) is type(count) is int and 0 <= decimals <= 18
+    if not known or number != held.row.line or not 1 <= number <= count or len(held.path) != path_length(count):
+        raise ProofRejected("a holding's line is not the one that it names")
+    return dict(line)
+
+
+def _balances(inclusion: Inclusion, lines: Sequence[dict[str, Any]]) -> list[Balance]:
+    """Balances by asset; tiers of one asset are added up."""
+    totals: dict[tuple[str, int], list[int]] = {}
+    for held, line in zip(inclusion.holdings, lines, strict=True):
+        row = held.row
+        of_asset = totals.setdefault((line["asset"], line["decimals"]), [0, 0, 0])
+        for position, lots in enumerate((row.free + row.collateral, row.debt, row.collateral)):
+            of_asset[position] += lots
+    return [Balance(asset, *(_amount(lots, decimals) for lots in sums)) for (asset, decimals), sums in totals.items()]
+
+
+def _amount(lots: int, decimals: int) -> str:
+    whole, part = divmod(lots, 10**decimals)
+    return f"{whole}.{part:0{decimals}d}".rstrip("0").rstrip(".") if decimals else str(whole)
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def write_inclusion(path: str | Path, inclusion: Inclusion, liabilities: bytes) -> None:
+    """Write an inclusion file with mode 0600, whole or not at all."""
+    with replacing(path, secret=True) as stream:
+        stream.write(encode_inclusion(inclusion, liabilities))
+
+
+def encode_inclusion(inclusion: Inclusion, liabilities: bytes) -> bytes:
+    """An inclusion file's bytes."""
+    return encode_compactly(KIND, inclusion_to_json(inclusion, liabilities))
+
+
+def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any]:
+    """The document's fields."""
+    return {
+        "customer": inclusion.customer,
+        "salt": "0x" + inclusion.salt.hex(),
+        "heading": inclusion.heading.decode("ascii"),
+        "nonce": "0x" + inclusion.nonce.hex(),
+        "setup": "0x" + inclusion.setup.hex(),
+        "rows": inclusion.rows,
+        "batches": inclusion.batches,
+        "batch": "0x" + inclusion.leaf.hex(),
+        "batch_path": ["0x" + node.hex() for node in inclusion.leaf_path],
+        "first_row": inclusion.first_row,
+        "holdings": [
+            {
+                "line": held.listing.decode("ascii"),
+                "line_path": _path_to_json(held.path),
+                "free": str(held.row.free),
+                "collateral": str(held.row.collateral),
+                "debt": str(held.row.debt),
+                "opening": "0x" + encode_g1(held.opening).hex(),
+            }
+            for held in inclusion.holdings
+        ],
+        "liabilities": "0x" + liabilities.hex(),
+    }
+
+
+@lru_cache(maxsize=4096)
+def _path_to_json(path: tuple[bytes, ...]) -> tuple[str, ...]:
+    """A line's path, which everybody who holds the asset is given."""
+    return tuple("0x" + node.hex() for node in path)
+
+
+def read_inclusion(path: str | Path) -> tuple[Inclusion, bytes]:
+    """An inclusion file and the liabilities digest that it states; nothing is checked yet. Raises FormatError."""
+    fields = Fields(path, read_document(path, KIND), secret=True)
+    where = str(path)
+    customer = fields.text("customer")
+    customer_bytes(customer, f"{where}: field 'customer'")
+    rows = fields.integer("rows", 1 << 5, 1 << 20)
+    batches = fields.integer("batches", 1, 65535)
+    held = fields.array("holdings")
+    if not 1 <= len(held) <= MAX_HOLDINGS or not all(isinstance(each, dict) for each in held):
+        raise FormatError(f"{where}: field 'holdings': expected 1 to {MAX_HOLDINGS} objects")
+    inclusion = Inclusion(
+        customer=customer,
+        salt=fields.hexadecimal("salt", SALT_BYTES),
+        heading=_ascii(fields.text("heading"), f"{where}: field 'heading'"),
+        nonce=fields.hexadecimal("nonce", 32),
+        setup=fields.hexadecimal("setup", 32),
+        rows=rows,
+        batches=batches,
+        leaf=fields.hexadecimal("batch", LEAF_BYTES),
+        leaf_path=_path(fields, "batch_path", where),
+        first_row=fields.integer("first_row", 1, rows - 2),
+        holdings=tuple(
+            _held(Fields(f"{where}: holdings[{i}]", each, secret=True), f"{where}: holdings[{i}]")
+            for i, each in enumerate(held)
+        ),
+    )
+    stated = fields.hexadecimal("liabilities", 32)
+    fields.finish()
+    if inclusion.first_row + len(held) > rows - 1:
+        raise FormatError(f"{where}: field 'holdings': expected rows between the batch's separators")
+    if rows & (rows - 1) or len(inclusion.leaf_path) != path_length(batches) or inclusion.batch >= batches:
+        raise FormatError(f"{where}: field 'batch_path': expected a path in a tree of {batches} batches")
+    return inclusion, stated
+
+
+def _held(fields: Fields, where: str) -> IncludedRow:
+    listing = _ascii(fields.text("line"), f"{where}: field 'line'")
+    try:
+        number = json.loads(listing)["line"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        number = None
+    if type(number) is not int or not 1 <= number < 1 << 31:
+        raise FormatError(f"{where}: field 'line': expected a line of solvency terms")
+    amounts = [_lots(fields.text(name), f"{where}: field {name!r}") for name in ("free", "collateral", "debt")]
+    held = IncludedRow(
+        row=Row(number, *amounts),
+        listing=listing,
+        path=_path(fields, "line_path", where),
+        opening=decode_g1(fields.hexadecimal("opening", 64), f"{where}: field 'opening'", allow_infinity=True),
+    )
+    fields.finish()
+    return held
+
+
+def _lots(text: str, where: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) < 1 << QUANTITY_BITS):
+        raise FormatError(f"{where}: expected a whole number of lots below 2^{QUANTITY_BITS} as a string")
+    return int(text)
+
+
+def _path(fields: Fields, name: str, where: str) -> tuple[bytes, ...]:
+    nodes = fields.array(name)
+    found = []
+    for node in nodes:
+        digits = node[2:] if isinstance(node, str) and node.startswith("0x") else ""
+        if len(digits) != 64 or set(digits) - set("0123456789abcdef") or len(nodes) > 32:
+            raise FormatError(f"{where}: field {name!r}: expected at most 32 hashes")
+        found.append(bytes.fromhex(digits))
+    return tuple(found)
+
+
+def _ascii(text: str, where: str) -> bytes:
+    if not text.isascii() or len(text) > 1 << 16:
+        raise FormatError(f"{where}: expected at most 65536 ASCII characters")
+    return text.encode()

@@ -1,0 +1,193 @@
+"""Reserves: what wallets hold at a block, and what custodians vouch for.
+
+Each attestation is one text, signed as Ethereum wallets sign messages (EIP-191 `personal_sign`), so that a hardware
+wallet shows what it signs:
+
+    zkmargin reserves
+    exchange: Harbor
+    epoch: 0x...
+    wallet: eip155:1 0x...
+    block: 21000000 0x...
+    BTC 12.5
+    USDT 1000000
+
+A wallet signs for itself and names its chain's block of the terms; a custodian's text has `custodian: NAME 0x...` and
+`time: ISO` instead, and is signed by the key that the terms list. The signature proves control of the key and nothing
+else: that the wallet held these amounts at that block is for the auditor to look up on the chain, and a custodian's
+word is a custodian's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.ethereum import (
+    SIGNATURE_BYTES,
+    format_address,
+    parse_address,
+    recover_signer,
+    sign_digest,
+)
+from zkmargin.verifier.instants import format_seconds
+from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.statements.solvency.terms import Terms, decimal_fraction
+
+KIND: Final = "solvency-reserves"
+RESERVE_BITS: Final = 90
+"""Lots of one asset in one attestation: a thousand of them stay below what the settlement has room for."""
+MAX_ATTESTATIONS: Final = 1 << 10
+
+
+class ReservesError(FormatError):
+    """Reserves that do not count. The message names the holder and what is wrong."""
+
+
+@dataclass(frozen=True)
+class ReserveClaim:
+    """What a holder signs. place: a chain's id for a wallet, None for a custodian; amounts: lots by asset number."""
+
+    place: str | None
+    holder: str
+    address: bytes
+    amounts: tuple[tuple[int, int], ...]
+
+    def text(self, terms: Terms, epoch: bytes) -> str:
+        """The signed text. Raises ReservesError for a chain or custodian that the terms do not have."""
+        lines = ["zkmargin reserves", f"exchange: {terms.exchange}", f"epoch: 0x{epoch.hex()}"]
+        if self.place is not None:
+            chain = next((chain for chain in terms.chains if chain.id == self.place), None)
+            if chain is None:
+                raise ReservesError(f"reserves of {self.holder}: expected a chain of the terms, got {self.place!r:.70}")
+            lines.append(f"wallet: {chain.id} {format_address(self.address)}")
+            lines.append(f"block: {chain.block} 0x{chain.block_hash.hex()}")
+        else:
+            if not any((c.name, c.address) == (self.holder, self.address) for c in terms.custodians):
+                raise ReservesError(f"reserves of {self.holder}: expected a custodian of the terms with its address")
+            lines.append(f"custodian: {self.holder} {format_address(self.address)}")
+            lines.append(f"time: {format_seconds(terms.as_of)}")
+        for asset, lots in self.amounts:
+            lines.append(f"{terms.assets[asset - 1].id} {terms.format_amount(asset, lots)}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class ReserveAttestation:
+    """A claim and the holder's signature, checked by `check_reserves`."""
+
+    claim: ReserveClaim
+    text: str
+    signature: bytes
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Names the attestation: text and signature."""
+        return keccak256(keccak256(self.text.encode()) + self.signature)
+
+    def to_json(self, terms: Terms) -> dict[str, Any]:
+        """The document's fields."""
+        return {
+            "place": self.claim.place or "custodian",
+            "holder": self.claim.holder,
+            "address": format_address(self.claim.address),
+            "amounts": {terms.assets[a - 1].id: terms.format_amount(a, lots) for a, lots in self.claim.amounts},
+            "signature": "0x" + self.signature.hex(),
+        }
+
+
+def message_digest(text: str) -> bytes:
+    """EIP-191: what `personal_sign` signs."""
+    data = text.encode()
+    return keccak256(b"\x19Ethereum Signed Message:\n" + str(len(data)).encode() + data)
+
+
+def sign_reserves(claim: ReserveClaim, terms: Terms, epoch: bytes, private_key: bytes) -> ReserveAttestation:
+    """Sign as the holder. Raises ReservesError when the key is not theirs."""
+    text = claim.text(terms, epoch)
+    attestation = ReserveAttestation(claim, text, sign_digest(message_digest(text), private_key))
+    _check_signature(attestation)
+    return attestation
+
+
+def claim_of(
+    place: str | None, holder: str, address: bytes, amounts: Mapping[str, object], terms: Terms
+) -> ReserveClaim:
+    """A claim from amounts in words. Raises ReservesError naming holder and asset."""
+    found = []
+    for name, amount in amounts.items():
+        where = f"reserves of {holder}: {name[:64]}"
+        if name not in terms.numbers:
+            raise ReservesError(f"{where}: expected an asset of the terms")
+        number = terms.numbers[name]
+        lots: Fraction = decimal_fraction(amount, where) * 10 ** terms.assets[number - 1].decimals
+        if lots.denominator != 1 or not 0 < lots < 1 << RESERVE_BITS:
+            raise ReservesError(
+                f"{where}: expected an amount above zero with at most {terms.assets[number - 1].decimals} decimals"
+            )
+        found.append((number, int(lots)))
+    if not found:
+        raise ReservesError(f"reserves of {holder}: expected at least one asset")
+    return ReserveClaim(place, holder, address, tuple(sorted(found)))
+
+
+def check_reserves(attestations: Sequence[ReserveAttestation], terms: Terms, epoch: bytes) -> list[int]:
+    """Lots by asset number, from 0, added up. Raises ReservesError for a wrong signature, holder or text."""
+    if len(attestations) > MAX_ATTESTATIONS:
+        raise ReservesError(f"reserves: expected at most {MAX_ATTESTATIONS} attestations, got {len(attestations)}")
+    totals = [0] * (len(terms.assets) + 1)
+    seen: set[tuple[str | None, bytes]] = set()
+    for attestation in attestations:
+        claim = attestation.claim
+        if attestation.text != claim.text(terms, epoch):
+            raise ReservesError(
+                f"reserves of {claim.holder}: expected a text about epoch 0x{epoch.hex()} and the block of the terms"
+            )
+        _check_signature(attestation)
+        if (claim.place, claim.address) in seen:
+            raise ReservesError(f"reserves of {claim.holder}: expected each wallet and custodian once, got it twice")
+        seen.add((claim.place, claim.address))
+        for asset, lots in claim.amounts:
+            totals[asset] += lots
+    return totals
+
+
+def attestation_from_fields(fields: Fields, terms: Terms, epoch: bytes, where: str) -> ReserveAttestation:
+    """An attestation from a document's fields; `check_reserves` remains to be done."""
+    place, holder = fields.text("place"), fields.text("holder")
+    address = parse_address(fields.text("address"), f"{where}: field 'address'")
+    amounts = fields.raw("amounts")
+    if not isinstance(amounts, dict):
+        raise ReservesError(f"{where}: field 'amounts': expected an object of amounts by asset")
+    claim = claim_of(None if place == "custodian" else place, holder, address, amounts, terms)
+    signature = fields.hexadecimal("signature", SIGNATURE_BYTES)
+    fields.finish()
+    return ReserveAttestation(claim, claim.text(terms, epoch), signature)
+
+
+def read_reserves(path: str | Path, terms: Terms, epoch: bytes) -> ReserveAttestation:
+    """An attestation's file, signature checked. Raises FormatError; OSError when it cannot be read."""
+    attestation = attestation_from_fields(Fields(path, read_document(path, KIND)), terms, epoch, str(path))
+    check_reserves([attestation], terms, epoch)
+    return attestation
+
+
+def write_reserves(path: str | Path, attestation: ReserveAttestation, terms: Terms) -> None:
+    """Write an attestation's file, whole or not at all."""
+    write_document(path, KIND, attestation.to_json(terms))
+
+
+def _check_signature(attestation: ReserveAttestation) -> None:
+    claim = attestation.claim
+    where = f"reserves of {claim.holder}"
+    signer = recover_signer(message_digest(attestation.text), attestation.signature, where)
+    if signer != claim.address:
+        raise ReservesError(
+            f"{where}: expected {format_address(claim.address)} to have signed for this epoch and block, got a "
+            "signature over another text or by another key"
+        )

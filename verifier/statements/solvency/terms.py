@@ -1,0 +1,358 @@
+"""The terms of a solvency statement: assets, prices, haircuts, what is to be shown. Public; all read them alike.
+
+Amounts are whole lots: an asset's lot is 10^-decimals of it. Values are whole units of 10^-value_decimals USD.
+
+Haircuts fall with size, in tiers: collateral between two boundaries counts with the tier's ratio. Every tier of every
+asset is a *line* of one public table, numbered from 1 in the order of the terms:
+
+| column | content | rounding |
+|---|---|---|
+| line | number of the line | |
+| asset | number of the asset, from 1 | |
+| rate | value that a lot of collateral in this tier counts for | down |
+| price | value that a lot of debt weighs | up |
+| width | lots of collateral that the tier has room for; the last tier's is 2^60 - 1 | down |
+
+A customer's collateral in one asset is split over the asset's lines, each used at most once and never beyond its width:
+as ratios fall, no split counts for more than the tiers say. Line 0 is "nothing": no asset, no price, no room.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.ethereum import format_address, parse_address
+from zkmargin.verifier.instants import format_seconds, parse_seconds
+from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.merkle import MerkleTree
+
+KIND: Final = "solvency-terms"
+DOMAIN: Final = b"zkmargin/solvency-terms/v1"
+QUANTITY_BITS: Final = 60
+PRICE_BITS: Final = 52
+MAX_ASSETS: Final = 1 << 13
+MAX_TIERS: Final = 16
+TABLE: Final = ("line", "asset", "rate", "price", "width")
+"""The columns of the public table, in the order of the circuit's market columns."""
+TABLE_BITS: Final = {"line": 32, "asset": 32, "rate": PRICE_BITS, "price": PRICE_BITS, "width": QUANTITY_BITS}
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,63}")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
+_DECIMAL: Final = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
+
+
+class TermsError(FormatError):
+    """Terms that no statement can be about. The message names the asset and the field."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """From this value in USD on, collateral counts with this ratio."""
+
+    from_usd: Fraction
+    ratio: Fraction
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A listed asset. reserve_ratio: what a unit of reserves counts for when coverage is by value."""
+
+    id: str
+    decimals: int
+    price_usd: Fraction
+    tiers: tuple[Tier, ...]
+    reserve_ratio: Fraction
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain by its CAIP-2 id, such as eip155:1, and the block at which its wallets are counted."""
+
+    id: str
+    block: int
+    block_hash: bytes
+
+
+@dataclass(frozen=True)
+class Custodian:
+    """Somebody who vouches for reserves that are in their custody, by the address of their signing key."""
+
+    name: str
+    address: bytes
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Checked terms. Construction raises TermsError naming what is wrong.
+
+    chains: the block of each chain at which wallets are counted. custodians: who else may vouch for reserves.
+    coverage: reserves cover what is owed `by asset`, or `by value` under reserve ratios. count_debts: whether what
+    customers owe lessens what is owed to them. totals: whether per-asset totals are published or hidden.
+    """
+
+    exchange: str
+    as_of: int
+    value_decimals: int
+    coverage: str
+    count_debts: bool
+    totals: str
+    assets: tuple[Asset, ...]
+    chains: tuple[Chain, ...] = ()
+    custodians: tuple[Custodian, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """Each asset's number, from 1."""
+        return {asset.id: number for number, asset in enumerate(self.assets, 1)}
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The public table; lines[i] is the line i + 1."""
+        return tuple(_lines(self))
+
+    @cached_property
+    def lines_of(self) -> tuple[tuple[Line, ...], ...]:
+        """The lines of each asset, by number; the number 0 has none."""
+        found: list[list[Line]] = [[] for _ in range(len(self.assets) + 1)]
+        for line in self.lines:
+            found[line.asset].append(line)
+        return tuple(map(tuple, found))
+
+    def table(self) -> dict[str, list[int]]:
+        """The columns of the public table, from row 0, the line "nothing"."""
+        rows = [Line(0, 0, 0, 0, 0), *self.lines]
+        return {name: [getattr(row, name) for row in rows] for name in TABLE}
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Names the terms. The lines are bound by a Merkle root, so that a customer needs only those of their own."""
+        return terms_digest(self.heading, self.tree.root)
+
+    @cached_property
+    def heading(self) -> bytes:
+        """Everything but the assets, and how many lines there are: canonical JSON."""
+        document = self.to_json()
+        del document["assets"]
+        return _canonical({**document, "lines": len(self.lines)})
+
+    @cached_property
+    def tree(self) -> MerkleTree:
+        """The tree over all lines."""
+        return MerkleTree(self.leaves)
+
+    @cached_property
+    def leaves(self) -> tuple[bytes, ...]:
+        """What the Merkle root is over: each line in words, and its numbers; canonical JSON."""
+        leaves = []
+        for line in self.lines:
+            asset = self.assets[line.asset - 1]
+            tier = asset.tiers[line.line - self.lines_of[line.asset][0].line]
+            leaves.append(
+                _canonical(
+                    {
+                        "line": line.line,
+                        "asset": asset.id,
+                        "decimals": asset.decimals,
+                        "price_usd": _text(asset.price_usd),
+                        "from_usd": _text(tier.from_usd),
+                        "ratio": _text(tier.ratio),
+                        "reserve_ratio": _text(asset.reserve_ratio),
+                    }
+                )
+            )
+        return tuple(leaves)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document's fields."""
+        return {
+            "exchange": self.exchange,
+            "as_of": format_seconds(self.as_of),
+            "value_decimals": self.value_decimals,
+            "coverage": self.coverage,
+            "count_debts": self.count_debts,
+            "totals": self.totals,
+            "chains": [{"id": c.id, "block": c.block, "block_hash": "0x" + c.block_hash.hex()} for c in self.chains],
+            "custodians": [{"name": c.name, "address": format_address(c.address)} for c in self.custodians],
+            "assets": [
+                {
+                    "id": asset.id,
+                    "decimals": asset.decimals,
+                    "price_usd": _text(asset.price_usd),
+                    "tiers": [{"from_usd": _text(t.from_usd), "ratio": _text(t.ratio)} for t in asset.tiers],
+                    "reserve_ratio": _text(asset.reserve_ratio),
+                }
+                for asset in self.assets
+            ],
+        }
+
+    def format_amount(self, asset: int, lots: int) -> str:
+        """A number of lots as a decimal amount of asset number `asset`."""
+        decimals = self.assets[asset - 1].decimals
+        whole, part = divmod(abs(lots), 10**decimals)
+        digits = f".{part:0{decimals}d}".rstrip("0").rstrip(".") if decimals else ""
+        return f"{'-' if lots < 0 else ''}{whole}{digits}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the public table."""
+
+    line: int
+    asset: int
+    rate: int
+    price: int
+    width: int
+
+
+def terms_from_fields(fields: Fields, where: str) -> Terms:
+    """Check a document's fields. Raises FormatError naming the field."""
+    terms = Terms(
+        exchange=fields.text("exchange"),
+        as_of=parse_seconds(fields.text("as_of"), f"{where}: field 'as_of'"),
+        value_decimals=fields.integer("value_decimals", 0, 30),
+        coverage=fields.text("coverage"),
+        count_debts=fields.boolean("count_debts"),
+        totals=fields.text("totals"),
+        assets=tuple(_asset(each, f"{where}: assets[{i}]") for i, each in enumerate(_records(fields, "assets", where))),
+        chains=tuple(_chain(each) for each in _records(fields, "chains", where)),
+        custodians=tuple(_custodian(each, where) for each in _records(fields, "custodians", where)),
+    )
+    fields.finish()
+    return terms
+
+
+def read_terms(path: str | Path) -> Terms:
+    """Terms from their file. Raises FormatError; OSError when it cannot be read."""
+    return terms_from_fields(Fields(path, read_document(path, KIND)), str(path))
+
+
+def write_terms(path: str | Path, terms: Terms) -> None:
+    """Write terms, whole or not at all."""
+    write_document(path, KIND, terms.to_json())
+
+
+def decimal_fraction(text: object, where: str) -> Fraction:
+    """A number of at least zero from decimal digits. Raises FormatError."""
+    if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
+        raise TermsError(f"{where}: expected a decimal number of at least zero as a string, such as '0.95'")
+    return Fraction(Decimal(text))
+
+
+def terms_digest(heading: bytes, root: bytes) -> bytes:
+    """What names terms with this heading and this root of lines."""
+    return keccak256(DOMAIN + keccak256(heading) + root)
+
+
+def _canonical(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _records(fields: Fields, name: str, where: str) -> list[Fields]:
+    """The objects of a list."""
+    values = fields.array(name)
+    for position, value in enumerate(values):
+        if not isinstance(value, dict):
+            raise TermsError(f"{where}: {name}[{position}]: expected an object")
+    return [Fields(f"{where}: {name}[{position}]", value) for position, value in enumerate(values)]
+
+
+def _chain(fields: Fields) -> Chain:
+    chain = Chain(fields.text("id"), fields.integer("block", 0, (1 << 63) - 1), fields.hexadecimal("block_hash", 32))
+    fields.finish()
+    return chain
+
+
+def _custodian(fields: Fields, where: str) -> Custodian:
+    custodian = Custodian(fields.text("name"), parse_address(fields.text("address"), f"{where}: custodians: 'address'"))
+    fields.finish()
+    return custodian
+
+
+def _asset(fields: Fields, where: str) -> Asset:
+    tiers = []
+    for position, tier in enumerate(_records(fields, "tiers", where)):
+        boundary = decimal_fraction(tier.raw("from_usd"), f"{where}: tiers[{position}].from_usd")
+        tiers.append(Tier(boundary, decimal_fraction(tier.raw("ratio"), f"{where}: tiers[{position}].ratio")))
+        tier.finish()
+    asset = Asset(
+        id=fields.text("id"),
+        decimals=fields.integer("decimals", 0, 18),
+        price_usd=decimal_fraction(fields.raw("price_usd"), f"{where}: field 'price_usd'"),
+        tiers=tuple(tiers),
+        reserve_ratio=decimal_fraction(fields.raw("reserve_ratio"), f"{where}: field 'reserve_ratio'"),
+    )
+    fields.finish()
+    return asset
+
+
+def _check(terms: Terms) -> None:
+    if not _NAME.fullmatch(terms.exchange):
+        raise TermsError("exchange: expected a name of 1 to 64 letters, digits, spaces or ._/+-")
+    for name, allowed in (("coverage", ("asset", "value")), ("totals", ("hidden", "public"))):
+        if getattr(terms, name) not in allowed:
+            raise TermsError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {getattr(terms, name)!r:.40}")
+    if not 1 <= len(terms.assets) <= MAX_ASSETS:
+        raise TermsError(f"assets: expected 1 to {MAX_ASSETS}, got {len(terms.assets)}")
+    for what, names in (("chain", [c.id for c in terms.chains]), ("custodian", [c.name for c in terms.custodians])):
+        if len(set(names)) < len(names) or not all(map(_IDENTIFIER.fullmatch, names)):
+            raise TermsError(f"{what}s: expected different names of 1 to 64 letters, digits or :._-")
+    seen: set[str] = set()
+    for asset in terms.assets:
+        if not _NAME.fullmatch(asset.id) or asset.id in seen:
+            raise TermsError(f"asset {asset.id!r:.40}: expected an id of 1 to 64 characters that no other asset has")
+        seen.add(asset.id)
+        _check_asset(asset)
+    for line in terms.lines:
+        asset = terms.assets[line.asset - 1]
+        if line.price >= 1 << PRICE_BITS:
+            raise TermsError(
+                f"asset {asset.id}: a lot is worth 2^{PRICE_BITS} units of value or more; give the asset more decimals "
+                "or the terms fewer value_decimals"
+            )
+
+
+def _check_asset(asset: Asset) -> None:
+    if asset.price_usd <= 0:
+        raise TermsError(f"asset {asset.id}: price_usd: expected more than zero")
+    if not 1 <= len(asset.tiers) <= MAX_TIERS or asset.tiers[0].from_usd != 0:
+        raise TermsError(f"asset {asset.id}: tiers: expected 1 to {MAX_TIERS}, the first from 0")
+    for tier, following in zip(asset.tiers, asset.tiers[1:], strict=False):
+        if following.from_usd <= tier.from_usd or following.ratio > tier.ratio:
+            raise TermsError(f"asset {asset.id}: tiers: expected boundaries that rise and ratios that never do")
+    if asset.tiers[0].ratio > 1 or asset.reserve_ratio > 1:
+        raise TermsError(f"asset {asset.id}: expected ratios of at most 1")
+
+
+def _lines(terms: Terms) -> Sequence[Line]:
+    lines: list[Line] = []
+    for number, asset in enumerate(terms.assets, 1):
+        lot_usd = asset.price_usd / 10**asset.decimals
+        value = lot_usd * 10**terms.value_decimals
+        for position, tier in enumerate(asset.tiers):
+            width = (1 << QUANTITY_BITS) - 1
+            if position + 1 < len(asset.tiers):
+                width = min(width, (asset.tiers[position + 1].from_usd - tier.from_usd) // lot_usd)
+            rate, price = int(value * tier.ratio // 1), int(-(-value // 1))
+            lines.append(Line(len(lines) + 1, number, rate, price, width))
+    return lines
+
+
+def _text(value: Fraction) -> str:
+    """A decimal fraction, exactly, in one way only."""
+    scale = 0
+    while (value * 10**scale).denominator != 1:
+        scale += 1
+    digits = str(int(value * 10**scale)).zfill(scale + 1)
+    return f"{digits[: len(digits) - scale]}.{digits[len(digits) - scale :]}" if scale else digits
