@@ -66,7 +66,7 @@ def compare(
         direct.append(perf_counter() - start)
 
     # As in a proof, for both sides: dropped memory may be used again before it is overwritten.
-    with backend.working():
+    with backend.arena():
         benchmark.pedantic(ours, setup=time_arkworks, rounds=rounds, warmup_rounds=1)  # type: ignore[no-untyped-call]
     benchmark.extra_info["backend"] = backend.name
     benchmark.extra_info["arkworks_seconds"] = min(direct)

@@ -26,11 +26,11 @@ from zkmargin.api.key_files import new_signing_key
 from zkmargin.circuits.statements.solvency.all_openings import open_everywhere
 from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.statements.solvency.prover import BatchProver
-from zkmargin.circuits.statements.solvency.settlement import settle_work, verification_keys
-from zkmargin.exchange.balances import open_source
-from zkmargin.exchange.epoch_folder import Work, create_work
+from zkmargin.circuits.statements.solvency.settlement import verification_keys
+from zkmargin.exchange.balances import open_balances
+from zkmargin.exchange.epoch_folder import EpochFolder, create_epoch_folder
 from zkmargin.exchange.inclusion_files import make_inclusion, write_archive, write_folder
-from zkmargin.exchange.proving import prove_batches
+from zkmargin.exchange.proving import prove_batches, settle_folder
 from zkmargin.prover.kernels import load_backend, native_engine
 from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.verifier.curve import PythonEngine
@@ -57,22 +57,22 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def settled(work: Work, setup: Setup) -> Solvency:
+def settled(work: EpochFolder, setup: Setup) -> Solvency:
     key = new_signing_key()
     amounts = dict.fromkeys((asset.id for asset in work.terms.assets), "9000000000")
     claim = claim_of("eip155:1", "wallet", address_of_key(key), amounts, work.terms)
     signed = sign_reserves(claim, work.terms, work.epoch, key)
-    return settle_work(work, [signed], setup, load_backend())
+    return settle_folder(work, [signed], setup, load_backend())
 
 
 @pytest.fixture(scope="module")
-def whole(setup: Setup, tmp_path_factory: pytest.TempPathFactory) -> tuple[Work, Solvency, dict[str, Any]]:
+def whole(setup: Setup, tmp_path_factory: pytest.TempPathFactory) -> tuple[EpochFolder, Solvency, dict[str, Any]]:
     """From Parquet to a statement, once."""
     folder = tmp_path_factory.mktemp("solvency")
     terms = many_assets(ASSETS)
     write_balances(folder / "b.parquet", terms, CUSTOMERS)
     start, used = time.perf_counter(), cpu_seconds()
-    work = create_work(folder / "work", open_source(str(folder / "b.parquet")), terms, setup.digest, ROWS)
+    work = create_epoch_folder(folder / "work", open_balances(str(folder / "b.parquet")), terms, setup.digest, ROWS)
     taken = time.perf_counter() - start
     prove_batches(work, setup)
     statement = settled(work, setup)
@@ -92,7 +92,7 @@ def whole(setup: Setup, tmp_path_factory: pytest.TempPathFactory) -> tuple[Work,
 
 
 def test_solvency_batch(
-    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup
+    benchmark: BenchmarkFixture, whole: tuple[EpochFolder, Solvency, dict[str, Any]], setup: Setup
 ) -> None:
     """One warm batch of 2^16 rows."""
     work = whole[0]
@@ -107,7 +107,7 @@ def test_solvency_batch(
 
 
 def test_solvency_whole(
-    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup
+    benchmark: BenchmarkFixture, whole: tuple[EpochFolder, Solvency, dict[str, Any]], setup: Setup
 ) -> None:
     """Verification, natively; in `extra_info` the whole from Parquet on, and verification in pure Python."""
     _, statement, figures = whole
@@ -121,7 +121,7 @@ def test_solvency_whole(
 
 
 def test_solvency_inclusion(
-    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup
+    benchmark: BenchmarkFixture, whole: tuple[EpochFolder, Solvency, dict[str, Any]], setup: Setup
 ) -> None:
     """One inclusion file on demand, the batch's polynomial warm; in `extra_info` cold, and its check in pure Python."""
     work, statement, _ = whole
@@ -143,7 +143,7 @@ def test_solvency_inclusion(
 
 
 def test_solvency_inclusion_bulk(
-    benchmark: BenchmarkFixture, whole: tuple[Work, Solvency, dict[str, Any]], setup: Setup, tmp_path: Path
+    benchmark: BenchmarkFixture, whole: tuple[EpochFolder, Solvency, dict[str, Any]], setup: Setup, tmp_path: Path
 ) -> None:
     """All openings of one batch, its polynomial warm; in `extra_info` what a setup costs once, and the files."""
     work, statement, _ = whole

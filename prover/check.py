@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from zkmargin.prover.errors import Failure
-from zkmargin.prover.kernels.interface import Backend, P, RangeError, V
+from zkmargin.prover.kernels.interface import Backend, KernelRangeError, P, V
 from zkmargin.prover.rounds.lookups import looked_up_values
 from zkmargin.prover.rounds.running_sum import right_side
 from zkmargin.prover.tape import Key, NamedTape, TapeBuilder, sum_of_powers
@@ -35,7 +35,7 @@ def failing_constraints(
     for lookup, values in zip(circuit.lookups, looked_up, strict=True):
         try:
             backend.decompose(values, circuit.table_bits, 1)
-        except RangeError as error:
+        except KernelRangeError as error:
             failures.append(Failure(lookup.label, error.row))
     for total in circuit.sums:
         if (_sum(backend, circuit, builder, nodes, columns, total) - right_side(total, scalars)) % SCALAR_MODULUS:

@@ -96,9 +96,9 @@ class _Watched:
         self.name: str = backend.name
 
     @contextmanager
-    def working(self) -> Iterator[None]:
+    def arena(self) -> Iterator[None]:
         """The back end's own, whose end is work too: it overwrites memory."""
-        work = self._backend.working()
+        work = self._backend.arena()
         work.__enter__()
         try:
             yield

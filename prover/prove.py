@@ -49,7 +49,7 @@ def prove(
 
     Zero knowledge: two calls with the same arguments give unrelated proofs.
     """
-    with key.backend.working():
+    with key.backend.arena():
         return _rounds(key, public, assignment, options or Options())
 
 

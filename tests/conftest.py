@@ -1,4 +1,4 @@
-"""Fixtures of the adversarial suites. Statements are made once a session: they are immutable."""
+"""Fixtures of every suite. Statements are made once a session: they are immutable."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from support.statements import Statement, make_statement
 
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.verifier.curve import GroupEngine
+
+pytest_plugins = ["support.shell"]
 
 # No deadline: on a shared machine an example's first run is slow for reasons that are not the code's. Continuous
 # integration draws the same examples every time, so that a red run is about the change.

@@ -130,7 +130,7 @@ class FractionSum:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Evaluation:
     """A column whose value the prover states at zeta (rotation 0) or w zeta (rotation 1). None is the running sum."""
 
     column: Column | None
@@ -176,7 +176,7 @@ class Circuit:
         return frozenset(node for node in self.nodes if isinstance(node, Query))
 
     @cached_property
-    def claims(self) -> tuple[Claim, ...]:
+    def evaluations(self) -> tuple[Evaluation, ...]:
         """The evaluations in a proof, in order: at zeta, then at w zeta; the running sum's comes last.
 
         Witness and fixed columns that the graph reads are evaluated; holdings enter linearly, and so do market columns
@@ -187,7 +187,7 @@ class Circuit:
         if self.table is not None:
             columns.add(Query(self.table, 0))
         order = sorted(columns, key=lambda q: (q.rotation, q.column.kind.value, q.column.index))
-        return (*(Claim(q.column, q.rotation) for q in order), Claim(None, 1))
+        return (*(Evaluation(q.column, q.rotation) for q in order), Evaluation(None, 1))
 
     @cached_property
     def evaluated_market(self) -> frozenset[Column]:
@@ -238,7 +238,7 @@ class Circuit:
         """
         column = Column(ColumnKind.WITNESS, index)
         rotated = Query(column, 1) in self.queries
-        return 1 + rotated + sum(claim.column == column for claim in self.claims)
+        return 1 + rotated + sum(evaluation.column == column for evaluation in self.evaluations)
 
     HELPER_BLINDING: ClassVar[int] = 1
     """The commitment: helpers enter linearly and are never evaluated."""
@@ -533,7 +533,7 @@ __all__ = [
     "SPARE_POWERS",
     "Circuit",
     "CircuitError",
-    "Claim",
+    "Evaluation",
     "Fraction",
     "FractionSum",
     "Identity",

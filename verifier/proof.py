@@ -68,7 +68,7 @@ def encode_points(points: Sequence[G1]) -> bytes:
 
 def proof_length(circuit: Circuit) -> int:
     """Bytes in a proof of this circuit."""
-    return POINT_BYTES * circuit.proof_points + SCALAR_BYTES * len(circuit.claims)
+    return POINT_BYTES * circuit.proof_points + SCALAR_BYTES * len(circuit.evaluations)
 
 
 def decode_proof(circuit: Circuit, data: bytes) -> Proof:
@@ -103,7 +103,7 @@ def decode_proof(circuit: Circuit, data: bytes) -> Proof:
         helpers=points("helpers", circuit.helpers),
         running_sum=points("running_sum", 1)[0],
         quotient=points("quotient", 1)[0],
-        evaluations=scalars("evaluations", len(circuit.claims)),
+        evaluations=scalars("evaluations", len(circuit.evaluations)),
         opening=points("opening", 1)[0],
         opening_check=points("opening_check", 1)[0],
     )

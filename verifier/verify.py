@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from zkmargin.verifier.circuit import Circuit, Claim
+from zkmargin.verifier.circuit import Circuit, Evaluation
 from zkmargin.verifier.curve import G1, G1_GENERATOR, G2_GENERATOR, INFINITY, GroupEngine, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.expression import Column, ColumnKind, Query, evaluate
@@ -58,8 +58,8 @@ class BatchItem:
 def verify(key: VerifyingKey, public: PublicInputs, proof: bytes, engine: GroupEngine | None = None) -> None:
     """Return if `proof` proves `public`; raise ProofRejected if not, FormatError if anything is malformed."""
     engine = engine or PythonEngine()
-    claim = _reduce(key, public, proof)
-    if not _holds(claim.points, [(claim.opening, 1)], key.setup, engine):
+    evaluation = _reduce(key, public, proof)
+    if not _holds(evaluation.points, [(evaluation.opening, 1)], key.setup, engine):
         raise ProofRejected("pairing")
 
 
@@ -74,16 +74,16 @@ def verify_batch(
     if len({item.key.setup for item in items}) > 1:
         raise FormatError("batch: expected all proofs under one setup")
     verdicts: list[ProofRejected | FormatError | None] = [None] * len(items)
-    claims: dict[int, PairingClaim] = {}
+    evaluations: dict[int, PairingCheck] = {}
     for index, item in enumerate(items):
         try:
-            claims[index] = _reduce(item.key, item.public, item.proof)
+            evaluations[index] = _reduce(item.key, item.public, item.proof)
         except (ProofRejected, FormatError) as error:
             verdicts[index] = error
-    if not claims or _all_hold(list(claims.values()), items[0].key.setup, engine):
+    if not evaluations or _all_hold(list(evaluations.values()), items[0].key.setup, engine):
         return verdicts
-    for index, claim in claims.items():
-        if not _holds(claim.points, [(claim.opening, 1)], items[index].key.setup, engine):
+    for index, evaluation in evaluations.items():
+        if not _holds(evaluation.points, [(evaluation.opening, 1)], items[index].key.setup, engine):
             verdicts[index] = ProofRejected("pairing")
     return verdicts
 
@@ -115,7 +115,7 @@ def derive_challenges(key: VerifyingKey, public: PublicInputs, proof: Proof) -> 
 
 
 @dataclass(frozen=True)
-class PairingClaim:
+class PairingCheck:
     """e(sum_P points[P] P, [1]_2) = e(opening, [x]_2)."""
 
     points: dict[G1, int]
@@ -123,7 +123,7 @@ class PairingClaim:
     binding: bytes
 
 
-def _reduce(key: VerifyingKey, public: PublicInputs, data: bytes) -> PairingClaim:
+def _reduce(key: VerifyingKey, public: PublicInputs, data: bytes) -> PairingCheck:
     public.check(key.circuit)
     proof = decode_proof(key.circuit, data)
     at, binding = derive_challenges(key, public, proof)
@@ -132,7 +132,7 @@ def _reduce(key: VerifyingKey, public: PublicInputs, data: bytes) -> PairingClai
 
 def pairing_claim(
     key: VerifyingKey, public: PublicInputs, proof: Proof, at: Challenges, binding: bytes
-) -> PairingClaim:
+) -> PairingCheck:
     """What remains to be checked once the challenges are known. Raises ProofRejected for a degenerate challenge."""
     circuit = key.circuit
     w = root_of_unity(circuit.rows)
@@ -142,7 +142,7 @@ def pairing_claim(
     if at.z in (at.zeta, w * at.zeta % _R):
         raise ProofRejected("z is a point of evaluation")
     vanishing = zeta_n - 1
-    values = dict(zip(circuit.claims, proof.evaluations, strict=True))
+    values = dict(zip(circuit.evaluations, proof.evaluations, strict=True))
     linear = linearise(
         circuit, public.scalars, alpha=at.alpha, gamma=at.gamma, beta=at.beta, y=at.y, zeta=at.zeta, values=values
     )
@@ -157,11 +157,11 @@ def pairing_claim(
             points[point] += coefficient * at_zeta
     points[proof.quotient] -= vanishing * at_zeta
     weight = 1
-    for claim, value in values.items():
+    for evaluation, value in values.items():
         weight = weight * at.v % _R
-        scaled = weight * (at_rotated if claim.rotation else at_zeta) % _R
+        scaled = weight * (at_rotated if evaluation.rotation else at_zeta) % _R
         points[G1_GENERATOR] -= scaled * value
-        column = claim.column
+        column = evaluation.column
         if column is None:
             points[proof.running_sum] += scaled
         elif column.kind is ColumnKind.WITNESS:
@@ -172,7 +172,7 @@ def pairing_claim(
             points[key.fixed[column.index]] += scaled
     points[proof.opening] -= 1
     points[proof.opening_check] += at.z
-    return PairingClaim(dict(points), proof.opening_check, binding)
+    return PairingCheck(dict(points), proof.opening_check, binding)
 
 
 # -- the linearised constraint polynomial -----------------------------------------------------------------------------
@@ -211,14 +211,14 @@ class Affine:
 class _AtZeta:
     """Reads a graph at zeta: claimed evaluations are numbers, market columns and holdings stay symbols."""
 
-    def __init__(self, values: dict[Claim, int], public: dict[Column, int]) -> None:
+    def __init__(self, values: dict[Evaluation, int], public: dict[Column, int]) -> None:
         self._values = values
         self._public = public
 
     def query(self, query: Query) -> Affine:
         if query.column in self._public:
             return Affine(self._public[query.column], {})
-        claimed = self._values.get(Claim(query.column, query.rotation))
+        claimed = self._values.get(Evaluation(query.column, query.rotation))
         return Affine(0, {_symbol(query.column): 1}) if claimed is None else Affine(claimed, {})
 
     def constant(self, value: int) -> Affine:
@@ -243,7 +243,7 @@ def linearise(
     gamma: int,
     y: int,
     zeta: int,
-    values: dict[Claim, int],
+    values: dict[Evaluation, int],
     beta: int = 0,
 ) -> Affine:
     """sum_i y^i identity_i at zeta, affine in the polynomials that are not evaluated.
@@ -266,13 +266,15 @@ def linearise(
     return Affine(constant % _R, {s: c % _R for s, c in coefficients.items()})
 
 
-def _helper_identities(circuit: Circuit, alpha: int, values: dict[Claim, int], nodes: Sequence[Affine]) -> list[Affine]:
+def _helper_identities(
+    circuit: Circuit, alpha: int, values: dict[Evaluation, int], nodes: Sequence[Affine]
+) -> list[Affine]:
     """h prod_i d_i - sum_i numerator_i prod_{j != i} d_j, d = alpha + looked-up value; the table's numerator is -m."""
     identities = []
     for index, (group, with_table) in enumerate(circuit.helper_groups()):
         denominators = [alpha + nodes[lookup.node].constant for lookup in group]
         if with_table:
-            denominators.append(alpha + values[Claim(circuit.table, 0)])
+            denominators.append(alpha + values[Evaluation(circuit.table, 0)])
         product = 1
         for denominator in denominators:
             product = product * denominator % _R
@@ -315,12 +317,12 @@ def _running_sum_identity(
     circuit: Circuit,
     scalars: Sequence[int],
     gamma: int,
-    values: dict[Claim, int],
+    values: dict[Evaluation, int],
     nodes: Sequence[Affine],
     public: dict[Column, int],
 ) -> Affine:
     """phi(w X) - phi(X) - sum of helpers - sum_j gamma^(j+1) (terms of sum j - its right side / n)."""
-    constant = values[Claim(None, 1)]
+    constant = values[Evaluation(None, 1)]
     coefficients: dict[Symbol, int] = defaultdict(int)
     coefficients[Symbol("running_sum")] = -1
     for index in range(circuit.helpers):
@@ -375,17 +377,17 @@ def _holds(points: dict[G1, int], openings: Sequence[tuple[G1, int]], setup: Set
     return engine.pairing_product_is_one([(left, G2_GENERATOR), (_negated(right), setup.g2_x)])
 
 
-def _all_hold(claims: Sequence[PairingClaim], setup: SetupKey, engine: GroupEngine) -> bool:
+def _all_hold(evaluations: Sequence[PairingCheck], setup: SetupKey, engine: GroupEngine) -> bool:
     """One check of sum_i beta^i claim_i, beta drawn after every byte of every proof and statement is fixed."""
-    digest = keccak256(BATCH_DOMAIN + b"".join(claim.binding for claim in claims))
+    digest = keccak256(BATCH_DOMAIN + b"".join(evaluation.binding for evaluation in evaluations))
     beta = int.from_bytes(digest, "big") % _R
     points: dict[G1, int] = defaultdict(int)
     openings = []
     weight = 1
-    for claim in claims:
-        for point, scalar in claim.points.items():
+    for evaluation in evaluations:
+        for point, scalar in evaluation.points.items():
             points[point] = (points[point] + weight * scalar) % _R
-        openings.append((claim.opening, weight))
+        openings.append((evaluation.opening, weight))
         weight = weight * beta % _R
     return _holds(points, openings, setup, engine)
 

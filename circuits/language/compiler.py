@@ -41,7 +41,7 @@ class CompiledProgram:
     recording: Recording
     graph: Graph
     scalar_rows: tuple[range, ...]
-    bank: RangedColumns | None
+    scalar_columns: RangedColumns | None
     active_rows: int
     row_bits: int
     _tapes: dict[int, NamedTape] = field(default_factory=dict, repr=False, compare=False)
@@ -79,7 +79,7 @@ def compile_program(
     program = Program(name, rows, digit_bits=digit_bits, row_bits=row_bits, active_rows=active_rows)
     define(program)
     recording = program.recording
-    bank = _bank(program)
+    scalar_columns = _scalar_columns(program)
     needed = [-(-scalar.bits // row_bits) for scalar in recording.private]
     first = rows - sum(needed)
     scalar_rows = []
@@ -95,7 +95,7 @@ def compile_program(
     table = [*range(1 << program.digit_bits), *[0] * (rows - (1 << program.digit_bits))]
     fixed = [(RANGE_TABLE, table), *recording.fixed]
     recording.bounds[Column(ColumnKind.FIXED, 0)] = (0, max(table))
-    scalar_columns = [
+    places = [
         program.sparse_index({row: 1 << (position * row_bits) for position, row in enumerate(held)})
         for held in scalar_rows
     ]
@@ -114,7 +114,11 @@ def compile_program(
             left = sum_bounds(constraint.label, terms, rows, bounds, recording.bounds, sparse)
             check_no_wrap(constraint.label, left, program.scalar_bounds(constraint.right))
         private = tuple(
-            SumTerm(-c % SCALAR_MODULUS, Column(ColumnKind.SPARSE, scalar_columns[i]), bank.node if bank else None)
+            SumTerm(
+                -c % SCALAR_MODULUS,
+                Column(ColumnKind.SPARSE, places[i]),
+                scalar_columns.node if scalar_columns else None,
+            )
             for i, c in constraint.right.private.items()
             if c
         )
@@ -132,13 +136,13 @@ def compile_program(
         recording=recording,
         graph=program.graph,
         scalar_rows=tuple(scalar_rows),
-        bank=bank,
+        scalar_columns=scalar_columns,
         active_rows=active,
         row_bits=row_bits,
     )
 
 
-def _bank(program: Program) -> RangedColumns | None:
+def _scalar_columns(program: Program) -> RangedColumns | None:
     """The columns that hold private scalars: those of the first holding as wide as a row, else columns of their own.
 
     Exactly as wide: in wider columns a scalar's row could exceed 2^row_bits, and every bound that keeps sums from

@@ -23,7 +23,7 @@ CLAIM_GAS: Final = 32 * CALLDATA_BYTE_GAS + SCALAR_ARITHMETIC_GAS
 
 
 @dataclass(frozen=True)
-class Line:
+class ProfileLine:
     """One label's share: columns committed in the proof, public points, reserved rows, degree, expected gas."""
 
     label: str
@@ -42,7 +42,7 @@ class Profile:
     name: str
     rows: int
     scalar_rows: int
-    lines: tuple[Line, ...]
+    lines: tuple[ProfileLine, ...]
     proof_points: int
     proof_scalars: int
     proof_bytes: int
@@ -70,23 +70,23 @@ class Profile:
 def profile(program: CompiledProgram) -> Profile:
     """What a compiled program costs, label by label."""
     circuit = program.circuit
-    claimed = {claim.column for claim in circuit.claims}
+    claimed = {claim.column for claim in circuit.evaluations}
     degrees = _degrees(circuit.nodes)
-    lines = [Line(name, "market", public_points=1, gas=POINT_GAS) for name in circuit.market]
+    lines = [ProfileLine(name, "market", public_points=1, gas=POINT_GAS) for name in circuit.market]
     for index, name in enumerate(circuit.fixed):
         evaluated = any(c is not None and (c.kind.value, c.index) == ("fixed", index) for c in claimed)
         gas = MULTIPLICATION_GAS + ADDITION_GAS + CLAIM_GAS * evaluated
-        lines.append(Line(name, "fixed", public_points=1, gas=gas))
-    lines += [Line(name, "holding", public_points=1, gas=POINT_GAS) for name in circuit.holdings]
-    lines += [Line(name, "witness", columns=1, gas=POINT_GAS + CLAIM_GAS) for name in circuit.witness]
+        lines.append(ProfileLine(name, "fixed", public_points=1, gas=gas))
+    lines += [ProfileLine(name, "holding", public_points=1, gas=POINT_GAS) for name in circuit.holdings]
+    lines += [ProfileLine(name, "witness", columns=1, gas=POINT_GAS + CLAIM_GAS) for name in circuit.witness]
     if circuit.lookups:
         label = f"lookups ({len(circuit.lookups)} and the table)"
         count = circuit.helpers + 1
-        lines.append(Line(label, "lookup", columns=count, degree=3, gas=count * POINT_GAS))
+        lines.append(ProfileLine(label, "lookup", columns=count, degree=3, gas=count * POINT_GAS))
     for scalar, held in zip(program.recording.private, program.scalar_rows, strict=True):
-        lines.append(Line(scalar.label, "scalar", scalar_rows=len(held), gas=len(held) * SPARSE_ROW_GAS))
+        lines.append(ProfileLine(scalar.label, "scalar", scalar_rows=len(held), gas=len(held) * SPARSE_ROW_GAS))
     lines += [
-        Line(identity.label, "identity", degree=degrees[identity.node], gas=SCALAR_ARITHMETIC_GAS)
+        ProfileLine(identity.label, "identity", degree=degrees[identity.node], gas=SCALAR_ARITHMETIC_GAS)
         for identity in circuit.identities
     ]
     for total in circuit.sums:
@@ -94,17 +94,17 @@ def profile(program: CompiledProgram) -> Profile:
             ((term.public is not None) + (0 if term.weight is None else degrees[term.weight]) for term in total.terms),
             default=0,
         )
-        lines.append(Line(total.label, "sum", degree=degree, gas=len(total.terms) * SCALAR_ARITHMETIC_GAS))
+        lines.append(ProfileLine(total.label, "sum", degree=degree, gas=len(total.terms) * SCALAR_ARITHMETIC_GAS))
     # Running sum, quotient and W' are multiplied, W is only added.
     argument = 4 * POINT_GAS - MULTIPLICATION_GAS + CLAIM_GAS + PAIRING_GAS + TRANSACTION_GAS
-    lines.append(Line("running sum, quotient, openings, pairing", "argument", columns=4, gas=argument))
+    lines.append(ProfileLine("running sum, quotient, openings, pairing", "argument", columns=4, gas=argument))
     return Profile(
         name=circuit.name,
         rows=circuit.rows,
         scalar_rows=sum(len(held) for held in program.scalar_rows),
         lines=tuple(lines),
         proof_points=circuit.proof_points,
-        proof_scalars=len(circuit.claims),
+        proof_scalars=len(circuit.evaluations),
         proof_bytes=proof_length(circuit),
         gas=sum(line.gas for line in lines),
     )
@@ -124,4 +124,4 @@ def _degrees(nodes: tuple[Node, ...]) -> list[int]:
     return degrees
 
 
-__all__ = ["Line", "Profile", "profile"]
+__all__ = ["Profile", "ProfileLine", "profile"]

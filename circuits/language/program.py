@@ -377,7 +377,7 @@ class Program:
         entry = (self.unit(row) * vector).node
         self.recording.sums.append(SumConstraint(label, entry, Scalar.of(right), modular=True))
 
-    def require_equal_weights(
+    def require_grouped_sums_equal(
         self,
         left: tuple[Vector | int, Sequence[Vector]],
         right: tuple[Vector | int, Sequence[Vector]],
@@ -473,7 +473,7 @@ class Program:
         witness column named after the label. Cost: one column and one helper.
         """
         counts = self.witness(f"{label}.multiplicity", multiplicities)
-        self.require_equal_weights((1, row), (counts, table), label=label)
+        self.require_grouped_sums_equal((1, row), (counts, table), label=label)
 
     def require_sum_at_least(self, vector: Vector, right: Scalar | int, *, bits: int, label: str) -> None:
         """Constrain sum(vector) >= right over the integers, by a slack in [0, 2^bits) that no one sees.

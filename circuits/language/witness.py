@@ -17,7 +17,7 @@ from zkmargin.prover.assignment import Assignment, HoldingOpening, PublicColumns
 from zkmargin.prover.check import failing_constraints
 from zkmargin.prover.columns import Columns, OnDemand
 from zkmargin.prover.errors import Failure
-from zkmargin.prover.kernels.interface import Backend, P, RangeError, V
+from zkmargin.prover.kernels.interface import Backend, KernelRangeError, P, V
 from zkmargin.prover.key import mask_columns, sparse_columns
 from zkmargin.prover.rounds.lookups import looked_up_values
 from zkmargin.prover.tape import Key
@@ -166,13 +166,13 @@ def generate_witness(
             context.private.append(_checked_scalar(step, step.hint(context), check=check))
         elif isinstance(step, FreeColumn):
             context.columns[Column(ColumnKind.WITNESS, step.index)] = step.hint(context)
-        elif step is program.bank:
+        elif step is program.scalar_columns:
             # Its last rows are for scalars that later hints compute; nothing reads its digits before.
             waiting = step.hint(context)
         else:
             _enter_digits(context, step, step.hint(context), check=check)
-    if program.bank is not None and waiting is not None:
-        _enter_digits(context, program.bank, backend.add(waiting, _scalar_rows(context)), check=check)
+    if program.scalar_columns is not None and waiting is not None:
+        _enter_digits(context, program.scalar_columns, backend.add(waiting, _scalar_rows(context)), check=check)
     witness = tuple(context.columns[Column(ColumnKind.WITNESS, i)] for i in range(len(circuit.witness)))
     assignment = Assignment(tuple(openings), witness, _multiplicities(context, check=check), market)
     return Witness(assignment, context.public, context.columns)
@@ -221,7 +221,7 @@ def _enter_digits(context: WitnessContext[V, P], step: RangedColumns, values: V,
     try:
         digits = backend.decompose(values, digit_bits, len(step.digits))
         backend.decompose(digits[-1], top_bits, 1)
-    except RangeError as error:
+    except KernelRangeError as error:
         if check:
             raise WitnessRangeError(step.label, step.bits, error.row) from None
         cut = backend.vector(value & ((1 << step.bits) - 1) for value in backend.to_ints(values))
@@ -255,7 +255,7 @@ def _multiplicities(context: WitnessContext[V, P], *, check: bool) -> V | None:
     looked_up = looked_up_values(context.backend, circuit, context.columns)
     try:
         return context.backend.multiplicities(looked_up, circuit.table_bits, circuit.rows)
-    except RangeError as error:
+    except KernelRangeError as error:
         if check:
             raise WitnessRangeError("lookup", error.bits, error.row) from None
         counts = [0] * circuit.rows

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, Any, Final
 
@@ -90,11 +89,6 @@ def format_usd_e12(amount: int) -> str:
     whole, fraction = divmod(magnitude, USD_E12)
     digits = f"{fraction:012d}".rstrip("0")
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
-
-
-def lot_of(lot_exponent: int) -> Fraction:
-    """The quantity step 10^-lot_exponent."""
-    return Fraction(1, 10**lot_exponent)
 
 
 def _parse_shared(text: Any) -> Decimal:

@@ -1,1 +1,1 @@
-"""Policies: rules, the obligations they emit, their exact evaluation, and the shipped presets. See docs/policies.md."""
+"""Policies: rules, the constraints they emit, their exact evaluation, and the shipped presets. See docs/policies.md."""

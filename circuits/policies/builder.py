@@ -1,4 +1,4 @@
-"""Drafting obligations: what rules call, and the bounds that make every sum safe.
+"""Drafting constraints: what rules call, and the bounds that make every sum safe.
 
 The bound of a slack or scalar follows from the declared bounds of columns and quantities, over the whole range of
 books: so no sum can wrap around the field, and no book within range lacks a witness because a scalar is too narrow.
@@ -13,34 +13,34 @@ from zkmargin.circuits.policies.constraints import (
     ACCOUNT,
     MAX_COLUMN_BITS,
     MAX_SCALAR_BITS,
-    Affine,
+    ConstraintError,
+    Constraints,
     Floor,
     Group,
     Inequality,
-    ObligationError,
-    Obligations,
+    LinearForm,
     Part,
-    PrivateScalar,
     PublicColumn,
-    SquareNorm,
+    ScalarVariable,
+    SecondOrderCone,
 )
 
 
-class Draft:
-    """Collects obligations. Rules call it; `finish` computes every slack's bound and checks that nothing can wrap."""
+class ConstraintBuilder:
+    """Collects constraints. Rules call it; `finish` computes every slack's bound and checks that nothing can wrap."""
 
     def __init__(self, shape: UniverseShape, quantity_bits: int) -> None:
         self.shape = shape
         self.quantity_bits = quantity_bits
         self.columns: dict[str, PublicColumn] = {}
-        self._free: list[PrivateScalar] = []
+        self._free: list[ScalarVariable] = []
         self._bits: dict[str, int] = {}
-        self._norms: list[SquareNorm] = []
+        self._norms: list[SecondOrderCone] = []
         self._inequalities: list[Inequality] = []
-        self._floors: dict[Group, list[tuple[str, str, Affine]]] = {}
-        self.deductions = Affine()
+        self._floors: dict[Group, list[tuple[str, str, LinearForm]]] = {}
+        self.deductions = LinearForm()
         """Taken from the value: haircuts."""
-        self.charges = Affine()
+        self.charges = LinearForm()
         """Added to the requirement."""
 
     # -- what rules use -----------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ class Draft:
     def column(self, name: str, bits: int, *, signed: bool) -> str:
         """Declare a public column; returns its name."""
         if name in self.columns or not 1 <= bits <= MAX_COLUMN_BITS:
-            raise ObligationError(f"{name}: expected a new column of 1 to {MAX_COLUMN_BITS} bits")
+            raise ConstraintError(f"{name}: expected a new column of 1 to {MAX_COLUMN_BITS} bits")
         self.columns[name] = PublicColumn(name, bits, signed)
         return name
 
@@ -64,28 +64,28 @@ class Draft:
         slots = range(1, stride) if self.shape.underlying_slots else ()
         return tuple(Group("bucket", underlying.slot * stride + slot) for slot in slots)
 
-    def at_least(self, name: str, *lower: Affine, labels: Sequence[str] = ()) -> Affine:
+    def at_least(self, name: str, *lower: LinearForm, labels: Sequence[str] = ()) -> LinearForm:
         """A new private scalar that is >= 0 and >= each of `lower`."""
-        bound = max((self._bound(affine)[1] for affine in lower), default=0)
-        self._scalar(PrivateScalar(name, max(1, bound.bit_length()), tuple(lower)))
-        for index, affine in enumerate(lower):
+        bound = max((self._bound(linear_form)[1] for linear_form in lower), default=0)
+        self._scalar(ScalarVariable(name, max(1, bound.bit_length()), tuple(lower)))
+        for index, linear_form in enumerate(lower):
             label = labels[index] if labels else f"{name}.bound[{index}]"
-            self._require(label, Affine.scalar(name) - affine)
-        return Affine.scalar(name)
+            self._require(label, LinearForm.scalar(name) - linear_form)
+        return LinearForm.scalar(name)
 
-    def floor(self, group: Group, label: str, title: str, loss: Affine) -> None:
+    def floor(self, group: Group, label: str, title: str, loss: LinearForm) -> None:
         """The requirement of `group` is at least `loss`."""
         self._floors.setdefault(group, []).append((label, title, loss))
 
-    def charge(self, amount: Affine) -> None:
+    def charge(self, amount: LinearForm) -> None:
         """The requirement grows by `amount`."""
         self.charges = self.charges + amount
 
-    def deduct(self, amount: Affine) -> None:
+    def deduct(self, amount: LinearForm) -> None:
         """The value of the book shrinks by `amount`."""
         self.deductions = self.deductions + amount
 
-    def norm(self, label: str, components: Iterable[Affine], shift: int) -> SquareNorm:
+    def cone(self, label: str, components: Iterable[LinearForm], shift: int) -> SecondOrderCone:
         """An upper bound on the Euclidean norm of `components`: 2^shift * its magnitude, up to 2^shift sqrt(number)."""
         parts = tuple(components)
         widest = max(max(-low, high) for low, high in map(self._bound, parts))
@@ -93,40 +93,40 @@ class Draft:
         squares = len(parts) << (2 * quotient_bits)
         magnitude_bits = quotient_bits + len(parts).bit_length()
         slack_bits = max(2 * magnitude_bits, squares.bit_length())
-        norm = SquareNorm(label, parts, shift, quotient_bits, magnitude_bits, slack_bits)
-        for scalar in norm.scalars:
+        cone = SecondOrderCone(label, parts, shift, quotient_bits, magnitude_bits, slack_bits)
+        for scalar in cone.scalars:
             self._name(scalar)
-        self._norms.append(norm)
-        return norm
+        self._norms.append(cone)
+        return cone
 
     # -- closing ------------------------------------------------------------------------------------------------------
 
-    def finish(self, *, value: Affine, cover: tuple[int, int], risk_factor: tuple[int, int]) -> Obligations:
-        """All obligations, with value - deductions >= cover * (risk_factor * sum of requirements + charges) last.
+    def finish(self, *, value: LinearForm, cover: tuple[int, int], risk_factor: tuple[int, int]) -> Constraints:
+        """All constraints, with value - deductions >= cover * (risk_factor * sum of requirements + charges) last.
 
         `cover` and `risk_factor` are reduced fractions (numerator, denominator); the last inequality is multiplied by
         both denominators, so it is exact.
         """
-        total = Affine()
+        total = LinearForm()
         for group in sorted(self._floors):
             name = "requirement" if group == ACCOUNT else f"requirement.{group.kind}[{group.slot}]"
             floors = self._floors[group]
             bound = max(self._bound(loss)[1] for _, _, loss in floors)
-            self._scalar(PrivateScalar(name, max(1, bound.bit_length()), tuple(loss for _, _, loss in floors)))
+            self._scalar(ScalarVariable(name, max(1, bound.bit_length()), tuple(loss for _, _, loss in floors)))
             for label, title, loss in floors:
-                self._require(label, Affine.scalar(name) - loss, Floor(name, title, group))
-            total = total + Affine.scalar(name)
+                self._require(label, LinearForm.scalar(name) - loss, Floor(name, title, group))
+            total = total + LinearForm.scalar(name)
         value_scale = cover[1] * risk_factor[1]
         risk_scale = cover[0] * risk_factor[0]
         final = (value - self.deductions) * value_scale - total * risk_scale
         final = final - self.charges * (cover[0] * risk_factor[1])
         final_inequality = self._inequality("adequate", final, None)
-        return Obligations(
+        return Constraints(
             shape=self.shape,
             quantity_bits=self.quantity_bits,
             columns=tuple(self.columns.values()),
             scalars=tuple(self._free),
-            norms=tuple(self._norms),
+            cones=tuple(self._norms),
             inequalities=tuple(self._inequalities),
             final=final_inequality,
             value_scale=value_scale,
@@ -135,40 +135,40 @@ class Draft:
 
     # -- bounds -------------------------------------------------------------------------------------------------------
 
-    def _scalar(self, scalar: PrivateScalar) -> None:
+    def _scalar(self, scalar: ScalarVariable) -> None:
         self._name(scalar)
         self._free.append(scalar)
 
-    def _name(self, scalar: PrivateScalar) -> None:
+    def _name(self, scalar: ScalarVariable) -> None:
         if scalar.name in self._bits:
-            raise ObligationError(f"{scalar.name}: expected a new private scalar")
+            raise ConstraintError(f"{scalar.name}: expected a new private scalar")
         if scalar.bits > MAX_SCALAR_BITS:
-            raise ObligationError(f"{scalar.name}: expected at most {MAX_SCALAR_BITS} bits, got {scalar.bits}")
+            raise ConstraintError(f"{scalar.name}: expected at most {MAX_SCALAR_BITS} bits, got {scalar.bits}")
         self._bits[scalar.name] = scalar.bits
 
-    def _require(self, label: str, value: Affine, floor: Floor | None = None) -> None:
+    def _require(self, label: str, value: LinearForm, floor: Floor | None = None) -> None:
         self._inequalities.append(self._inequality(label, value, floor))
 
-    def _inequality(self, label: str, value: Affine, floor: Floor | None) -> Inequality:
+    def _inequality(self, label: str, value: LinearForm, floor: Floor | None) -> Inequality:
         bits = max(1, self._bound(value)[1].bit_length())
         if bits > MAX_SCALAR_BITS:
-            raise ObligationError(f"{label}: expected a slack of at most {MAX_SCALAR_BITS} bits, got {bits}")
+            raise ConstraintError(f"{label}: expected a slack of at most {MAX_SCALAR_BITS} bits, got {bits}")
         return Inequality(label, value, bits, floor)
 
-    def _bound(self, affine: Affine) -> tuple[int, int]:
+    def _bound(self, linear_form: LinearForm) -> tuple[int, int]:
         """(lowest, highest) value over all books within range, by declared bounds."""
-        low = high = affine.constant
+        low = high = linear_form.constant
         weight = (1 << self.quantity_bits) - 1
-        for term in affine.terms:
+        for term in linear_form.terms:
             column = self.columns.get(term.column)
             if column is None:
-                raise ObligationError(f"{term.column}: no such public column")
+                raise ConstraintError(f"{term.column}: no such public column")
             size = abs(term.coefficient) * ((1 << column.bits) - 1) * self.shape.instrument_rows
             size *= 1 if term.part is Part.UNIT else weight
             both = column.signed or term.part is Part.NET
             low -= size if both or term.coefficient < 0 else 0
             high += size if both or term.coefficient > 0 else 0
-        for name, coefficient in affine.scalars:
+        for name, coefficient in linear_form.scalars:
             size = abs(coefficient) * ((1 << self._bits[name]) - 1)
             low -= size if coefficient < 0 else 0
             high += size if coefficient > 0 else 0

@@ -1,6 +1,6 @@
-"""Obligations: what a policy demands of a book, as data that the evaluator and the circuit builder both read.
+"""Constraints: what a policy demands of a book, as data that the evaluator and the circuit builder both read.
 
-A policy emits `Obligations` from itself and the shape of a universe alone; nothing in them depends on holdings,
+A policy emits `Constraints` from itself and the shape of a universe alone; nothing in them depends on holdings,
 prices or what is listed, so one verifying key serves every account and every epoch. They speak of
 
 - the netted quantities q, one integer a row, |q| < 2^quantity_bits, zero on rows that are not instrument rows;
@@ -8,15 +8,15 @@ prices or what is listed, so one verifying key serves every account and every ep
 - *private scalars*, non-negative integers of a declared number of bits, chosen by the prover.
 
 A `Term` is a sum over rows: coefficient * sum_{i in group} column_i * part(q_i), where the part is q itself (NET), |q|
-(GROSS), max(q, 0) (LONG), max(-q, 0) (SHORT) or one (UNIT: a public constant kept in a column). An `Affine` adds terms,
-multiples of private scalars, and a constant. Two kinds of obligation exist, and no maximum is ever taken:
+(GROSS), max(q, 0) (LONG), max(-q, 0) (SHORT) or one (UNIT: a public constant kept in a column). A `LinearForm` adds
+terms, multiples of private scalars, and a constant. Two kinds of constraint exist, and no maximum is ever taken:
 
 - `Inequality`: an affine value is >= 0. Its slack is a private scalar equal to the value.
-- `SquareNorm`: magnitude^2 >= sum_j quotient_j^2, with component_j = quotient_j 2^shift + remainder_j exactly.
+- `SecondOrderCone`: magnitude^2 >= sum_j quotient_j^2, with component_j = quotient_j 2^shift + remainder_j exactly.
 
-A private scalar that stands for a maximum ("the requirement is at least every loss") is free: obligations bound it from
+A private scalar that stands for a maximum ("the requirement is at least every loss") is free: constraints bound it from
 below, and the prover's interest makes it small. Its `least` is the hint: the smallest value that satisfies them is
-max(0, *least), which the evaluator takes; so "adequate" means exactly that some witness satisfies every obligation.
+max(0, *least), which the evaluator takes; so "adequate" means exactly that some witness satisfies every constraint.
 
 Degrees for a circuit: with s the sign bit of q, LONG and SHORT are of degree two in witness columns, GROSS too.
 """
@@ -29,10 +29,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zkmargin.circuits.markets.universe import Universe, UniverseShape
+from zkmargin.circuits.markets.universe import UniverseShape
 from zkmargin.verifier.errors import FormatError
 
 LIMB_BITS: Final = 60
@@ -43,8 +40,8 @@ MAX_COLUMN_BITS: Final = 62
 """Public columns are int64 arrays."""
 
 
-class ObligationError(FormatError):
-    """Obligations that could not be checked soundly: a bound that might wrap around, an unknown or repeated name."""
+class ConstraintError(FormatError):
+    """Constraints that could not be checked soundly: a bound that might wrap around, an unknown or repeated name."""
 
 
 class Part(StrEnum):
@@ -71,30 +68,6 @@ class Group:
 ACCOUNT: Final = Group("account")
 
 
-def group_mask(universe: Universe, group: Group) -> NDArray[np.bool_]:
-    """(rows,) which rows belong to a group; never a row of private scalars.
-
-    A function of the universe's layout alone.
-    """
-    if group == ACCOUNT:
-        return np.asarray(np.arange(universe.rows) < universe.instrument_rows)
-    slots = universe.bucket_of_row if group.kind == "bucket" else universe.underlying_of_row
-    return np.asarray(slots == group.slot)
-
-
-def mask_offsets(universe: Universe, group: Group) -> tuple[int, tuple[int, ...]]:
-    """(stride, offsets): the group's instrument rows are those of the rows i with i mod stride in offsets.
-
-    Rows of private scalars match too; public columns and quantities are zero there.
-    """
-    stride = len(universe.segments)
-    if group == ACCOUNT:
-        return 1, (0,)
-    per_slot = 1 if group.kind == "bucket" else universe.expiry_slots + 1
-    inside = (bucket >= 0 and bucket // per_slot == group.slot for bucket in universe.segments)
-    return stride, tuple(offset for offset, match in enumerate(inside) if match)
-
-
 @dataclass(frozen=True)
 class PublicColumn:
     """A column of the epoch: |value| < 2^bits on instrument rows and zero elsewhere; non-negative unless `signed`."""
@@ -115,14 +88,14 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Affine:
+class LinearForm:
     """Terms, multiples of private scalars by name, and a constant. Unit: whatever its terms' columns are in."""
 
     terms: tuple[Term, ...] = ()
     scalars: tuple[tuple[str, int], ...] = ()
     constant: int = 0
 
-    def __add__(self, other: Affine) -> Affine:
+    def __add__(self, other: LinearForm) -> LinearForm:
         terms: dict[tuple[str, Part, Group], int] = {}
         for term in (*self.terms, *other.terms):
             key = (term.column, term.part, term.group)
@@ -130,16 +103,16 @@ class Affine:
         scalars: dict[str, int] = {}
         for name, coefficient in (*self.scalars, *other.scalars):
             scalars[name] = scalars.get(name, 0) + coefficient
-        return Affine(
+        return LinearForm(
             tuple(Term(*key, coefficient) for key, coefficient in terms.items() if coefficient),
             tuple((name, coefficient) for name, coefficient in scalars.items() if coefficient),
             self.constant + other.constant,
         )
 
-    def __mul__(self, factor: int) -> Affine:
+    def __mul__(self, factor: int) -> LinearForm:
         if not factor:
-            return Affine()
-        return Affine(
+            return LinearForm()
+        return LinearForm(
             tuple(Term(t.column, t.part, t.group, t.coefficient * factor) for t in self.terms),
             tuple((name, coefficient * factor) for name, coefficient in self.scalars),
             self.constant * factor,
@@ -147,30 +120,30 @@ class Affine:
 
     __rmul__ = __mul__
 
-    def __neg__(self) -> Affine:
+    def __neg__(self) -> LinearForm:
         return self * -1
 
-    def __sub__(self, other: Affine) -> Affine:
+    def __sub__(self, other: LinearForm) -> LinearForm:
         return self + (-other)
 
     @classmethod
-    def of(cls, column: str, part: Part, group: Group = ACCOUNT, coefficient: int = 1) -> Affine:
+    def of(cls, column: str, part: Part, group: Group = ACCOUNT, coefficient: int = 1) -> LinearForm:
         """One term."""
         return cls((Term(column, part, group, coefficient),))
 
     @classmethod
-    def scalar(cls, name: str) -> Affine:
+    def scalar(cls, name: str) -> LinearForm:
         """One private scalar."""
         return cls(scalars=((name, 1),))
 
 
 @dataclass(frozen=True)
-class PrivateScalar:
+class ScalarVariable:
     """0 <= value < 2^bits. Hint: max(0, *least); an affine of `least` uses earlier scalars only."""
 
     name: str
     bits: int
-    least: tuple[Affine, ...] = ()
+    least: tuple[LinearForm, ...] = ()
 
     @property
     def limbs(self) -> int:
@@ -192,18 +165,18 @@ class Inequality:
     """`value` = slack, with slack a private scalar in [0, 2^slack_bits)."""
 
     label: str
-    value: Affine
+    value: LinearForm
     slack_bits: int
     floor: Floor | None = None
 
     @property
-    def slack(self) -> PrivateScalar:
+    def slack(self) -> ScalarVariable:
         """The slack as a private scalar; its value is that of the affine."""
-        return PrivateScalar(f"{self.label}.slack", self.slack_bits)
+        return ScalarVariable(f"{self.label}.slack", self.slack_bits)
 
 
 @dataclass(frozen=True)
-class SquareNorm:
+class SecondOrderCone:
     """magnitude^2 - sum_j (quotient_j - offset)^2 = slack >= 0, where for every component j
 
         component_j = (quotient_j - offset) * 2^shift + remainder_j,  0 <= remainder_j < 2^shift.
@@ -213,7 +186,7 @@ class SquareNorm:
     """
 
     label: str
-    components: tuple[Affine, ...]
+    components: tuple[LinearForm, ...]
     shift: int
     quotient_bits: int
     magnitude_bits: int
@@ -230,19 +203,19 @@ class SquareNorm:
         return f"{self.label}.magnitude"
 
     @property
-    def scalars(self) -> tuple[PrivateScalar, ...]:
+    def scalars(self) -> tuple[ScalarVariable, ...]:
         """Quotients, remainders, magnitude and slack, in this order."""
         indices = range(len(self.components))
         return (
-            *(PrivateScalar(f"{self.label}.quotient[{j}]", self.quotient_bits) for j in indices),
-            *(PrivateScalar(f"{self.label}.remainder[{j}]", self.shift) for j in indices),
-            PrivateScalar(self.magnitude, self.magnitude_bits),
-            PrivateScalar(f"{self.label}.slack", self.slack_bits),
+            *(ScalarVariable(f"{self.label}.quotient[{j}]", self.quotient_bits) for j in indices),
+            *(ScalarVariable(f"{self.label}.remainder[{j}]", self.shift) for j in indices),
+            ScalarVariable(self.magnitude, self.magnitude_bits),
+            ScalarVariable(f"{self.label}.slack", self.slack_bits),
         )
 
 
 @dataclass(frozen=True)
-class Obligations:
+class Constraints:
     """Everything that a book must satisfy under a policy.
 
     `scalars` are the free ones in the order of their hints; slacks and the scalars of norms come on top
@@ -252,8 +225,8 @@ class Obligations:
     shape: UniverseShape
     quantity_bits: int
     columns: tuple[PublicColumn, ...]
-    scalars: tuple[PrivateScalar, ...]
-    norms: tuple[SquareNorm, ...]
+    scalars: tuple[ScalarVariable, ...]
+    cones: tuple[SecondOrderCone, ...]
     inequalities: tuple[Inequality, ...]
     final: Inequality
     value_scale: int
@@ -262,7 +235,7 @@ class Obligations:
     """What a requirement scalar counts for in the final inequality."""
 
     def __hash__(self) -> int:
-        # Of a part: programs are kept by obligations, and hashing thousands of terms takes longer than it helps.
+        # Of a part: programs are kept by constraints, and hashing thousands of terms takes longer than it helps.
         return hash((self.shape, self.quantity_bits, self.columns, self.value_scale, self.risk_scale))
 
     @cached_property
@@ -273,15 +246,17 @@ class Obligations:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """Every group that a term sums over, in order."""
-        affines = [i.value for i in (*self.inequalities, self.final)] + [c for n in self.norms for c in n.components]
-        return tuple(sorted({term.group for affine in affines for term in affine.terms}))
+        linear_forms = [i.value for i in (*self.inequalities, self.final)] + [
+            c for n in self.cones for c in n.components
+        ]
+        return tuple(sorted({term.group for linear_form in linear_forms for term in linear_form.terms}))
 
     @cached_property
-    def all_scalars(self) -> tuple[PrivateScalar, ...]:
+    def all_scalars(self) -> tuple[ScalarVariable, ...]:
         """Free scalars, norms' scalars, slacks: all that a witness consists of besides the quantities."""
         return (
             *self.scalars,
-            *(scalar for norm in self.norms for scalar in norm.scalars),
+            *(scalar for cone in self.cones for scalar in cone.scalars),
             *(inequality.slack for inequality in (*self.inequalities, self.final)),
         )
 

@@ -18,9 +18,9 @@ from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, net
 from zkmargin.circuits.markets.units import RangeError, format_usd_e12
 from zkmargin.circuits.markets.universe import Universe
-from zkmargin.circuits.policies.constraints import Affine, Floor, Obligations, Part
+from zkmargin.circuits.policies.constraints import Constraints, Floor, LinearForm, Part
 from zkmargin.circuits.policies.policy import VALUE_COLUMN, Policy
-from zkmargin.circuits.policies.solution import Assignment, Sums, assign, value_of
+from zkmargin.circuits.policies.solution import Solution, Sums, assign, value_of
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ def evaluate_margin(
     books = (positions,) if isinstance(positions, Positions) else tuple(positions)
     netted = net(books, market.universe)
     check_quantities(policy, market.universe, netted)
-    obligations = policy.obligations(market.universe.shape)
+    constraints = policy.constraints(market.universe.shape)
     published = policy.public_columns(market) if columns is None else columns
-    assignment = assign(obligations, market.universe, published, netted.lots)
+    assignment = assign(constraints, market.universe, published, netted.lots)
     sums = Sums(market.universe, published, netted.lots)
-    return _report(policy, market.universe, obligations, assignment, sums)
+    return _report(policy, market.universe, constraints, assignment, sums)
 
 
 def check_quantities(policy: Policy, universe: Universe, positions: Positions) -> None:
@@ -96,19 +96,19 @@ def check_quantities(policy: Policy, universe: Universe, positions: Positions) -
 
 
 def _report(
-    policy: Policy, universe: Universe, obligations: Obligations, assignment: Assignment, sums: Sums
+    policy: Policy, universe: Universe, constraints: Constraints, assignment: Solution, sums: Sums
 ) -> MarginResult:
-    nlv = value_of(Affine.of(VALUE_COLUMN, Part.NET), sums, {})
-    final = assignment.values[obligations.final.slack.name]
-    slack = final // obligations.value_scale
+    nlv = value_of(LinearForm.of(VALUE_COLUMN, Part.NET), sums, {})
+    final = assignment.values[constraints.final.slack.name]
+    slack = final // constraints.value_scale
     scenarios: list[ScenarioResult] = []
-    for inequality in obligations.inequalities:
+    for inequality in constraints.inequalities:
         if (floor := inequality.floor) is None or (title := _title(universe, floor)) is None:
             continue
         requirement = assignment.values[floor.requirement]
         loss = requirement - assignment.values[inequality.slack.name]
-        relief = obligations.risk_scale * (requirement - max(loss, 0))
-        scenarios.append(ScenarioResult(title, -loss, (final + relief) // obligations.value_scale))
+        relief = constraints.risk_scale * (requirement - max(loss, 0))
+        scenarios.append(ScenarioResult(title, -loss, (final + relief) // constraints.value_scale))
     if not scenarios:
         scenarios.append(ScenarioResult("as held", 0, slack))
     worst = min(scenarios, key=lambda scenario: (scenario.slack_usd_e12, scenario.pnl_usd_e12))

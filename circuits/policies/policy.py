@@ -37,8 +37,8 @@ from zkmargin.circuits.markets.units import (
     RangeError,
 )
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
-from zkmargin.circuits.policies.builder import Draft
-from zkmargin.circuits.policies.constraints import Affine, Obligations, Part, PublicColumn
+from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.constraints import Constraints, LinearForm, Part, PublicColumn
 from zkmargin.circuits.policies.rules.collateral import CollateralFactors, TieredHaircuts
 from zkmargin.circuits.policies.rules.contingencies import DeltaCharge, ShortOptionMinimum, UnitContingencies
 from zkmargin.circuits.policies.rules.expiry_contingency import BasisContingency, SkewContingency
@@ -130,37 +130,37 @@ class Policy(StrictModel):
         """Whether longs are ever charged, by parameters alone."""
         return any(rule.charges_longs for rule in self.rules)
 
-    def obligations(self, shape: UniverseShape) -> Obligations:
+    def constraints(self, shape: UniverseShape) -> Constraints:
         """What a book over a universe of this shape must satisfy; independent of market and holdings.
 
-        Raises ObligationError when a sum might wrap around the field.
+        Raises ConstraintError when a sum might wrap around the field.
         """
         if shape not in self._drafted:
             self._drafted[shape] = self._draft(shape)
         return self._drafted[shape]
 
     @cached_property
-    def _drafted(self) -> dict[UniverseShape, Obligations]:
-        """What `obligations` has drafted: a proof asks half a dozen times."""
+    def _drafted(self) -> dict[UniverseShape, Constraints]:
+        """What `constraints` has drafted: a proof asks half a dozen times."""
         return {}
 
-    def _draft(self, shape: UniverseShape) -> Obligations:
-        draft = Draft(shape, self.quantity_bits)
-        draft.column(VALUE_COLUMN, VALUE_BITS, signed=False)
-        draft.column(SHORT_CHARGE_COLUMN, CHARGE_BITS, signed=False)
-        draft.charge(Affine.of(SHORT_CHARGE_COLUMN, Part.SHORT))
+    def _draft(self, shape: UniverseShape) -> Constraints:
+        builder = ConstraintBuilder(shape, self.quantity_bits)
+        builder.column(VALUE_COLUMN, VALUE_BITS, signed=False)
+        builder.column(SHORT_CHARGE_COLUMN, CHARGE_BITS, signed=False)
+        builder.charge(LinearForm.of(SHORT_CHARGE_COLUMN, Part.SHORT))
         if self.charges_longs:
-            draft.column(LONG_CHARGE_COLUMN, CHARGE_BITS, signed=False)
-            draft.charge(Affine.of(LONG_CHARGE_COLUMN, Part.LONG))
+            builder.column(LONG_CHARGE_COLUMN, CHARGE_BITS, signed=False)
+            builder.charge(LinearForm.of(LONG_CHARGE_COLUMN, Part.LONG))
         if self.measure == "asset_cover":
-            draft.charge(Affine.of(VALUE_COLUMN, Part.SHORT))
+            builder.charge(LinearForm.of(VALUE_COLUMN, Part.SHORT))
         for rule in self.rules:
-            rule.oblige(draft)
-        value = Affine.of(VALUE_COLUMN, Part.LONG if self.measure == "asset_cover" else Part.NET)
-        return draft.finish(value=value, cover=_fraction(self.cover), risk_factor=_fraction(self.risk_factor))
+            rule.constrain(builder)
+        value = LinearForm.of(VALUE_COLUMN, Part.LONG if self.measure == "asset_cover" else Part.NET)
+        return builder.finish(value=value, cover=_fraction(self.cover), risk_factor=_fraction(self.risk_factor))
 
     def public_columns(self, epoch: MarketEpoch) -> dict[str, NDArray[np.int64]]:
-        """The epoch's public columns under this policy, in the order of the obligations; (rows,) int64 each.
+        """The epoch's public columns under this policy, in the order of the constraints; (rows,) int64 each.
 
         Anyone can recompute them from the epoch. Raises RangeError naming the instrument whose column is out of bounds.
         """
@@ -184,11 +184,11 @@ class Policy(StrictModel):
         if self.charges_longs:
             columns[LONG_CHARGE_COLUMN] = long
         self.check_columns(epoch.universe, columns)
-        return {column.name: columns[column.name] for column in self.obligations(epoch.universe.shape).columns}
+        return {column.name: columns[column.name] for column in self.constraints(epoch.universe.shape).columns}
 
     def check_columns(self, universe: Universe, columns: Mapping[str, NDArray[np.int64]]) -> None:
-        """Raise RangeError, naming the instrument, for a column beyond the bounds that the obligations declare."""
-        for column in self.obligations(universe.shape).columns:
+        """Raise RangeError, naming the instrument, for a column beyond the bounds that the constraints declare."""
+        for column in self.constraints(universe.shape).columns:
             _check_bounds(universe, column, columns[column.name])
 
     def _view(self, epoch: MarketEpoch, arrays: MarketArrays) -> RiskView:
@@ -227,7 +227,7 @@ def _fraction(value: Decimal) -> tuple[int, int]:
 
 
 def _check_bounds(universe: Universe, column: PublicColumn, values: NDArray[np.int64]) -> None:
-    """Refuse a column beyond what the obligations declare: the sums are only sound within it."""
+    """Refuse a column beyond what the constraints declare: the sums are only sound within it."""
     wrong = np.abs(values) >= 1 << column.bits
     if not column.signed:
         wrong |= values < 0

@@ -1,4 +1,4 @@
-"""Exact interpretation of obligations: the witness of a book, and which obligations it fails.
+"""Exact interpretation of constraints: the witness of a book, and which constraints it fails.
 
 All sums are integers without rounding: quantities and columns are split into 20-bit limbs, whose products summed over
 2^20 rows stay below 2^60; up to four such sums of equal weight are added, and the rest is done with Python integers.
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.constraints import (
     ACCOUNT,
-    Affine,
+    Constraints,
     Group,
-    Inequality,
-    Obligations,
+    LinearForm,
     Part,
-    SquareNorm,
+    SecondOrderCone,
     Term,
 )
 from zkmargin.verifier.errors import FormatError
@@ -37,10 +36,10 @@ _LIMB_MASK: Final = (1 << _LIMB_BITS) - 1
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """The values of all private scalars for one book, taken as small as the obligations allow.
+class Solution:
+    """The values of all private scalars for one book, taken as small as the constraints allow.
 
-    `values` holds free scalars, norms' scalars and slacks by name; a slack may be negative, and then its obligation's
+    `values` holds free scalars, norms' scalars and slacks by name; a slack may be negative, and then its constraint's
     label is in `failures`. The book is adequate exactly when nothing fails.
     """
 
@@ -49,7 +48,7 @@ class Assignment:
 
     @property
     def adequate(self) -> bool:
-        """Whether every obligation holds."""
+        """Whether every constraint holds."""
         return not self.failures
 
     def __repr__(self) -> str:
@@ -88,14 +87,14 @@ class Sums:
         }
         self._by_bucket: dict[tuple[str, Part], tuple[int, ...]] = {}
 
-    def prepare(self, obligations: Obligations) -> None:
-        """Compute, in one sweep a part, every sum that the obligations will ask for."""
+    def prepare(self, constraints: Constraints) -> None:
+        """Compute, in one sweep a part, every sum that the constraints will ask for."""
         wanted: dict[Part, list[str]] = {}
-        affines = [i.value for i in (*obligations.inequalities, obligations.final)]
-        affines += [component for norm in obligations.norms for component in norm.components]
-        affines += [least for scalar in obligations.scalars for least in scalar.least]
-        for affine in affines:
-            for term in affine.terms:
+        linear_forms = [i.value for i in (*constraints.inequalities, constraints.final)]
+        linear_forms += [component for cone in constraints.cones for component in cone.components]
+        linear_forms += [least for scalar in constraints.scalars for least in scalar.least]
+        for linear_form in linear_forms:
+            for term in linear_form.terms:
                 names = wanted.setdefault(term.part, [])
                 if term.column not in names:
                     names.append(term.column)
@@ -140,60 +139,55 @@ class Sums:
 
 
 def assign(
-    obligations: Obligations,
+    constraints: Constraints,
     universe: Universe,
     columns: Mapping[str, Ints],
     lots: Ints,
     *,
     kept: ColumnLimbs | None = None,
-) -> Assignment:
-    """The witness of a book: every private scalar at the smallest value its obligations allow.
+) -> Solution:
+    """The witness of a book: every private scalar at the smallest value its constraints allow.
 
     kept: an empty dictionary at first, the same one for further books over the same universe and columns.
     Raises FormatError when a column is missing or has the wrong shape. Never raises for an inadequate book.
     """
-    for column in obligations.columns:
+    for column in constraints.columns:
         published = columns.get(column.name)
         if published is None or published.shape != (universe.rows,) or published.dtype != np.int64:
             raise FormatError(f"column {column.name}: expected {universe.rows} int64 values of this epoch")
     sums = Sums(universe, columns, lots, kept=kept)
-    sums.prepare(obligations)
+    sums.prepare(constraints)
     values: dict[str, int] = {}
     failures: list[str] = []
-    for norm in obligations.norms:
-        _assign_norm(norm, sums, values)
-    for scalar in obligations.scalars:
-        values[scalar.name] = max([0, *(value_of(affine, sums, values) for affine in scalar.least)])
-    for inequality in (*obligations.inequalities, obligations.final):
+    for cone in constraints.cones:
+        _assign_norm(cone, sums, values)
+    for scalar in constraints.scalars:
+        values[scalar.name] = max([0, *(value_of(linear_form, sums, values) for linear_form in scalar.least)])
+    for inequality in (*constraints.inequalities, constraints.final):
         slack = value_of(inequality.value, sums, values)
         values[inequality.slack.name] = slack
         if slack < 0:
             failures.append(inequality.label)
-    return Assignment(values, tuple(failures))
+    return Solution(values, tuple(failures))
 
 
-def value_of(affine: Affine, sums: Sums, values: Mapping[str, int]) -> int:
+def value_of(linear_form: LinearForm, sums: Sums, values: Mapping[str, int]) -> int:
     """An affine value, given the scalars assigned so far."""
-    terms = sum(sums.term(term) for term in affine.terms)
-    return terms + sum(coefficient * values[name] for name, coefficient in affine.scalars) + affine.constant
+    terms = sum(sums.term(term) for term in linear_form.terms)
+    return terms + sum(coefficient * values[name] for name, coefficient in linear_form.scalars) + linear_form.constant
 
 
-def slack_of(inequality: Inequality, assignment: Assignment) -> int:
-    """The slack of an inequality."""
-    return assignment.values[inequality.slack.name]
-
-
-def _assign_norm(norm: SquareNorm, sums: Sums, values: dict[str, int]) -> None:
+def _assign_norm(cone: SecondOrderCone, sums: Sums, values: dict[str, int]) -> None:
     squares = 0
-    for index, component in enumerate(norm.components):
-        quotient, remainder = divmod(value_of(component, sums, values), 1 << norm.shift)
-        values[f"{norm.label}.quotient[{index}]"] = quotient + norm.offset
-        values[f"{norm.label}.remainder[{index}]"] = remainder
+    for index, component in enumerate(cone.components):
+        quotient, remainder = divmod(value_of(component, sums, values), 1 << cone.shift)
+        values[f"{cone.label}.quotient[{index}]"] = quotient + cone.offset
+        values[f"{cone.label}.remainder[{index}]"] = remainder
         squares += quotient * quotient
     magnitude = math.isqrt(squares)
     magnitude += magnitude * magnitude < squares
-    values[norm.magnitude] = magnitude
-    values[f"{norm.label}.slack"] = magnitude * magnitude - squares
+    values[cone.magnitude] = magnitude
+    values[f"{cone.label}.slack"] = magnitude * magnitude - squares
 
 
 def _limbs(values: Ints) -> Limbs:

@@ -26,7 +26,7 @@ from zkmargin.verifier.documents import Fields, read_document, write_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.attestation import Attestation, Claimed, check_venue
+from zkmargin.verifier.statements.attestation import Attestation, AttestationData, check_venue
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
@@ -75,7 +75,7 @@ def attest(
     check_venue(venue, "venue")
     blinding = secrets.randbelow(SCALAR_MODULUS)
     commitment = commit_lots(setup, backend, positions.lots, blinding)
-    claimed = Claimed(account, venue, universe, commitment, snapshot_time, sequence)
+    claimed = AttestationData(account, venue, universe, commitment, snapshot_time, sequence)
     return claimed.sign(private_key), Opening(venue, account, universe, commitment, positions.lots, blinding)
 
 

@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 
 from zkmargin.verifier.curve import G1, G2
 
-__all__ = ["Backend", "FieldVector", "Operation", "PointVector", "RangeError", "Tape"]
+__all__ = ["Backend", "FieldVector", "KernelRangeError", "Operation", "PointVector", "Tape"]
 
 
-class RangeError(ValueError):
+class KernelRangeError(ValueError):
     """A value does not fit the bits it was given; `row` says where. The value itself is not kept."""
 
     def __init__(self, row: int, bits: int) -> None:
@@ -88,7 +88,7 @@ class Backend(Protocol[V, P]):
 
     name: str
 
-    def working(self) -> AbstractContextManager[None]:
+    def arena(self) -> AbstractContextManager[None]:
         """A block in which memory of dropped vectors may be used again before it is overwritten.
 
         Outside of all such blocks it is overwritten at once, and when the last one ends, what is left is. For a proof,
@@ -161,13 +161,13 @@ class Backend(Protocol[V, P]):
     def decompose(self, vector: V, bits: int, count: int) -> list[V]:
         """`count` vectors of digits base 2^bits (1 <= bits <= 28), least significant first.
 
-        Raises RangeError naming the first row whose canonical integer is not below 2^(bits * count).
+        Raises KernelRangeError naming the first row whose canonical integer is not below 2^(bits * count).
         """
 
     def multiplicities(self, columns: Sequence[V], bits: int, length: int) -> V:
         """Entry t < 2^bits counts the t's in all columns; entries from 2^bits to `length` are zero (2^bits <= length).
 
-        Raises RangeError(row, bits) for an entry outside [0, 2^bits).
+        Raises KernelRangeError(row, bits) for an entry outside [0, 2^bits).
         """
 
     def nonzero_rows(self, vector: V, limit: int) -> list[int]:

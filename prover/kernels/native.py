@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zkmargin import _native
 from zkmargin._native import FieldVector, PointVector
 from zkmargin.prover.kernels.arguments import check_int64, check_slice, unsigned
-from zkmargin.prover.kernels.interface import RangeError, Tape
+from zkmargin.prover.kernels.interface import KernelRangeError, Tape
 from zkmargin.verifier.curve import G1, G2, POINT_BYTES
 from zkmargin.verifier.field import SCALAR_MODULUS
 
@@ -25,7 +25,7 @@ class NativeBackend:
         self.name = name
         self._engine = _native.Engine(name)
 
-    def working(self) -> AbstractContextManager[None]:
+    def arena(self) -> AbstractContextManager[None]:
         """Overwrite dropped memory that waits for reuse when the block ends."""
         return self._engine.work()
 
@@ -278,4 +278,4 @@ def _range_errors() -> Iterator[None]:
     try:
         yield
     except _native.RangeError as error:
-        raise RangeError(*error.args) from None
+        raise KernelRangeError(*error.args) from None

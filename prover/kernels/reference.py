@@ -24,7 +24,7 @@ from zkmargin.prover.kernels.arguments import (
     check_slice,
     unsigned,
 )
-from zkmargin.prover.kernels.interface import Operation, RangeError, Tape
+from zkmargin.prover.kernels.interface import KernelRangeError, Operation, Tape
 from zkmargin.verifier.curve import G1, G2, POINT_BYTES, PythonEngine, is_on_curve
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, centred, inverse, root_of_unity
 
@@ -68,7 +68,7 @@ class ReferenceBackend:
 
     name = "reference"
 
-    def working(self) -> AbstractContextManager[None]:
+    def arena(self) -> AbstractContextManager[None]:
         """Nothing to do: Python's memory cannot be overwritten."""
         return nullcontext()
 
@@ -177,7 +177,7 @@ class ReferenceBackend:
         values = _values(vector)
         for row, value in enumerate(values):
             if value >> (bits * count):
-                raise RangeError(row, bits * count)
+                raise KernelRangeError(row, bits * count)
         mask = (1 << bits) - 1
         return [ReferenceVector(value >> (bits * k) & mask for value in values) for k in range(count)]
 
@@ -190,7 +190,7 @@ class ReferenceBackend:
         for column in columns:
             for row, value in enumerate(_values(column)):
                 if value >> bits:
-                    raise RangeError(row, bits)
+                    raise KernelRangeError(row, bits)
                 counts[value] += 1
         return ReferenceVector(counts)
 

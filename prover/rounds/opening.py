@@ -15,7 +15,7 @@ from zkmargin.prover.commitments import weighted_sum
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.rounds.running_sum import RUNNING_SUM
 from zkmargin.prover.tape import Key
-from zkmargin.verifier.circuit import Circuit, Claim
+from zkmargin.verifier.circuit import Circuit, Evaluation
 from zkmargin.verifier.curve import G1
 from zkmargin.verifier.expression import Column, ColumnKind
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
@@ -31,19 +31,21 @@ def column_key(symbol: Symbol) -> Key:
     return symbol
 
 
-def evaluations(backend: Backend[V, P], circuit: Circuit, coefficients: Mapping[Key, V], zeta: int) -> dict[Claim, int]:
+def evaluations(
+    backend: Backend[V, P], circuit: Circuit, coefficients: Mapping[Key, V], zeta: int
+) -> dict[Evaluation, int]:
     """Round 4: the claimed values, in the circuit's order."""
-    values: dict[Claim, int] = {}
+    values: dict[Evaluation, int] = {}
     for rotation, point in ((0, zeta), (1, root_of_unity(circuit.rows) * zeta % _R)):
-        claims = [claim for claim in circuit.claims if claim.rotation == rotation]
-        polynomials = [coefficients[claim.column or RUNNING_SUM] for claim in claims]
+        evaluations = [evaluation for evaluation in circuit.evaluations if evaluation.rotation == rotation]
+        polynomials = [coefficients[evaluation.column or RUNNING_SUM] for evaluation in evaluations]
         found = backend.evaluate(polynomials, point) if polynomials else []
-        values.update(zip(claims, found, strict=True))
-    return {claim: values[claim] for claim in circuit.claims}
+        values.update(zip(evaluations, found, strict=True))
+    return {evaluation: values[evaluation] for evaluation in circuit.evaluations}
 
 
 @dataclass(frozen=True)
-class Batch(Generic[V]):
+class BatchedOpening(Generic[V]):
     """The claims combined: F = r + sum v^i f_i for claims at zeta, G = sum v^j g_j for claims at w zeta."""
 
     at_zeta: V
@@ -68,20 +70,20 @@ def combine_claims(
     coefficients: Mapping[Key, V],
     remainder: V,
     v: int,
-) -> Batch[V]:
+) -> BatchedOpening[V]:
     """F and G without their constant terms, which no quotient sees."""
     weights: dict[int, dict[Key, int]] = {0: defaultdict(int), 1: defaultdict(int)}
     weight = 1
-    for claim in circuit.claims:
+    for evaluation in circuit.evaluations:
         weight = weight * v % _R
-        weights[claim.rotation][claim.column or RUNNING_SUM] += weight
+        weights[evaluation.rotation][evaluation.column or RUNNING_SUM] += weight
     vectors = [remainder, *(coefficients[key] for key in weights[0])]
     at_zeta = backend.linear_combination(vectors, [1, *weights[0].values()])
     at_rotated = backend.linear_combination([coefficients[key] for key in weights[1]], list(weights[1].values()))
-    return Batch(at_zeta, at_rotated)
+    return BatchedOpening(at_zeta, at_rotated)
 
 
-def open_claims(backend: Backend[V, P], monomial: P, rows: int, batch: Batch[V], zeta: int) -> tuple[G1, G1]:
+def open_claims(backend: Backend[V, P], monomial: P, rows: int, batch: BatchedOpening[V], zeta: int) -> tuple[G1, G1]:
     """Round 5: [W_F], [W_G], W_F = (F - F(zeta)) / (X - zeta) and W_G = (G - G(w zeta)) / (X - w zeta)."""
     rotated = root_of_unity(rows) * zeta % _R
     quotients = [

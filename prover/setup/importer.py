@@ -12,7 +12,7 @@ from zkmargin.prover.setup.errors import SetupError
 from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.setup.ptau import PtauHeader, read_header, read_points
-from zkmargin.prover.setup.srs import Setup, Source, check_rows, decode, setup_of
+from zkmargin.prover.setup.srs import PointSource, Setup, check_rows, decode, setup_of
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.errors import FormatError
 
@@ -57,7 +57,7 @@ def import_ptau(
         lagrange = decode(backend, points.lagrange, f"{path}: Lagrange tauG1")
         if fault := lagrange_fault(backend, powers, lagrange, rows):
             raise SetupError(f"{path}: Lagrange tauG1: {fault}")
-    source = Source(path.name, header.power, header.ceremony_power, points.blake2b)
+    source = PointSource(path.name, header.power, header.ceremony_power, points.blake2b)
     return setup_of(backend, powers, lagrange, points.g2_x, source)
 
 

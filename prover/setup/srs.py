@@ -19,7 +19,7 @@ from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import TWO_ADICITY
 from zkmargin.verifier.srs import SetupKey
 
-__all__ = ["BLINDING_POINTS", "LIMBS", "Setup", "Source", "check_rows"]
+__all__ = ["BLINDING_POINTS", "LIMBS", "PointSource", "Setup", "check_rows"]
 
 BLINDING_POINTS: Final = 8
 """Points [x^j (x^n - 1)] that end a Lagrange basis: as many blinding scalars as any column takes."""
@@ -32,7 +32,7 @@ P = TypeVar("P", bound=PointVector)
 
 
 @dataclass(frozen=True)
-class Source:
+class PointSource:
     """The powers-of-tau file that a setup was imported from. blake2b: BLAKE2b-512 of it, 128 hexadecimal digits."""
 
     file: str
@@ -57,7 +57,7 @@ class Setup:
     key: SetupKey
     powers: NDArray[np.uint64]
     lagrange_points: NDArray[np.uint64]
-    source: Source | None
+    source: PointSource | None
     _handles: dict[tuple[str, int], Any] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -147,7 +147,7 @@ def decode(backend: Backend[V, P], data: bytes, where: str) -> P:
         raise FormatError(f"{where}: {error}") from None
 
 
-def setup_of(backend: Backend[V, P], powers: P, lagrange: P, g2_x: G2, source: Source | None) -> Setup:
+def setup_of(backend: Backend[V, P], powers: P, lagrange: P, g2_x: G2, source: PointSource | None) -> Setup:
     """The setup with these 2 rows + 16 powers and rows Lagrange points. Checks nothing of the points."""
     return Setup(SetupKey(g2_x), _limbs(backend, powers), _limbs(backend, lagrange), source)
 

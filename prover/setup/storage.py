@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from zkmargin.prover.setup.ceremonies import CEREMONY_POWER, ceremony_of
-from zkmargin.prover.setup.srs import LIMBS, Setup, Source, check_rows
+from zkmargin.prover.setup.srs import LIMBS, PointSource, Setup, check_rows
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import decode_g2, encode_g2
 from zkmargin.verifier.documents import Fields, read_arrays, read_document, write_document
@@ -68,7 +68,7 @@ def load_setup_key(path: str | Path) -> SetupKey:
     return _read_fields(path, Fields(path, read_document(path, KIND)))[0]
 
 
-def _read_fields(path: str | Path, fields: Fields) -> tuple[SetupKey, int, Source | None]:
+def _read_fields(path: str | Path, fields: Fields) -> tuple[SetupKey, int, PointSource | None]:
     rows = fields.integer("rows", 2, 1 << TWO_ADICITY)
     check_rows(rows, str(path))
     key = SetupKey(decode_g2(fields.hexadecimal("g2_x", 128), f"{path}: field 'g2_x'"))
@@ -86,10 +86,10 @@ def _read_fields(path: str | Path, fields: Fields) -> tuple[SetupKey, int, Sourc
     return key, rows, source
 
 
-def _read_source(fields: Fields | None) -> Source | None:
+def _read_source(fields: Fields | None) -> PointSource | None:
     if fields is None:
         return None
-    source = Source(
+    source = PointSource(
         fields.text("file"),
         fields.integer("power", 1, CEREMONY_POWER),
         fields.integer("ceremony_power", 1, CEREMONY_POWER),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import ACCOUNT, AT, BOOKS, HEADER, VENUES, pairs, positions
+from support.shell_desk import ACCOUNT, AT, BOOKS, HEADER, VENUES, pairs, positions
 
 from zkmargin.api.key_files import read_signing_key
 from zkmargin.circuits.statements.attestation import read_opening

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import ACCOUNT, AT, VENUES, pairs, positions
+from support.shell_desk import ACCOUNT, AT, VENUES, pairs, positions
 
 EVALUATE = ["worst_scenario", "nlv_usd", "requirement_usd", "slack_usd", "adequate", "scenarios"]
 

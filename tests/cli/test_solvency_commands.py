@@ -16,7 +16,7 @@ from support.solvency import WALLET_KEY, terms
 
 from zkmargin.api.key_files import write_signing_key
 from zkmargin.cli.main import run
-from zkmargin.exchange.epoch_folder import open_work
+from zkmargin.exchange.epoch_folder import open_epoch_folder
 from zkmargin.verifier.documents import write_document
 from zkmargin.verifier.statements.solvency.terms import KIND, write_terms
 
@@ -52,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(folder: Path, command: str) -> int:
-    epoch = "0x" + open_work(folder / "w").epoch.hex() if "{e}" in command else ""
+    epoch = "0x" + open_epoch_folder(folder / "w").epoch.hex() if "{e}" in command else ""
     return run([part.format(d=folder, e=epoch) for part in command.split()])
 
 

@@ -64,7 +64,7 @@ def test_hints_from_code_and_from_the_key_agree(contracts: list[tuple[Statement,
         for change in range(4):
             proof = bytearray(statement.proof)
             if change:
-                at = 64 * (statement.circuit.proof_points - 2) + 32 * draw.randrange(len(statement.circuit.claims))
+                at = 64 * (statement.circuit.proof_points - 2) + 32 * draw.randrange(len(statement.circuit.evaluations))
                 proof[at : at + 32] = draw.randrange(1 << 200).to_bytes(32, "big")
             hint = hint_for_code(code, *encode_public_inputs(statement.public), bytes(proof))
             assert with_hint(statement.verifying, statement.public, bytes(proof)) == bytes(proof) + hint.to_bytes(

@@ -50,14 +50,14 @@ def test_a_watched_back_end_shares_handles_and_name() -> None:
 
 class SlowToEnd(ReferenceBackend):
     @contextmanager
-    def working(self) -> Iterator[None]:
+    def arena(self) -> Iterator[None]:
         yield
         time.sleep(0.02)
 
 
 def test_the_end_of_a_block_of_work_belongs_to_its_last_phase() -> None:
     phases = Phases()
-    with phases.watch(SlowToEnd()).working():
+    with phases.watch(SlowToEnd()).arena():
         phases.report("opening", 0.8)
         phases.report("done", 1.0)
     rows = phases.rows()

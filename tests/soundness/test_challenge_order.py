@@ -42,7 +42,7 @@ from support.statements import Statement, make_statement
 from zkmargin.circuits.language import Program, compile_program
 from zkmargin.prover.prove import domain_columns
 from zkmargin.prover.rounds.lookups import looked_up_values
-from zkmargin.verifier.circuit import Claim
+from zkmargin.verifier.circuit import Evaluation
 from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse
 from zkmargin.verifier.verify import Symbol
@@ -95,8 +95,8 @@ def multiplicities_that_fit_alpha(variant: Variant) -> Cheat:
     """A negative slack in one digit; then multiplicities whose fractions sum to what the lookups' do."""
     statement = insolvent()
     program, circuit = statement.program, statement.circuit
-    assert program.bank is not None
-    digits = [circuit.witness[index] for index in program.bank.digits]
+    assert program.scalar_columns is not None
+    digits = [circuit.witness[index] for index in program.scalar_columns.digits]
     changes: dict[str, dict[int, int]] = {name: {} for name in digits}
     for slack, rows in zip(slacks(insolvent_case(margin())), program.scalar_rows, strict=True):
         for row in rows:
@@ -213,15 +213,15 @@ def table_value_that_fits_v(variant: Variant) -> Cheat:
     cheat = Cheat(insolvent(), variant)
     cheat.run()
     assert cheat.circuit.table is not None
-    claim = Claim(cheat.circuit.table, 0)
-    true = cheat.values[claim]
-    weight = pow(cheat.challenges.v, cheat.circuit.claims.index(claim) + 1, R)
+    evaluation = Evaluation(cheat.circuit.table, 0)
+    true = cheat.values[evaluation]
+    weight = pow(cheat.challenges.v, cheat.circuit.evaluations.index(evaluation) + 1, R)
 
     def left_over(value: int) -> int:
-        return cheat.residual({**cheat.values, claim: value}) + weight * (true - value)
+        return cheat.residual({**cheat.values, evaluation: value}) + weight * (true - value)
 
     at_zero, at_one = left_over(0), left_over(1)
-    cheat.claim(claim, -at_zero * inverse(at_one - at_zero))
+    cheat.evaluation(evaluation, -at_zero * inverse(at_one - at_zero))
     cheat.open()
     return cheat
 

@@ -77,8 +77,8 @@ def compile_wide_holding() -> CompiledProgram:
 
 def test_scalars_live_in_columns_exactly_as_wide_as_their_rows() -> None:
     program = compile_wide_holding()
-    assert program.bank is not None
-    assert program.bank.bits == program.row_bits == 60
+    assert program.scalar_columns is not None
+    assert program.scalar_columns.bits == program.row_bits == 60
     forged = slack_modulo_r(insolvent_case(margin_case(program)))
     with pytest.raises(ProofRejected, match="pairing"):
         forged.verify(forged.prove(check=False))
@@ -90,8 +90,8 @@ def test_scalars_hosted_by_a_wider_holding_prove_an_insolvent_account_solvent(mo
 
     monkeypatch.setattr(compiler_module, "_bank", first_holding)
     program = compile_wide_holding()
-    assert program.bank is not None
-    assert program.bank.bits == 75
+    assert program.scalar_columns is not None
+    assert program.scalar_columns.bits == 75
     statement = slack_modulo_r(insolvent_case(margin_case(program)))
     statement.verify(statement.prove())
 

@@ -22,7 +22,7 @@ from zkmargin.prover.rounds.columns import BlindedColumn, commit_columns
 from zkmargin.prover.rounds.lookups import fraction_numbers, helper_columns
 from zkmargin.prover.rounds.quotient import quotient
 from zkmargin.prover.rounds.running_sum import numbers, public_factors, running_sum
-from zkmargin.verifier.circuit import Circuit, Claim
+from zkmargin.verifier.circuit import Circuit, Evaluation
 from zkmargin.verifier.curve import G1, G1_GENERATOR, G2_GENERATOR
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, inverse, root_of_unity
 from zkmargin.verifier.proof import Proof, PublicInputs, encode_points
@@ -135,10 +135,10 @@ def _last_rounds(transcript: Transcript, proof: Proof, alpha: int, gamma: int, y
 
 def accepts(variant: Variant, key: VerifyingKey, public: PublicInputs, proof: Proof) -> bool:
     """Whether the verifier's equation holds for the variant's challenges. Public inputs are not checked."""
-    claim = pairing_claim(key, public, proof, variant(key, public, proof), b"")
+    evaluation = pairing_claim(key, public, proof, variant(key, public, proof), b"")
     engine = fastest_engine()
-    left = engine.combine(list(claim.points), list(claim.points.values()))
-    right = G1(claim.opening.x, BASE_MODULUS - claim.opening.y)
+    left = engine.combine(list(evaluation.points), list(evaluation.points.values()))
+    right = G1(evaluation.opening.x, BASE_MODULUS - evaluation.opening.y)
     return engine.pairing_product_is_one([(left, G2_GENERATOR), (right, key.setup.g2_x)])
 
 
@@ -162,7 +162,7 @@ class Cheat:
             helpers=(G1_GENERATOR,) * circuit.helpers,
             running_sum=G1_GENERATOR,
             quotient=G1_GENERATOR,
-            evaluations=(0,) * len(circuit.claims),
+            evaluations=(0,) * len(circuit.evaluations),
             opening=G1_GENERATOR,
             opening_check=G1_GENERATOR,
         )
@@ -170,7 +170,7 @@ class Cheat:
         self.factors: dict[Any, Any] = {}
         self.numbers: dict[str, int] = {}
         self.running_sum: Any = None
-        self.values: dict[Claim, int] = {}
+        self.values: dict[Evaluation, int] = {}
 
     @property
     def circuit(self) -> Circuit:
@@ -287,7 +287,7 @@ class Cheat:
 
     # -- what attacks look at ------------------------------------------------------------------------------------------
 
-    def linear(self, values: dict[Claim, int] | None = None) -> Affine:
+    def linear(self, values: dict[Evaluation, int] | None = None) -> Affine:
         """The verifier's linearised constraint, for the claimed values or others."""
         at = self.challenges
         return linearise(
@@ -306,7 +306,7 @@ class Cheat:
         zeta_n = pow(self.challenges.zeta, self.circuit.rows, R)
         return openings.linearised(self.statement.backend, self.polynomials, self.quotient, linear, zeta_n)
 
-    def residual(self, values: dict[Claim, int] | None = None) -> int:
+    def residual(self, values: dict[Evaluation, int] | None = None) -> int:
         """The linearised constraint at zeta: zero when it holds."""
         linear = self.linear(values)
         remainder = self.linearised(linear)
@@ -318,9 +318,9 @@ class Cheat:
         self.quotient = backend.linear_combination([self.quotient, backend.vector([by])], [1, 1])
         self.commit_quotient()
 
-    def claim(self, claim: Claim, value: int) -> None:
+    def evaluation(self, evaluation: Evaluation, value: int) -> None:
         """Claim another value."""
-        self.values[claim] = value % R
+        self.values[evaluation] = value % R
         self.proof = replace(self.proof, evaluations=tuple(self.values.values()))
 
     def open_anything(self) -> None:
@@ -330,9 +330,9 @@ class Cheat:
         scales = [inverse(at.z - at.zeta), inverse(at.z - root_of_unity(self.circuit.rows) * at.zeta)]
         combined = backend.linear_combination([batch.at_zeta, batch.at_rotated], scales)
         constant, weight = self.linear().constant * scales[0], 1
-        for claim, value in self.values.items():
+        for evaluation, value in self.values.items():
             weight = weight * at.v % R
-            constant -= weight * scales[claim.rotation] * value
+            constant -= weight * scales[evaluation.rotation] * value
         opening = (backend.evaluate([combined], at.z)[0] + constant) % R
         points = backend.msm(key.monomial, [backend.vector([opening]), backend.divide_by_linear(combined, at.z)])
         self.proof = replace(self.proof, opening=points[0], opening_check=points[1])

@@ -119,7 +119,7 @@ class Desk:
         universe, market = self.market.epoch.universe, self.market
         statement, ordered = make_statement(attestations, market.policy, market.terms, OFF_CHAIN)
         netted = net([Positions(universe.digest, opening.lots) for opening in openings], universe)
-        values = assign(self.policy.obligations(universe.shape), universe, market.columns, netted.lots)
+        values = assign(self.policy.constraints(universe.shape), universe, market.columns, netted.lots)
         blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS
         inputs = Inputs(
             holdings={HOLDING: Holding(netted.lots, blinding)}, market=self.prover.columns, hints=values.values

@@ -204,7 +204,7 @@ def define_grouped(p: Program) -> None:
     index, fee = p.fixed("index", list(range(p.rows))), p.market("fee", 10)
     amount = p.ranged("amount", 4, given("amount"))
     group, charged, totals = (p.witness(name, given(name)) for name in ("group", "charged", "totals"))
-    p.require_equal_weights((amount, [group]), (totals, [index]), label="by group")
+    p.require_grouped_sums_equal((amount, [group]), (totals, [index]), label="by group")
     p.lookup([group, charged], [index, fee], given("uses"), label="list")
     p.require_row(totals, 2, p.public_scalar("total of group 2", 10), label="published")
 

@@ -58,7 +58,7 @@ def _elements(circuit: Circuit) -> Iterator[Element]:
         ("helper", circuit.helpers, POINT),
         ("running_sum", 1, POINT),
         ("quotient", 1, POINT),
-        ("evaluation", len(circuit.claims), SCALAR),
+        ("evaluation", len(circuit.evaluations), SCALAR),
         ("opening", 1, POINT),
         ("opening_check", 1, POINT),
     ):

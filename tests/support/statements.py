@@ -125,23 +125,23 @@ class Statement:
     def with_scalar(self, label: str, value: int) -> Statement:
         """The statement with another value in the rows of a private scalar; the last takes what does not fit."""
         program = self.program
-        if program.bank is None:
+        if program.scalar_columns is None:
             raise ValueError("the program has no private scalar")
         position = [scalar.label for scalar in program.recording.private].index(label)
         *lower, top = program.scalar_rows[position]
         parts = {}
         for row in lower:
             value, parts[row] = divmod(value, 1 << program.row_bits)
-        return self.forge(self._digits(program.bank, {**parts, top: value}))
+        return self.forge(self._digits(program.scalar_columns, {**parts, top: value}))
 
     def scalar(self, label: str) -> int:
         """The value of a private scalar."""
         program = self.program
-        if program.bank is None:
+        if program.scalar_columns is None:
             raise ValueError("the program has no private scalar")
         position = [scalar.label for scalar in program.recording.private].index(label)
         rows = program.scalar_rows[position]
-        digits = [self.column(self.circuit.witness[index]) for index in program.bank.digits]
+        digits = [self.column(self.circuit.witness[index]) for index in program.scalar_columns.digits]
         return sum(
             column[row] << (program.row_bits * high + self.circuit.table_bits * low)
             for high, row in enumerate(rows)

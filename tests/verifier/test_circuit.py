@@ -14,7 +14,7 @@ from zkmargin.verifier.field import SCALAR_MODULUS
 
 def test_claims_are_at_zeta_then_at_w_zeta_and_the_running_sum_is_last() -> None:
     for case in (margin(), catalogue()):
-        claims = case.program.circuit.claims
+        claims = case.program.circuit.evaluations
         assert [claim.rotation for claim in claims] == sorted(claim.rotation for claim in claims)
         assert claims[-1].column is None
         assert len(set(claims)) == len(claims)

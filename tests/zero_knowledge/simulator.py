@@ -13,7 +13,7 @@ from support.backends import fastest_engine
 from support.setup import TAU
 from support.statements import Statement
 
-from zkmargin.verifier.circuit import Claim
+from zkmargin.verifier.circuit import Evaluation
 from zkmargin.verifier.curve import G1, G1_GENERATOR
 from zkmargin.verifier.expression import ColumnKind
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse
@@ -47,12 +47,14 @@ def simulate(statement: Statement) -> bytes:
         helpers=random_points(circuit.helpers),
         running_sum=random_point(),
         quotient=random_point(),
-        evaluations=(0,) * len(circuit.claims),
+        evaluations=(0,) * len(circuit.evaluations),
         opening=random_point(),
         opening_check=random_point(),
     )
     zeta = _challenges(statement, proof).zeta
-    proof = replace(proof, evaluations=tuple(_claimed(statement, claim, zeta) for claim in circuit.claims))
+    proof = replace(
+        proof, evaluations=tuple(_claimed(statement, evaluation, zeta) for evaluation in circuit.evaluations)
+    )
     # The equation says: all else - W = (tau - z) W'. At z = tau it has no W' and gives W.
     at_tau = replace(_challenges(statement, proof), z=TAU)
     proof = replace(proof, opening=_all_else(statement, proof, at_tau))
@@ -65,9 +67,9 @@ def _challenges(statement: Statement, proof: Proof) -> Challenges:
     return derive_challenges(statement.verifying, statement.public, proof)[0]
 
 
-def _claimed(statement: Statement, claim: Claim, zeta: int) -> int:
+def _claimed(statement: Statement, evaluation: Evaluation, zeta: int) -> int:
     """A claim: true for a public column, uniform for a private one."""
-    column = claim.column
+    column = evaluation.column
     if column is None or column.kind is ColumnKind.WITNESS:
         return secrets.randbelow(R)
     public = statement.key.fixed if column.kind is ColumnKind.FIXED else statement.assignment.market

@@ -191,7 +191,7 @@ def test_a_holding_is_never_evaluated() -> None:
     """What a proof shows of C is its point: an evaluation beside it would bind the two."""
     for fresh in CASES.values():
         circuit = fresh().program.circuit
-        assert not any(claim.column and claim.column.kind is ColumnKind.HOLDING for claim in circuit.claims)
+        assert not any(claim.column and claim.column.kind is ColumnKind.HOLDING for claim in circuit.evaluations)
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------

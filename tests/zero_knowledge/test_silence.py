@@ -26,10 +26,10 @@ from zkmargin.prover.assignment import HoldingOpening
 from zkmargin.prover.errors import UnsatisfiedError
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import AnyBackend
-from zkmargin.prover.kernels.interface import RangeError
+from zkmargin.prover.kernels.interface import KernelRangeError
 from zkmargin.prover.randomness import Blinding
 from zkmargin.prover.rounds.columns import BlindedColumn
-from zkmargin.prover.rounds.opening import Batch
+from zkmargin.prover.rounds.opening import BatchedOpening
 from zkmargin.verifier.errors import FormatError
 
 SECRET = 24680
@@ -95,7 +95,7 @@ def things(statement: Statement, backend: AnyBackend) -> Iterator[object]:
     yield inputs
     yield HoldingOpening(vector, RHO)
     yield BlindedColumn(vector, (RHO, SECRET))
-    yield Batch(vector, vector)
+    yield BatchedOpening(vector, vector)
     yield Blinding(lambda: SECRET)
     yield statement.assignment
     yield statement.key
@@ -140,7 +140,7 @@ def test_a_broken_constraint_is_named_without_its_values(secret_statement: State
 
 
 def test_a_kernel_s_range_error_keeps_no_value(each_backend: AnyBackend) -> None:
-    with pytest.raises(RangeError) as refusal:
+    with pytest.raises(KernelRangeError) as refusal:
         each_backend.decompose(each_backend.vector([1, SECRET]), 5, 1)
     assert refusal.value.row == 1
     assert_silent(printed(refusal.value))

@@ -113,7 +113,7 @@ class View:
     @property
     def independent(self) -> int:
         """How many elements nobody can compute from the others: all but claims of public columns and W, W'."""
-        known = [c for c in self.statement.circuit.claims if c.column and c.column.kind in PUBLIC_KINDS]
+        known = [c for c in self.statement.circuit.evaluations if c.column and c.column.kind in PUBLIC_KINDS]
         return len(self.layout) - len(known) - 2
 
     # -- could another witness have made this proof? -------------------------------------------------------------------

@@ -153,7 +153,7 @@ class _Program:
     """Reads a circuit's graph as steps a * b + c. A product that only one sum reads is fused into it."""
 
     def __init__(self, circuit: Circuit) -> None:
-        self._claims = {claim: index for index, claim in enumerate(circuit.claims)}
+        self._claims = {claim: index for index, claim in enumerate(circuit.evaluations)}
         self._sparse = len(circuit.sparse)
         self.steps: list[tuple[_Operand, _Operand, _Operand] | None] = []
         uses = Counter(n for node in circuit.nodes if isinstance(node, Binary) for n in (node.left, node.right))
@@ -375,7 +375,7 @@ class _Layout:
 
     def _claims(self) -> bytes:
         encoded = b""
-        for claim in self.circuit.claims:
+        for claim in self.circuit.evaluations:
             column = claim.column
             if column is None:
                 target = self.addresses["running_sum_weight"]
@@ -446,8 +446,8 @@ class _Layout:
             "points": points,
             "round_1": POINT_BYTES * first_round,
             "round_2": POINT_BYTES * (circuit.helpers + 1),
-            "claim_count": len(circuit.claims),
-            "rotated_count": sum(claim.rotation for claim in circuit.claims),
+            "claim_count": len(circuit.evaluations),
+            "rotated_count": sum(claim.rotation for claim in circuit.evaluations),
             "scalar_count": len(circuit.scalars),
             "holding_count": len(circuit.holdings),
             "market_count": len(circuit.market),
@@ -485,7 +485,7 @@ class _Layout:
         self.addresses["running_sum_weight"] = start + SCALAR_BYTES * (first_round + circuit.helpers)
         self.addresses["quotient_weight"] = start + SCALAR_BYTES * (points - 1)
         if circuit.table is not None:
-            table = next(i for i, claim in enumerate(circuit.claims) if claim.column == circuit.table)
+            table = next(i for i, claim in enumerate(circuit.evaluations) if claim.column == circuit.table)
             self.addresses["table_value"] = self._address(_Claimed(table))
 
 

@@ -77,7 +77,7 @@ def parse_attestor(text: str, where: str) -> Attestor:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class AttestationData:
     """What a venue signs."""
 
     account: bytes
@@ -118,7 +118,7 @@ class Claimed:
 class Attestation:
     """A claim, who signed it (recovered from the signature, never taken on trust), and the signature."""
 
-    claimed: Claimed
+    claimed: AttestationData
     attestor: bytes
     signature: bytes
 
@@ -139,7 +139,7 @@ class Attestation:
 
 def attestation_from_fields(fields: Fields, where: str) -> Attestation:
     """Check a document's fields and the signature. Raises FormatError naming the field."""
-    claimed = Claimed(
+    claimed = AttestationData(
         account=parse_address(fields.text("account"), f"{where}: field 'account'"),
         venue=check_venue(fields.text("venue"), f"{where}: field 'venue'"),
         universe=fields.hexadecimal("universe", 32),

@@ -22,11 +22,11 @@ from pydantic import Field, model_validator
 
 from zkmargin.circuits.markets.instruments import Kind
 from zkmargin.circuits.markets.units import VALUE_BITS
-from zkmargin.circuits.policies.builder import Draft
-from zkmargin.circuits.policies.constraints import Affine, Part
+from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.constraints import LinearForm, Part
 from zkmargin.circuits.policies.rules.perpetual_margin import HaircutTier, Kinds
 from zkmargin.circuits.policies.rules.rule import Fraction01, RiskView, Rule, RuleColumns, ceil_units, require_default
-from zkmargin.circuits.policies.rules.tiers import Steps, check_steps, excess_count, oblige_excess, publish_excess
+from zkmargin.circuits.policies.rules.tiers import Steps, check_steps, constrain_excess, excess_count, publish_excess
 
 _ASSETS: tuple[Kind, ...] = ("cash", "spot", "supply", "borrow")
 
@@ -43,10 +43,10 @@ class CollateralFactors(Rule):
         require_default(self.factors)
         return self
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """One column deducted per lot long."""
-        column = draft.column(f"{self.name}.haircut", VALUE_BITS, signed=False)
-        draft.deduct(Affine.of(column, Part.LONG))
+        column = builder.column(f"{self.name}.haircut", VALUE_BITS, signed=False)
+        builder.deduct(LinearForm.of(column, Part.LONG))
 
     def publish(self, view: RiskView) -> RuleColumns:
         """What a long lot does not count for: all of it where the kind is not collateral."""
@@ -74,13 +74,13 @@ class TieredHaircuts(Rule):
         """(boundary, haircut = 1 - ratio) by underlying."""
         return {name: [(tier.from_usd, 1 - tier.ratio) for tier in tiers] for name, tiers in self.tiers.items()}
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """The first tier's haircut on all longs, and an excess per underlying and boundary."""
-        base = draft.column(f"{self.name}.rate[0]", VALUE_BITS, signed=False)
-        draft.deduct(Affine.of(base, Part.LONG))
-        excess = oblige_excess(draft, self.name, excess_count(self._steps()), Part.LONG, draft.underlyings())
+        base = builder.column(f"{self.name}.rate[0]", VALUE_BITS, signed=False)
+        builder.deduct(LinearForm.of(base, Part.LONG))
+        excess = constrain_excess(builder, self.name, excess_count(self._steps()), Part.LONG, builder.underlyings())
         for amount in excess.values():
-            draft.deduct(amount)
+            builder.deduct(amount)
 
     def publish(self, view: RiskView) -> RuleColumns:
         """Haircuts per lot, rounded up, and boundaries, rounded down."""

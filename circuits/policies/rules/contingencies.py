@@ -26,8 +26,8 @@ from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.instruments import Kind
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS
-from zkmargin.circuits.policies.builder import Draft
-from zkmargin.circuits.policies.constraints import Affine, Part
+from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.constraints import LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import (
     PRICING_ERROR,
     Rate,
@@ -59,7 +59,7 @@ class UnitContingencies(Rule):
         """Whether any line charges longs."""
         return any(charge.side != "short" for charge in self.charges)
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """Nothing of its own: the charges go into the account's charge columns."""
 
     def publish(self, view: RiskView) -> RuleColumns:
@@ -80,12 +80,12 @@ class ShortOptionMinimum(Rule):
     kind: Literal["short_option_minimum"]
     rate: Rate
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """One floor per underlying."""
-        column = draft.column(f"{self.name}.charge", VALUE_BITS, signed=False)
-        for group in draft.underlyings():
-            loss = Affine.of(column, Part.SHORT, group)
-            draft.floor(group, f"{column}[{group.slot}]", "short option minimum", loss)
+        column = builder.column(f"{self.name}.charge", VALUE_BITS, signed=False)
+        for group in builder.underlyings():
+            loss = LinearForm.of(column, Part.SHORT, group)
+            builder.floor(group, f"{column}[{group.slot}]", "short option minimum", loss)
 
     def publish(self, view: RiskView) -> RuleColumns:
         """The charge per lot, rounded up."""
@@ -111,14 +111,14 @@ class DeltaCharge(Rule):
         """Rounding to nearest under an absolute value costs both sides."""
         return True
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """Per underlying: gross part plus the net part, and gross part minus the net part."""
-        net = draft.column(f"{self.name}.net", VALUE_BITS, signed=True)
-        gross = draft.column(f"{self.name}.gross", VALUE_BITS, signed=False)
-        for group in draft.underlyings():
-            base, signed = Affine.of(gross, Part.GROSS, group), Affine.of(net, Part.NET, group)
-            draft.floor(group, f"{self.name}.long[{group.slot}]", "delta charge, net long", base + signed)
-            draft.floor(group, f"{self.name}.short[{group.slot}]", "delta charge, net short", base - signed)
+        net = builder.column(f"{self.name}.net", VALUE_BITS, signed=True)
+        gross = builder.column(f"{self.name}.gross", VALUE_BITS, signed=False)
+        for group in builder.underlyings():
+            base, signed = LinearForm.of(gross, Part.GROSS, group), LinearForm.of(net, Part.NET, group)
+            builder.floor(group, f"{self.name}.long[{group.slot}]", "delta charge, net long", base + signed)
+            builder.floor(group, f"{self.name}.short[{group.slot}]", "delta charge, net short", base - signed)
 
     def publish(self, view: RiskView) -> RuleColumns:
         """Dollar delta per long lot at the net rate less half the hedged one, and its magnitude at half of that."""

@@ -22,8 +22,8 @@ from pydantic import Field
 
 from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.builder import Draft
-from zkmargin.circuits.policies.constraints import Affine, Part
+from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.constraints import LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import (
     PRICING_ERROR,
     RiskView,
@@ -42,17 +42,17 @@ class BasisContingency(Rule):
     add: Annotated[ExactDecimal, Field(ge=0, le=20)]
     multiply: Annotated[ExactDecimal, Field(ge=0, le=20)]
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """Per expiry one scalar above both losses; per underlying one floor, their sum."""
-        up = draft.column(f"{self.name}.up", VALUE_BITS, signed=True)
-        down = draft.column(f"{self.name}.down", VALUE_BITS, signed=True)
-        for underlying in draft.underlyings():
-            total = Affine()
-            for bucket in draft.buckets(underlying):
-                losses = [-Affine.of(column, Part.NET, bucket) for column in (up, down)]
-                total = total + draft.at_least(f"{self.name}.loss[{bucket.slot}]", *losses)
+        up = builder.column(f"{self.name}.up", VALUE_BITS, signed=True)
+        down = builder.column(f"{self.name}.down", VALUE_BITS, signed=True)
+        for underlying in builder.underlyings():
+            total = LinearForm()
+            for bucket in builder.buckets(underlying):
+                losses = [-LinearForm.of(column, Part.NET, bucket) for column in (up, down)]
+                total = total + builder.at_least(f"{self.name}.loss[{bucket.slot}]", *losses)
             if total.scalars:
-                draft.floor(underlying, f"{self.name}[{underlying.slot}]", "basis contingency", total)
+                builder.floor(underlying, f"{self.name}[{underlying.slot}]", "basis contingency", total)
 
     def publish(self, view: RiskView) -> RuleColumns:
         """P&L per long lot of both moves, times the expiry's factor."""
@@ -89,18 +89,18 @@ class SkewContingency(Rule):
         """Rounding under an absolute value costs both sides."""
         return True
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """Per expiry and shape a scalar n >= -P&L; per underlying and shape the floor sum (P&L + 2 n) >= sum |P&L|."""
         for shape in ("linear", "absolute"):
-            column = draft.column(f"{self.name}.{shape}", VALUE_BITS, signed=True)
-            for underlying in draft.underlyings():
+            column = builder.column(f"{self.name}.{shape}", VALUE_BITS, signed=True)
+            for underlying in builder.underlyings():
                 # Columns are zero off option rows, so the sum over the underlying is the sum over its expiries.
-                total = Affine.of(column, Part.NET, underlying)
-                for bucket in draft.buckets(underlying):
-                    loss = -Affine.of(column, Part.NET, bucket)
-                    total = total + draft.at_least(f"{self.name}.{shape}.loss[{bucket.slot}]", loss) * 2
+                total = LinearForm.of(column, Part.NET, underlying)
+                for bucket in builder.buckets(underlying):
+                    loss = -LinearForm.of(column, Part.NET, bucket)
+                    total = total + builder.at_least(f"{self.name}.{shape}.loss[{bucket.slot}]", loss) * 2
                 if total.scalars:
-                    draft.floor(underlying, f"{self.name}.{shape}[{underlying.slot}]", f"{shape} skew", total)
+                    builder.floor(underlying, f"{self.name}.{shape}[{underlying.slot}]", f"{shape} skew", total)
 
     def publish(self, view: RiskView) -> RuleColumns:
         """P&L per long lot of both shapes."""

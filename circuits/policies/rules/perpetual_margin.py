@@ -25,8 +25,8 @@ from pydantic import Field, model_validator
 from zkmargin.circuits.markets.instruments import Kind
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.builder import Draft
-from zkmargin.circuits.policies.constraints import Affine, Part
+from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.constraints import LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import (
     ANY,
     Fraction01,
@@ -36,7 +36,7 @@ from zkmargin.circuits.policies.rules.rule import (
     ceil_units,
     require_default,
 )
-from zkmargin.circuits.policies.rules.tiers import Steps, check_steps, excess_count, oblige_excess, publish_excess
+from zkmargin.circuits.policies.rules.tiers import Steps, check_steps, constrain_excess, excess_count, publish_excess
 from zkmargin.verifier.errors import FormatError
 
 UsdAmount = Annotated[ExactDecimal, Field(ge=0, lt=Decimal(10) ** 15)]
@@ -82,12 +82,12 @@ class OpenInterestMargin(Rule):
         require_default(self.tiers)
         return self
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """One floor per underlying."""
-        column = draft.column(f"{self.name}.rate", VALUE_BITS, signed=False)
-        for group in draft.underlyings():
-            loss = Affine.of(column, Part.GROSS, group)
-            draft.floor(group, f"{column}[{group.slot}]", f"{self.flavour} margin by open interest", loss)
+        column = builder.column(f"{self.name}.rate", VALUE_BITS, signed=False)
+        for group in builder.underlyings():
+            loss = LinearForm.of(column, Part.GROSS, group)
+            builder.floor(group, f"{column}[{group.slot}]", f"{self.flavour} margin by open interest", loss)
 
     def publish(self, view: RiskView) -> RuleColumns:
         """Margin per lot, rounded up."""
@@ -144,14 +144,14 @@ class NotionalTiers(Rule):
             for name, tiers in self.tiers.items()
         }
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """Per underlying: the first tier's rate on all, and the excesses."""
-        base = draft.column(f"{self.name}.rate[0]", VALUE_BITS, signed=False)
-        groups = draft.underlyings()
-        excess = oblige_excess(draft, self.name, excess_count(self._steps()), Part.GROSS, groups)
+        base = builder.column(f"{self.name}.rate[0]", VALUE_BITS, signed=False)
+        groups = builder.underlyings()
+        excess = constrain_excess(builder, self.name, excess_count(self._steps()), Part.GROSS, groups)
         for group in groups:
-            loss = Affine.of(base, Part.GROSS, group) + excess[group]
-            draft.floor(group, f"{self.name}[{group.slot}]", f"{self.flavour} margin by notional", loss)
+            loss = LinearForm.of(base, Part.GROSS, group) + excess[group]
+            builder.floor(group, f"{self.name}[{group.slot}]", f"{self.flavour} margin by notional", loss)
 
     def publish(self, view: RiskView) -> RuleColumns:
         """Rates per lot, rounded up, and boundaries, rounded down."""

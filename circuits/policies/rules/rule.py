@@ -1,6 +1,6 @@
-"""What every rule is: obligations from its parameters, public columns from an epoch.
+"""What every rule is: constraints from its parameters, public columns from an epoch.
 
-The two are separate on purpose. `oblige` sees only the shape of a universe, so that the verifying key depends on
+The two are separate on purpose. `constrain` sees only the shape of a universe, so that the verifying key depends on
 nothing else; `publish` sees the epoch and nobody's holdings.
 """
 
@@ -19,7 +19,7 @@ from pydantic import Field, StringConstraints
 from zkmargin.circuits.markets.epoch import MarketArrays
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.builder import Draft
+from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.verifier.errors import FormatError
 
 Floats = NDArray[np.float64]
@@ -82,12 +82,12 @@ class Rule(StrictModel):
         return False
 
     @abstractmethod
-    def oblige(self, draft: Draft) -> None:
-        """Add the rule's columns and obligations to `draft`."""
+    def constrain(self, builder: ConstraintBuilder) -> None:
+        """Add the rule's columns and constraints to `builder`."""
 
     @abstractmethod
     def publish(self, view: RiskView) -> RuleColumns:
-        """The columns declared by `oblige`, (rows,) int64 each, for an epoch."""
+        """The columns declared by `constrain`, (rows,) int64 each, for an epoch."""
 
 
 def require_default(table: Mapping[str, object]) -> None:

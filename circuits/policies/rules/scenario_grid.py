@@ -29,8 +29,8 @@ from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.epoch import MarketArrays
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.builder import Draft
-from zkmargin.circuits.policies.constraints import ACCOUNT, Affine, Part
+from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.constraints import ACCOUNT, LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import (
     PRICING_ERROR,
     Bools,
@@ -160,14 +160,14 @@ class ScenarioGrid(Rule):
         """Name of the scenario's column."""
         return f"{self.name}.{scenario.name}"
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """One floor per scenario and netting group: requirement + sum q * P&L >= 0."""
-        groups = (ACCOUNT,) if self.netting == "account" else draft.underlyings()
+        groups = (ACCOUNT,) if self.netting == "account" else builder.underlyings()
         for scenario in self.scenarios:
-            column = draft.column(self.column_name(scenario), VALUE_BITS, signed=True)
+            column = builder.column(self.column_name(scenario), VALUE_BITS, signed=True)
             for group in groups:
                 label = f"{column}[{group.kind}{group.slot}]"
-                draft.floor(group, label, scenario.name, -Affine.of(column, Part.NET, group))
+                builder.floor(group, label, scenario.name, -LinearForm.of(column, Part.NET, group))
 
     def publish(self, view: RiskView) -> RuleColumns:
         """P&L per long lot of every scenario, and the charges for rounding and discounting."""

@@ -21,8 +21,8 @@ from itertools import pairwise
 import numpy as np
 
 from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS
-from zkmargin.circuits.policies.builder import Draft
-from zkmargin.circuits.policies.constraints import Affine, Group, Part
+from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.constraints import Group, LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import ANY, Bools, Ints, RiskView, ceil_units
 
 BOUNDARY_BITS = 62
@@ -38,15 +38,17 @@ def excess_count(tables: Mapping[str, Steps]) -> int:
     return max(len(steps) for steps in tables.values()) - 1
 
 
-def oblige_excess(draft: Draft, name: str, count: int, part: Part, groups: Sequence[Group]) -> dict[Group, Affine]:
+def constrain_excess(
+    builder: ConstraintBuilder, name: str, count: int, part: Part, groups: Sequence[Group]
+) -> dict[Group, LinearForm]:
     """Declare the columns of `count` boundaries and return, by group, the sum of the excess charges."""
-    totals = {group: Affine() for group in groups}
+    totals = {group: LinearForm() for group in groups}
     for index in range(1, count + 1):
-        rate = draft.column(f"{name}.rate[{index}]", VALUE_BITS, signed=False)
-        boundary = draft.column(f"{name}.boundary[{index}]", BOUNDARY_BITS, signed=False)
+        rate = builder.column(f"{name}.rate[{index}]", VALUE_BITS, signed=False)
+        boundary = builder.column(f"{name}.boundary[{index}]", BOUNDARY_BITS, signed=False)
         for group in groups:
-            beyond = Affine.of(rate, part, group) - Affine.of(boundary, Part.UNIT, group, BOUNDARY_UNIT)
-            totals[group] = totals[group] + draft.at_least(f"{name}.excess[{index}][{group.slot}]", beyond)
+            beyond = LinearForm.of(rate, part, group) - LinearForm.of(boundary, Part.UNIT, group, BOUNDARY_UNIT)
+            totals[group] = totals[group] + builder.at_least(f"{name}.excess[{index}][{group.slot}]", beyond)
     return totals
 
 

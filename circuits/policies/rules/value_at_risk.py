@@ -27,8 +27,8 @@ from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.instruments import Underlying
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
-from zkmargin.circuits.policies.builder import Draft
-from zkmargin.circuits.policies.constraints import Affine, Part
+from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.constraints import LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import PRICING_ERROR, Floats, RiskView, Rule, RuleColumns, rounding_charge
 
 SQUARE_SHIFT = 40
@@ -75,12 +75,14 @@ class ValueAtRisk(Rule):
         """Rounding to nearest costs both sides."""
         return True
 
-    def oblige(self, draft: Draft) -> None:
+    def constrain(self, builder: ConstraintBuilder) -> None:
         """A norm of one component per factor, charged to the account."""
-        names = [draft.column(f"{self.name}.component[{j}]", VALUE_BITS, signed=True) for j in range(len(self.factors))]
-        norm = draft.norm(self.name, [Affine.of(name, Part.NET) for name in names], SQUARE_SHIFT)
+        names = [
+            builder.column(f"{self.name}.component[{j}]", VALUE_BITS, signed=True) for j in range(len(self.factors))
+        ]
+        cone = builder.cone(self.name, [LinearForm.of(name, Part.NET) for name in names], SQUARE_SHIFT)
         dropped = math.isqrt(len(names) - 1) + 1
-        draft.charge((Affine.scalar(norm.magnitude) + Affine(constant=dropped)) * (1 << SQUARE_SHIFT))
+        builder.charge((LinearForm.scalar(cone.magnitude) + LinearForm(constant=dropped)) * (1 << SQUARE_SHIFT))
 
     def publish(self, view: RiskView) -> RuleColumns:
         """z L' times the exposures per long lot, and the charge for their rounding."""

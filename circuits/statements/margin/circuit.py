@@ -3,7 +3,7 @@
 Public: the policy's columns of one epoch (values, scenario profits and losses, charges), one commitment each; the
 venues' commitments to the account's holdings. Hidden: the netted quantities, every requirement and every slack.
 
-The constraints are the policy's obligations, term by term as the integer evaluator reads them: a proof exists exactly
+The constraints are the policy's constraints, term by term as the integer evaluator reads them: a proof exists exactly
 when the evaluator says adequate. The evaluator also supplies the private scalars' values; nothing trusts it.
 """
 
@@ -26,12 +26,12 @@ from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.constraints import (
     ACCOUNT,
     LIMB_BITS,
-    Affine,
+    Constraints,
     Group,
     Inequality,
-    Obligations,
+    LinearForm,
     Part,
-    SquareNorm,
+    SecondOrderCone,
 )
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.prover.kernels.interface import Backend, P, V
@@ -93,41 +93,41 @@ def compile_margin(policy: Policy, layout: UniverseLayout) -> MarginProgram:
 
     Raises CompileError or CircuitError naming the label when the policy's rules do not fit the argument.
     """
-    return _compile(policy.obligations(layout.shape), layout)
+    return _compile(policy.constraints(layout.shape), layout)
 
 
 @lru_cache(maxsize=16)
-def _compile(obligations: Obligations, layout: UniverseLayout) -> MarginProgram:
-    pairs = _pairs(obligations)
+def _compile(constraints: Constraints, layout: UniverseLayout) -> MarginProgram:
+    pairs = _pairs(constraints)
     compiled = compile_program(
-        lambda program: _Definition(program, obligations, layout, pairs).define(),
+        lambda program: _Definition(program, constraints, layout, pairs).define(),
         name="margin",
         rows=layout.shape.rows,
         row_bits=LIMB_BITS,
         active_rows=layout.shape.instrument_rows,
     )
     packed = {name: pair for pair in pairs for name in pair}
-    published = dict.fromkeys(packed.get(column.name, (column.name,)) for column in obligations.columns)
+    published = dict.fromkeys(packed.get(column.name, (column.name,)) for column in constraints.columns)
     return MarginProgram(compiled, tuple(published))
 
 
-def _pairs(obligations: Obligations) -> list[tuple[str, str]]:
+def _pairs(constraints: Constraints) -> list[tuple[str, str]]:
     """Columns to pack two by two: those of inequalities "scalars + sum of column * q >= 0" alike but for the column.
 
     A column qualifies when nothing else reads it and its sums stay well below the packing shift, and pairs within one
     group of rows and one list of scalars.
     """
-    affines = [i.value for i in (*obligations.inequalities, obligations.final)]
-    affines += [component for norm in obligations.norms for component in norm.components]
-    uses = Counter(term.column for affine in affines for term in affine.terms)
-    bits = {scalar.name: scalar.limbs * LIMB_BITS for scalar in obligations.all_scalars}
+    linear_forms = [i.value for i in (*constraints.inequalities, constraints.final)]
+    linear_forms += [component for cone in constraints.cones for component in cone.components]
+    uses = Counter(term.column for linear_form in linear_forms for term in linear_form.terms)
+    bits = {scalar.name: scalar.limbs * LIMB_BITS for scalar in constraints.all_scalars}
     alike: dict[object, list[str]] = {}
-    for inequality in obligations.inequalities:
+    for inequality in constraints.inequalities:
         if not _is_packable(inequality) or uses[inequality.value.terms[0].column] != 1:
             continue
         term = inequality.value.terms[0]
-        column = obligations.by_name[term.column]
-        reach = obligations.shape.rows << (column.bits + obligations.quantity_bits)
+        column = constraints.by_name[term.column]
+        reach = constraints.shape.rows << (column.bits + constraints.quantity_bits)
         reach += abs(inequality.value.constant) + (1 << bits[inequality.slack.name])
         reach += sum(abs(coefficient) << bits[name] for name, coefficient in inequality.value.scalars)
         if reach < 1 << PACKING_SHIFT:
@@ -142,13 +142,13 @@ def _is_packable(inequality: Inequality) -> bool:
 
 
 class _Definition:
-    """Writes obligations into a program."""
+    """Writes constraints into a program."""
 
     def __init__(
-        self, program: Program, obligations: Obligations, layout: UniverseLayout, pairs: list[tuple[str, str]]
+        self, program: Program, constraints: Constraints, layout: UniverseLayout, pairs: list[tuple[str, str]]
     ) -> None:
         self.program = program
-        self.obligations = obligations
+        self.constraints = constraints
         self.layout = layout
         self.pair_of = {name: pair for pair in pairs for name in pair}
         self.packed: dict[tuple[str, str], PackedColumn] = {}
@@ -159,8 +159,8 @@ class _Definition:
 
     def define(self) -> None:
         """Columns and parts of the quantity, then every private scalar, then what binds them."""
-        obligations, program = self.obligations, self.program
-        for column in obligations.columns:
+        constraints, program = self.constraints, self.program
+        for column in constraints.columns:
             pair = self.pair_of.get(column.name)
             if pair is None:
                 self.columns[column.name] = program.market(column.name, column.bits, signed=column.signed)
@@ -168,7 +168,7 @@ class _Definition:
                 label = " & ".join(pair)
                 self.packed[pair] = program.packed_market(label, column.bits, signed=column.signed)
         net = program.holding(HOLDING)
-        _, gross, short = program.sign_split(net, obligations.quantity_bits, label=HOLDING)
+        _, gross, short = program.sign_split(net, constraints.quantity_bits, label=HOLDING)
         # Columns of their own where a mask multiplies them, as mask * public * q is of degree four.
         masked = self._masked_parts()
         if masked:
@@ -177,18 +177,18 @@ class _Definition:
             short = program.column(short, label="short")
             gross = net + 2 * short
         self.parts = {Part.NET: net, Part.GROSS: gross, Part.LONG: net + short, Part.SHORT: short}
-        for group in obligations.groups:
+        for group in constraints.groups:
             if group != ACCOUNT and (offsets := self.layout.offsets(group)):
                 label = f"group.{group.kind}[{group.slot}]"
                 self.masks[group] = program.mask(label, len(self.layout.segments), offsets)
-        for scalar in obligations.all_scalars:
+        for scalar in constraints.all_scalars:
             self.scalars[scalar.name] = program.private_scalar(scalar.name, scalar.bits, hint(scalar.name))
-        for norm in obligations.norms:
-            self._norm(norm)
-        reading = {i.value.terms[0].column: i for i in obligations.inequalities if _is_packable(i)}
+        for cone in constraints.cones:
+            self._cone(cone)
+        reading = {i.value.terms[0].column: i for i in constraints.inequalities if _is_packable(i)}
         for pair, packed in self.packed.items():
             self._packed_inequalities(packed, [reading[name] for name in pair])
-        for inequality in (*obligations.inequalities, obligations.final):
+        for inequality in (*constraints.inequalities, constraints.final):
             if not (_is_packable(inequality) and inequality.value.terms[0].column in self.pair_of):
                 self._inequality(inequality)
 
@@ -211,27 +211,27 @@ class _Definition:
 
     def _masked_parts(self) -> set[Part]:
         """The parts of the quantity that are summed over groups of rows."""
-        affines = [i.value for i in (*self.obligations.inequalities, self.obligations.final)]
-        affines += [component for norm in self.obligations.norms for component in norm.components]
-        return {t.part for a in affines for t in a.terms if t.group != ACCOUNT} - {Part.UNIT}
+        linear_forms = [i.value for i in (*self.constraints.inequalities, self.constraints.final)]
+        linear_forms += [component for cone in self.constraints.cones for component in cone.components]
+        return {t.part for a in linear_forms for t in a.terms if t.group != ACCOUNT} - {Part.UNIT}
 
     def _inequality(self, inequality: Inequality) -> None:
         """value = slack, and the slack is not negative."""
         self._require(inequality.value, self.scalars[inequality.slack.name], inequality.label)
 
-    def _norm(self, norm: SquareNorm) -> None:
-        """Write a `SquareNorm`: the components' quotients, then the magnitude, placed in a column to be squared."""
+    def _cone(self, cone: SecondOrderCone) -> None:
+        """Write a cone: the components' quotients, then the magnitude, placed in a column to be squared."""
         program = self.program
-        quotients = [self.scalars[f"{norm.label}.quotient[{j}]"] - norm.offset for j in range(len(norm.components))]
-        for index, (component, quotient) in enumerate(zip(norm.components, quotients, strict=True)):
-            remainder = self.scalars[f"{norm.label}.remainder[{index}]"]
-            label = f"{norm.label}.division[{index}]"
-            self._exactly_below(remainder, norm.shift, f"{label}.remainder")
-            self._require(component, quotient * (1 << norm.shift) + remainder, label)
-        placed = program.place([*quotients, self.scalars[norm.magnitude]], label=f"{norm.label}.placed")
+        quotients = [self.scalars[f"{cone.label}.quotient[{j}]"] - cone.offset for j in range(len(cone.components))]
+        for index, (component, quotient) in enumerate(zip(cone.components, quotients, strict=True)):
+            remainder = self.scalars[f"{cone.label}.remainder[{index}]"]
+            label = f"{cone.label}.division[{index}]"
+            self._exactly_below(remainder, cone.shift, f"{label}.remainder")
+            self._require(component, quotient * (1 << cone.shift) + remainder, label)
+        placed = program.place([*quotients, self.scalars[cone.magnitude]], label=f"{cone.label}.placed")
         last = len(quotients)
         signs = program.sparse({**dict.fromkeys(range(last), -1), last: 1})
-        program.require_sum(signs * placed * placed, self.scalars[f"{norm.label}.slack"], label=norm.label)
+        program.require_sum(signs * placed * placed, self.scalars[f"{cone.label}.slack"], label=cone.label)
 
     def _exactly_below(self, scalar: Scalar, bits: int, label: str) -> None:
         """scalar < 2^bits where its rows hold more: 2^bits - 1 - scalar is a private scalar too."""
@@ -242,7 +242,7 @@ class _Definition:
         zero = self.parts[Part.NET] * 0
         self.program.require_sum(zero, gap + scalar - top, label=f"{label}.bound")
 
-    def _require(self, left: Affine, right: Scalar, label: str) -> None:
+    def _require(self, left: LinearForm, right: Scalar, label: str) -> None:
         """left = right, with private scalars moved to the right side."""
         total: Vector | None = None
         for term in left.terms:

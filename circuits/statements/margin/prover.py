@@ -9,7 +9,7 @@ from typing import Generic
 
 from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness, vector_of
 from zkmargin.circuits.markets.positions import Positions, net
-from zkmargin.circuits.policies.constraints import Obligations
+from zkmargin.circuits.policies.constraints import Constraints
 from zkmargin.circuits.policies.evaluate import MarginResult, check_quantities, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.policies.solution import ColumnLimbs, assign
@@ -62,9 +62,9 @@ class MarginProver(Generic[V, P]):
         return compile_margin(self.policy, UniverseLayout.of(self.market.epoch.universe))
 
     @cached_property
-    def obligations(self) -> Obligations:
+    def constraints(self) -> Constraints:
         """What the policy asks of the universe's books."""
-        return self.policy.obligations(self.market.epoch.universe.shape)
+        return self.policy.constraints(self.market.epoch.universe.shape)
 
     @cached_property
     def key(self) -> ProvingKey[V, P]:
@@ -83,7 +83,7 @@ class MarginProver(Generic[V, P]):
 
     def prepare(self) -> None:
         """Make now what the first proof would make: keys, bases, the market's columns."""
-        _ = self.obligations, self.columns, self.key.helper_tapes, self.key.quotient_tape
+        _ = self.constraints, self.columns, self.key.helper_tapes, self.key.quotient_tape
 
     def prove(
         self,
@@ -106,7 +106,7 @@ class MarginProver(Generic[V, P]):
         books = [Positions(universe.digest, opening.lots) for opening in openings]
         netted = net(books, universe)
         check_quantities(self.policy, universe, netted)
-        values = assign(self.obligations, universe, self.market.columns, netted.lots, kept=self._limbs)
+        values = assign(self.constraints, universe, self.market.columns, netted.lots, kept=self._limbs)
         if not values.adequate:
             raise InadequateError(evaluate_margin(self.policy, self.market.epoch, netted, columns=self.market.columns))
         blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS

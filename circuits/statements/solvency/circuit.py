@@ -73,8 +73,8 @@ def define_batch(p: Program) -> None:
     number = p.fixed("number", list(range(p.rows)))
     equity = p.holding(EQUITY)
     owed = p.holding(DEBT)
-    p.require_equal_weights((free + collateral, [row["asset"]]), (equity, [number]), label="equity.totals")
-    p.require_equal_weights((debt, [row["asset"]]), (owed, [number]), label="debt.totals")
+    p.require_grouped_sums_equal((free + collateral, [row["asset"]]), (equity, [number]), label="equity.totals")
+    p.require_grouped_sums_equal((debt, [row["asset"]]), (owed, [number]), label="debt.totals")
 
 
 def _segments(p: Program) -> tuple[Vector, Vector]:

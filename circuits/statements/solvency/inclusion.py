@@ -99,7 +99,7 @@ class InclusionMaker(Generic[V, P]):
         return Inclusion(
             customer=customer.decode(),
             salt=salt_of(master, customer),
-            heading=statement.terms.heading,
+            header=statement.terms.header,
             nonce=statement.nonce,
             setup=statement.setup,
             rows=statement.rows,

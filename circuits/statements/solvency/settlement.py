@@ -9,7 +9,6 @@ from zkmargin.circuits.language.errors import WitnessRangeError
 from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness, vector_of
 from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY, compile_batch, compile_settlement
 from zkmargin.circuits.statements.solvency.prover import TotalsOpening, proving_key, table_vectors, verifying_key
-from zkmargin.exchange.epoch_folder import Work
 from zkmargin.prover.assignment import PublicColumns
 from zkmargin.prover.commitments import commit, commit_from_powers
 from zkmargin.prover.kernels.interface import Backend, P, V
@@ -56,14 +55,6 @@ def settle(
         return Solvency(terms, nonce, setup.digest, rows, tuple(batches), tuple(reserves), totals)
     proof = prove_settlement(statement, totals, held, setup, backend, options)
     return Solvency(terms, nonce, setup.digest, rows, tuple(batches), tuple(reserves), proof)
-
-
-def settle_work(work: Work, reserves: Sequence[ReserveAttestation], setup: Setup, backend: Backend[V, P]) -> Solvency:
-    """The whole statement of a work folder whose batches are all proven."""
-    proven = [work.read_proof(index) for index in range(work.batches)]
-    batches = [statement for statement, _ in proven]
-    openings = [opening for _, opening in proven]
-    return settle(work.terms, work.nonce, work.rows, batches, openings, reserves, setup, backend)
 
 
 def sum_of_openings(openings: Sequence[TotalsOpening]) -> PublicTotals:

@@ -59,7 +59,9 @@ def commit(
     what was taken here, whatever becomes of B."""
     with progress() as report:
         agreed, key = read_terms(terms), load_setup_key(setup)
-        made = work.create_work(out, source.open_source(customers, table=table), agreed, key.digest, rows, report)
+        made = work.create_epoch_folder(
+            out, source.open_balances(customers, table=table), agreed, key.digest, rows, report
+        )
     result = {
         "work": str(out),
         "epoch": "0x" + made.epoch.hex(),
@@ -122,12 +124,12 @@ def prove(
 
     May be interrupted at any moment and started again: what is proven is kept. Exit code 1 when reserves fall short."""
     check_destinations(("--out", out), arrays=True)
-    opened, parameters, backend = work.open_work(folder), api.load_setup(setup), load_backend()
+    opened, parameters, backend = work.open_epoch_folder(folder), api.load_setup(setup), load_backend()
     attested = [read_reserves(path, opened.terms, opened.epoch) for path in reserves or ()]
     with progress() as report:
         proven = run.prove_batches(opened, parameters, ray_address=ray, report=report)
         report("settling", 0, 0)
-        statement = settlement.settle_work(opened, attested, parameters, backend)
+        statement = run.settle_folder(opened, attested, parameters, backend)
         report("verifying", 0, 0)
         settlement.verify_statement(statement, parameters, backend, verifying_engine())
         write_solvency(out, statement)
@@ -212,7 +214,7 @@ def inclusion(
         raise FormatError("inclusion: expected --work, --statement, --setup and --out; or inclusion check FILE")
     if archive and customer is not None:
         raise FormatError("--archive: expected no --customer with it, whose file is one")
-    opened, published, parameters = work.open_work(folder), read_solvency(statement), api.load_setup(setup)
+    opened, published, parameters = work.open_epoch_folder(folder), read_solvency(statement), api.load_setup(setup)
     files = 1
     with progress() as told:
         if customer is None:

@@ -47,7 +47,7 @@ class Holdings:
 
 
 @dataclass(frozen=True)
-class Source:
+class BalanceTable:
     """A table of balances: its name for messages, how many rows, and its chunks as frames of five text columns.
 
     row_name: what a row is called, and what its first one is: a CSV's first row is line 2.
@@ -67,7 +67,7 @@ class Source:
             position += frame.height
 
 
-def open_source(where: str, *, table: str | None = None, chunk_rows: int = CHUNK_ROWS) -> Source:
+def open_balances(where: str, *, table: str | None = None, chunk_rows: int = CHUNK_ROWS) -> BalanceTable:
     """A Parquet or CSV file by its path, or a table of a database by its SQLAlchemy URL.
 
     Raises InputError when it is neither or lacks a column; OSError when it cannot be read.
@@ -87,7 +87,7 @@ def open_source(where: str, *, table: str | None = None, chunk_rows: int = CHUNK
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def _scanned(path: Path, row_name: str, first_row: int, chunk_rows: int) -> Source:
+def _scanned(path: Path, row_name: str, first_row: int, chunk_rows: int) -> BalanceTable:
     polars = _polars()
 
     def scan() -> Any:
@@ -111,7 +111,7 @@ def _scanned(path: Path, row_name: str, first_row: int, chunk_rows: int) -> Sour
         except polars.exceptions.PolarsError as error:
             raise InputError(f"{path}: expected a readable {path.suffix[1:]} file: {_line(error)}") from None
 
-    return Source(str(path), row_name, first_row, count, chunks)
+    return BalanceTable(str(path), row_name, first_row, count, chunks)
 
 
 def _check_columns(name: object, schema: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def _check_columns(name: object, schema: dict[str, Any]) -> None:
 # -- databases ---------------------------------------------------------------------------------------------------------
 
 
-def _sql(url: str, table: str | None, chunk_rows: int) -> Source:
+def _sql(url: str, table: str | None, chunk_rows: int) -> BalanceTable:
     polars = _polars()
     try:
         import sqlalchemy as sql  # noqa: PLC0415 - an optional part
@@ -163,7 +163,7 @@ def _sql(url: str, table: str | None, chunk_rows: int) -> Source:
         except (sql.exc.SQLAlchemyError, ImportError) as error:
             raise InputError(f"table {table}: {_line(error)}") from None
 
-    return Source(f"table {table}", "row", 1, count, chunks)
+    return BalanceTable(f"table {table}", "row", 1, count, chunks)
 
 
 def _sql_text(table: str, value: object) -> str | None:
@@ -175,7 +175,7 @@ def _sql_text(table: str, value: object) -> str | None:
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-def _check(frame: pl.DataFrame, source: Source, first: int, terms: Terms) -> Holdings:
+def _check(frame: pl.DataFrame, source: BalanceTable, first: int, terms: Terms) -> Holdings:
     polars = _polars()
 
     def refuse(wrong: pl.Series, column: str, expected: str) -> None:

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin.circuits.statements.solvency.batch import Batch, capacity
-from zkmargin.exchange.balances import Holdings, InputError, Source
+from zkmargin.exchange.balances import BalanceTable, Holdings, InputError
 from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS, RESERVED, account_number
-from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, Line, Terms
+from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, TableRow, Terms
 from zkmargin.verifier.statements.solvency.verify import TOP
 
 Ints = NDArray[np.int64]
@@ -34,7 +34,7 @@ class CollisionError(InputError):
 
 
 def fill_buckets(
-    source: Source, terms: Terms, epoch: bytes, folder: Path, rows: int, report: Report = lambda *_: None
+    source: BalanceTable, terms: Terms, epoch: bytes, folder: Path, rows: int, report: Report = lambda *_: None
 ) -> list[Path]:
     """Check every row of the source and put it into its bucket's file. Raises InputError for a wrong row."""
     total = source.count()
@@ -91,7 +91,7 @@ class _Bucket:
 
 
 def cut_batches(
-    paths: list[Path], source: Source, terms: Terms, rows: int, report: Report = lambda *_: None
+    paths: list[Path], source: BalanceTable, terms: Terms, rows: int, report: Report = lambda *_: None
 ) -> Iterator[Batch]:
     """Batches from the buckets in order, each complete as soon as a customer no longer fits.
 
@@ -128,7 +128,7 @@ def _cut(bucket: _Bucket, rows: int) -> tuple[int, int]:
     raise InputError(f"rows: a customer holds more than a batch of {rows} rows has room for; give --rows more")
 
 
-def _read_bucket(path: Path, source: Source, terms: Terms) -> _Bucket:
+def _read_bucket(path: Path, source: BalanceTable, terms: Terms) -> _Bucket:
     parts: dict[str, list[Ints]] = {name: [] for name in _FIELDS}
     names: list[bytes] = []
     with path.open("rb") as stream:
@@ -153,7 +153,7 @@ def _framed(stream: Any) -> bytes:
     return data
 
 
-def _customers(columns: dict[str, Ints], names: list[bytes], source: Source, terms: Terms) -> _Bucket:
+def _customers(columns: dict[str, Ints], names: list[bytes], source: BalanceTable, terms: Terms) -> _Bucket:
     number, asset, row = columns["number"], columns["asset"], columns["row"]
     new = np.diff(number, prepend=-1) != 0
     for position in np.flatnonzero(~new).tolist():
@@ -209,7 +209,7 @@ def _split(columns: dict[str, Ints], owner: Ints, terms: Terms) -> dict[str, Int
     return {name: column[order] for name, column in joined.items()}
 
 
-def _tiers(lines: tuple[Line, ...], collateral: int) -> list[tuple[int, int]]:
+def _tiers(lines: tuple[TableRow, ...], collateral: int) -> list[tuple[int, int]]:
     """Collateral by line, best ratio first."""
     found: list[tuple[int, int]] = []
     for line in lines:
@@ -220,7 +220,7 @@ def _tiers(lines: tuple[Line, ...], collateral: int) -> list[tuple[int, int]]:
     return found
 
 
-def _check_margin(bucket: _Bucket, rows: Ints, source: Source, terms: Terms) -> None:
+def _check_margin(bucket: _Bucket, rows: Ints, source: BalanceTable, terms: Terms) -> None:
     """Raise InputError for the first customer whose debts exceed their collateral under the terms' tiers."""
     rate = [0, *(line.rate for line in terms.lines)]
     price = [0, *(line.price for line in terms.lines)]

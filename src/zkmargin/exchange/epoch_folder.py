@@ -25,7 +25,7 @@ import numpy as np
 from zkmargin.circuits.statements.solvency.batch import Batch
 from zkmargin.circuits.statements.solvency.circuit import check_batch_rows
 from zkmargin.circuits.statements.solvency.prover import TotalsOpening
-from zkmargin.exchange.balances import InputError, Source
+from zkmargin.exchange.balances import BalanceTable, InputError
 from zkmargin.exchange.batching import CollisionError, cut_batches, fill_buckets
 from zkmargin.verifier.curve import decode_g1, encode_g1
 from zkmargin.verifier.documents import Fields, appearing, read_arrays, read_document, write_document
@@ -50,7 +50,7 @@ class WorkError(FormatError):
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class EpochFolder:
     """A work folder that is complete."""
 
     folder: Path
@@ -147,9 +147,9 @@ class Work:
 # -- making a work folder ----------------------------------------------------------------------------------------------
 
 
-def create_work(
-    folder: str | Path, source: Source, terms: Terms, setup: bytes, rows: int, report: Report = lambda *_: None
-) -> Work:
+def create_epoch_folder(
+    folder: str | Path, source: BalanceTable, terms: Terms, setup: bytes, rows: int, report: Report = lambda *_: None
+) -> EpochFolder:
     """Read, check, sort and cut all balances into batches. The folder appears at the end, whole, or not at all.
 
     Raises InputError naming the first row that is wrong, WorkError when the folder exists, OSError.
@@ -167,7 +167,7 @@ def create_work(
     raise WorkError(f"{folder}: no nonce separates all customers")
 
 
-def _create(folder: Path, source: Source, terms: Terms, setup: bytes, rows: int, report: Report) -> Work:
+def _create(folder: Path, source: BalanceTable, terms: Terms, setup: bytes, rows: int, report: Report) -> EpochFolder:
     nonce, master = secrets.token_bytes(NONCE_BYTES), secrets.token_bytes(NONCE_BYTES)
     with appearing(folder) as temporary:
         for name in ("buckets", "batches", "proofs"):
@@ -194,14 +194,14 @@ def _create(folder: Path, source: Source, terms: Terms, setup: bytes, rows: int,
             "holdings": holdings,
         }
         write_document(temporary / "epoch.json", EPOCH_KIND, fields, secret=True)
-    return open_work(folder)
+    return open_epoch_folder(folder)
 
 
-def open_work(folder: str | Path) -> Work:
+def open_epoch_folder(folder: str | Path) -> EpochFolder:
     """A work folder. Raises FormatError; OSError when it cannot be read."""
     path = Path(folder) / "epoch.json"
     fields = Fields(path, read_document(path, EPOCH_KIND), secret=True)
-    work = Work(
+    work = EpochFolder(
         folder=Path(folder),
         terms=terms_from_fields(fields.record("terms"), f"{path}: terms"),
         nonce=fields.hexadecimal("nonce", NONCE_BYTES),

@@ -9,7 +9,7 @@ from zipfile import ZipFile, ZipInfo
 
 from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker, UnknownCustomerError
 from zkmargin.circuits.statements.solvency.prover import BatchProver
-from zkmargin.exchange.epoch_folder import Work, WorkError
+from zkmargin.exchange.epoch_folder import EpochFolder, WorkError
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.documents import appearing, create_secret, replacing
@@ -21,7 +21,9 @@ from zkmargin.verifier.statements.solvency.statement import Solvency
 Report = Callable[[str, int, int], None]
 
 
-def make_inclusion(work: Work, statement: Solvency, setup: Setup, backend: AnyBackend, customer: str) -> Inclusion:
+def make_inclusion(
+    work: EpochFolder, statement: Solvency, setup: Setup, backend: AnyBackend, customer: str
+) -> Inclusion:
     """One customer's file. Raises UnknownCustomerError when the epoch has no such customer."""
     _check(work, statement, setup)
     name = customer_bytes(customer, "--customer")
@@ -34,7 +36,7 @@ def make_inclusion(work: Work, statement: Solvency, setup: Setup, backend: AnyBa
 
 
 def make_inclusions(
-    work: Work,
+    work: EpochFolder,
     statement: Solvency,
     setup: Setup,
     backend: AnyBackend,
@@ -89,10 +91,10 @@ def write_archive(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
             archive.writestr(entry, content)
 
 
-def _opener(work: Work, statement: Solvency, prover: BatchProver[Any, Any], index: int) -> BatchOpener[Any, Any]:
+def _opener(work: EpochFolder, statement: Solvency, prover: BatchProver[Any, Any], index: int) -> BatchOpener[Any, Any]:
     return BatchOpener(prover, work.read_batch(index), statement.batches[index], work.master)
 
 
-def _check(work: Work, statement: Solvency, setup: Setup) -> None:
+def _check(work: EpochFolder, statement: Solvency, setup: Setup) -> None:
     if statement.epoch != work.epoch or len(statement.batches) != work.batches or setup.digest != work.setup:
         raise WorkError(f"{work.folder}: expected the statement and the setup of this epoch, got another's")

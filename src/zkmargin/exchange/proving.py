@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from zkmargin.circuits.statements.solvency.batch import Batch
 from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpening
-from zkmargin.exchange.epoch_folder import Work, WorkError
+from zkmargin.circuits.statements.solvency.settlement import settle
+from zkmargin.exchange.epoch_folder import EpochFolder, WorkError
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import set_threads
+from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.errors import ZkmarginError
-from zkmargin.verifier.statements.solvency.statement import BatchStatement
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation
+from zkmargin.verifier.statements.solvency.statement import BatchStatement, Solvency
 
 if TYPE_CHECKING:
     from zkmargin.verifier.statements.solvency.terms import Terms
@@ -32,7 +35,9 @@ class ClusterError(ZkmarginError):
     """A Ray cluster cannot do the work. What was proven before stays proven."""
 
 
-def prove_batches(work: Work, setup: Setup, *, ray_address: str | None = None, report: Report = lambda *_: None) -> int:
+def prove_batches(
+    work: EpochFolder, setup: Setup, *, ray_address: str | None = None, report: Report = lambda *_: None
+) -> int:
     """Prove every batch that is not proven yet; returns how many that were.
 
     Each proof is kept as soon as it is made: at any moment the process may die, and the next run goes on from there.
@@ -52,7 +57,7 @@ def prove_batches(work: Work, setup: Setup, *, ray_address: str | None = None, r
 class _Progress:
     """Says how far, how fast and how long still."""
 
-    def __init__(self, work: Work, missing: int, report: Report) -> None:
+    def __init__(self, work: EpochFolder, missing: int, report: Report) -> None:
         self._start = monotonic()
         self._done, self._missing, self._total = 0, missing, work.batches
         self._holdings = work.holdings / work.batches
@@ -76,7 +81,7 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def _here(work: Work, setup: Setup, missing: list[int]) -> Iterator[Proven]:
+def _here(work: EpochFolder, setup: Setup, missing: list[int]) -> Iterator[Proven]:
     prover = BatchProver(work.terms, work.epoch, work.rows, setup, load_backend())
     for index in missing:
         yield prover.prove(work.read_batch(index), work.master)
@@ -97,7 +102,7 @@ def _prove_on_worker(setup: Setup, terms: Terms, epoch: bytes, rows: int, batch:
     return _PROVERS[epoch].prove(batch, master)
 
 
-def _on_cluster(work: Work, setup: Setup, missing: list[int], address: str) -> Iterator[Proven]:
+def _on_cluster(work: EpochFolder, setup: Setup, missing: list[int], address: str) -> Iterator[Proven]:
     """Batches travel to the workers and proofs back; a batch whose worker dies is started again on another.
 
     As many batches are under way as the cluster has processors: memory here does not grow with the customers.
@@ -140,3 +145,13 @@ def _reach(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise ClusterError(f"--ray {address}: expected a Ray cluster there, found none: {error}") from None
+
+
+def settle_folder(
+    folder: EpochFolder, reserves: Sequence[ReserveAttestation], setup: Setup, backend: Backend[V, P]
+) -> Solvency:
+    """Make the whole statement of a folder whose batches are all proven. Raises what `settle` raises."""
+    proven = [folder.read_proof(index) for index in range(folder.batches)]
+    batches = [statement for statement, _ in proven]
+    openings = [opening for _, opening in proven]
+    return settle(folder.terms, folder.nonce, folder.rows, batches, openings, reserves, setup, backend)

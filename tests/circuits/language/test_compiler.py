@@ -79,7 +79,7 @@ def test_without_private_scalars_there_is_no_bank_and_no_reserved_row() -> None:
         p.sign_split(net, 15, label="net")
 
     program = compile_program(define, name="bare", rows=32, row_bits=15)
-    assert program.bank is None
+    assert program.scalar_columns is None
     assert program.active_rows == 32
     assert all(column.kind is not ColumnKind.SPARSE for column in (q.column for q in program.circuit.queries))
 

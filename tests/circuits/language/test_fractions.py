@@ -31,7 +31,7 @@ def define(p: Program) -> None:
     amount = p.ranged("amount", 4, given("amount"))
     group, paid, charged = (p.witness(name, given(name)) for name in ("group", "paid", "charged"))
     totals = p.holding("totals")
-    p.require_equal_weights((amount, [group]), (totals, [index]), label="totals.by_group")
+    p.require_grouped_sums_equal((amount, [group]), (totals, [index]), label="totals.by_group")
     p.lookup([group, paid, charged], [index, price, fee], given("uses"), label="price.list")
     p.require_row(group, 0, p.public_scalar("first group", 2), label="first")
 
@@ -135,8 +135,8 @@ def test_any_number_of_sums_with_and_without_lookups(count: int) -> None:
         for k in range(count):
             amount, group = p.witness(f"amount[{k}]", given("amount")), p.witness(f"group[{k}]", given("group"))
             totals = p.witness(f"totals[{k}]", given("totals"))
-            p.require_equal_weights((amount, [group]), (totals, [index]), label=f"by group[{k}]")
-        p.require_equal_weights((1, [index]), (1, [index]), label="constant weights")
+            p.require_grouped_sums_equal((amount, [group]), (totals, [index]), label=f"by group[{k}]")
+        p.require_grouped_sums_equal((1, [index]), (1, [index]), label="constant weights")
 
     program = compile_program(several, name="several", rows=ROWS)
     columns: dict[str, Any] = {"amount": AMOUNTS, "group": GROUPS, "totals": TOTALS}
@@ -149,14 +149,14 @@ def test_any_number_of_sums_with_and_without_lookups(count: int) -> None:
 def test_what_a_fraction_may_not_be() -> None:
     def product(p: Program) -> None:
         a = p.boolean("a", given("a"))
-        p.require_equal_weights((a, [a * a]), (a, [a]), label="squares")
+        p.require_grouped_sums_equal((a, [a * a]), (a, [a]), label="squares")
 
     with pytest.raises(CircuitError, match="squares: numerators and denominators are of degree at most one"):
         compile_program(product, name="product", rows=ROWS)
 
     def uneven(p: Program) -> None:
         a = p.boolean("a", given("a"))
-        p.require_equal_weights((1, [a, a]), (1, [a]), label="uneven")
+        p.require_grouped_sums_equal((1, [a, a]), (1, [a]), label="uneven")
 
     with pytest.raises(CompileError, match="uneven: expected keys of equally many parts"):
         compile_program(uneven, name="uneven", rows=ROWS)

@@ -140,9 +140,9 @@ def test_scalars_live_only_in_columns_exactly_as_wide_as_a_row() -> None:
         p.require_sum_at_least(net * p.market("price", 5), 0, bits=15, label="equity")
 
     program = _compile(define)
-    assert program.bank is not None
-    assert program.bank.label == "scalars"
-    assert program.bank.bits == program.row_bits == 15
+    assert program.scalar_columns is not None
+    assert program.scalar_columns.label == "scalars"
+    assert program.scalar_columns.bits == program.row_bits == 15
 
 
 @pytest.mark.parametrize("bits", [0, 253, 300])

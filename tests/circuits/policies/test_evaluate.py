@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reference_margin import reference_margin
 from support.markets import small_market
+from support.reference_margin import reference_margin
 
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, positions_from_quantities
 from zkmargin.circuits.markets.units import RangeError
-from zkmargin.circuits.policies.constraints import Obligations
+from zkmargin.circuits.policies.constraints import Constraints
 from zkmargin.circuits.policies.evaluate import evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy, preset_names
 from zkmargin.circuits.policies.solution import assign
@@ -47,10 +47,10 @@ def policy_named(name: str) -> Policy:
 
 
 @cache
-def setting(name: str) -> tuple[MarketEpoch, Obligations, dict[str, np.ndarray]]:
+def setting(name: str) -> tuple[MarketEpoch, Constraints, dict[str, np.ndarray]]:
     policy = policy_named(name)
     market = build_epoch(small_market(), policy)
-    return market, policy.obligations(market.universe.shape), policy.public_columns(market)
+    return market, policy.constraints(market.universe.shape), policy.public_columns(market)
 
 
 def quantities_of(market: MarketEpoch, positions: Positions) -> dict[str, float]:
@@ -91,7 +91,7 @@ def books(draw: st.DrawFn, market: MarketEpoch) -> Positions:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_evaluator_agrees_with_floating_point_and_never_favours_the_prover(name: str, data: st.DataObject) -> None:
-    policy, (market, obligations, columns) = policy_named(name), setting(name)
+    policy, (market, constraints, columns) = policy_named(name), setting(name)
     positions = data.draw(books(market))
     result = evaluate_margin(policy, market, positions, columns=columns)
     reference = reference_margin(policy, market, quantities_of(market, positions))
@@ -107,8 +107,8 @@ def test_evaluator_agrees_with_floating_point_and_never_favours_the_prover(name:
     assert min(s.slack_usd_e12 for s in result.scenarios) == result.slack_usd_e12
     assert result.requirement_usd_e12 == result.nlv_usd_e12 - result.slack_usd_e12
     # Every private scalar has its declared range, so a proof exists exactly when the book is adequate.
-    witness = assign(obligations, market.universe, columns, positions.lots)
-    for scalar in obligations.all_scalars:
+    witness = assign(constraints, market.universe, columns, positions.lots)
+    for scalar in constraints.all_scalars:
         assert witness.values[scalar.name] < 1 << scalar.bits, scalar.name
         assert witness.values[scalar.name] >= 0 or scalar.name == "adequate.slack"
     assert witness.adequate == result.adequate
@@ -116,7 +116,7 @@ def test_evaluator_agrees_with_floating_point_and_never_favours_the_prover(name:
 
 @pytest.mark.parametrize("name", POLICY_NAMES)
 def test_scalars_stay_in_range_at_the_extremes(name: str) -> None:
-    market, obligations, columns = setting(name)
+    market, constraints, columns = setting(name)
     count, most = market.universe.instrument_rows, (1 << 60) - 1
     rng = np.random.default_rng(7)
     signs = [np.ones(count), -np.ones(count), rng.choice([-1, 1], count)]
@@ -124,8 +124,8 @@ def test_scalars_stay_in_range_at_the_extremes(name: str) -> None:
     for sign in signs:
         lots = np.zeros(market.universe.rows, dtype=np.int64)
         lots[:count] = sign.astype(np.int64) * most
-        witness = assign(obligations, market.universe, columns, lots)
-        for scalar in obligations.all_scalars:
+        witness = assign(constraints, market.universe, columns, lots)
+        for scalar in constraints.all_scalars:
             assert witness.values[scalar.name] < 1 << scalar.bits, scalar.name
         assert set(witness.failures) <= {"adequate"}
 

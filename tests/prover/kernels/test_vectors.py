@@ -153,10 +153,10 @@ def test_vectors_of_a_block_of_work_outlive_it_and_errors_pass_through(backend: 
     # Long enough to be kept for reuse.
     values = list(range(1 << 14 if backend.name != "reference" else 1 << 4))
     vector = backend.vector(values)
-    with backend.working(), backend.working():
+    with backend.arena(), backend.arena():
         for _ in range(3):
             total = backend.add(vector, vector)
-    with pytest.raises(ZeroDivisionError), backend.working():
+    with pytest.raises(ZeroDivisionError), backend.arena():
         backend.batch_inverse(vector)
     again = backend.add(vector, vector)
     assert backend.to_ints(total) == backend.to_ints(again) == [2 * value for value in values]

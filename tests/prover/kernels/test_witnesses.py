@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zkmargin.prover.kernels.interface import Backend, RangeError
+from zkmargin.prover.kernels.interface import Backend, KernelRangeError
 from zkmargin.verifier.field import SCALAR_MODULUS, centred
 
 from .strategies import scalars, vectors
@@ -48,7 +48,7 @@ def test_decompose_names_the_first_row_out_of_range(
 ) -> None:
     bound = 1 << (bits * count)
     too_large = bound + excess % (SCALAR_MODULUS - bound)
-    with pytest.raises(RangeError) as caught:
+    with pytest.raises(KernelRangeError) as caught:
         backend.decompose(backend.vector([bound - 1] * row + [too_large, bound]), bits, count)
     assert (caught.value.row, caught.value.bits) == (row, bits * count)
 
@@ -78,7 +78,7 @@ def test_multiplicities_of_long_columns(native: AnyBackend) -> None:
 @pytest.mark.parametrize("bad", [16, SCALAR_MODULUS - 1])
 def test_multiplicities_name_the_first_row_out_of_range(backend: AnyBackend, bad: int) -> None:
     columns = [backend.vector([1, 2, 15]), backend.vector([0, bad, bad])]
-    with pytest.raises(RangeError) as caught:
+    with pytest.raises(KernelRangeError) as caught:
         backend.multiplicities(columns, 4, 16)
     assert (caught.value.row, caught.value.bits) == (1, 4)
 

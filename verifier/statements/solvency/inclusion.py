@@ -3,7 +3,7 @@
 | field | content |
 |---|---|
 | `exchange`, `customer`, `salt` | whose balances; the salt makes the record unguessable |
-| `heading`, `nonce`, `setup`, `rows`, `batches` | what the epoch and the liabilities digest are made from |
+| `header`, `nonce`, `setup`, `rows`, `batches` | what the epoch and the liabilities digest are made from |
 | `batch`, `batch_path` | the batch's leaf (`statement.BatchStatement.leaf`) and its way up to the digest |
 | `first_row` | where the customer's rows begin |
 | `holdings` | a row each: line of the table in words with its way up, amounts in lots, the opening's point |
@@ -75,7 +75,7 @@ class Inclusion:
 
     customer: str
     salt: bytes
-    heading: bytes
+    header: bytes
     nonce: bytes
     setup: bytes
     rows: int
@@ -160,14 +160,14 @@ def _terms_of(inclusion: Inclusion) -> bytes:
     roots = {root_of_path(held.listing, held.row.line - 1, held.path) for held in inclusion.holdings}
     if len(roots) != 1:
         raise ProofRejected("the holdings are of different terms")
-    return terms_digest(inclusion.heading, roots.pop())
+    return terms_digest(inclusion.header, roots.pop())
 
 
 def _listing(held: IncludedRow, inclusion: Inclusion) -> dict[str, Any]:
     """The line in words. Only its place in the Merkle tree makes it true: its number must be the leaf's."""
     try:
-        line, heading = json.loads(held.listing), json.loads(inclusion.heading)
-        asset, decimals, number, count = line["asset"], line["decimals"], line["line"], heading["lines"]
+        line, header = json.loads(held.listing), json.loads(inclusion.header)
+        asset, decimals, number, count = line["asset"], line["decimals"], line["line"], header["lines"]
     except (ValueError, KeyError, TypeError):
         raise FormatError("inclusion: expected lines and a heading of solvency terms") from None
     known = isinstance(asset, str) and type(decimals) is type(number) is type(count) is int and 0 <= decimals <= 18
@@ -211,7 +211,7 @@ def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any
     return {
         "customer": inclusion.customer,
         "salt": "0x" + inclusion.salt.hex(),
-        "heading": inclusion.heading.decode("ascii"),
+        "heading": inclusion.header.decode("ascii"),
         "nonce": "0x" + inclusion.nonce.hex(),
         "setup": "0x" + inclusion.setup.hex(),
         "rows": inclusion.rows,
@@ -254,7 +254,7 @@ def read_inclusion(path: str | Path) -> tuple[Inclusion, bytes]:
     inclusion = Inclusion(
         customer=customer,
         salt=fields.hexadecimal("salt", SALT_BYTES),
-        heading=_ascii(fields.text("heading"), f"{where}: field 'heading'"),
+        header=_ascii(fields.text("heading"), f"{where}: field 'heading'"),
         nonce=fields.hexadecimal("nonce", 32),
         setup=fields.hexadecimal("setup", 32),
         rows=rows,

@@ -50,7 +50,7 @@ class ReservesError(FormatError):
 
 
 @dataclass(frozen=True)
-class ReserveClaim:
+class ReserveStatement:
     """What a holder signs. place: a chain's id for a wallet, None for a custodian; amounts: lots by asset number."""
 
     place: str | None
@@ -81,7 +81,7 @@ class ReserveClaim:
 class ReserveAttestation:
     """A claim and the holder's signature, checked by `check_reserves`."""
 
-    claim: ReserveClaim
+    claim: ReserveStatement
     text: str
     signature: bytes
 
@@ -107,7 +107,7 @@ def message_digest(text: str) -> bytes:
     return keccak256(b"\x19Ethereum Signed Message:\n" + str(len(data)).encode() + data)
 
 
-def sign_reserves(claim: ReserveClaim, terms: Terms, epoch: bytes, private_key: bytes) -> ReserveAttestation:
+def sign_reserves(claim: ReserveStatement, terms: Terms, epoch: bytes, private_key: bytes) -> ReserveAttestation:
     """Sign as the holder. Raises ReservesError when the key is not theirs."""
     text = claim.text(terms, epoch)
     attestation = ReserveAttestation(claim, text, sign_digest(message_digest(text), private_key))
@@ -117,7 +117,7 @@ def sign_reserves(claim: ReserveClaim, terms: Terms, epoch: bytes, private_key: 
 
 def claim_of(
     place: str | None, holder: str, address: bytes, amounts: Mapping[str, object], terms: Terms
-) -> ReserveClaim:
+) -> ReserveStatement:
     """A claim from amounts in words. Raises ReservesError naming holder and asset."""
     found = []
     for name, amount in amounts.items():
@@ -133,7 +133,7 @@ def claim_of(
         found.append((number, int(lots)))
     if not found:
         raise ReservesError(f"reserves of {holder}: expected at least one asset")
-    return ReserveClaim(place, holder, address, tuple(sorted(found)))
+    return ReserveStatement(place, holder, address, tuple(sorted(found)))
 
 
 def check_reserves(attestations: Sequence[ReserveAttestation], terms: Terms, epoch: bytes) -> list[int]:

@@ -118,30 +118,30 @@ class Terms:
         return {asset.id: number for number, asset in enumerate(self.assets, 1)}
 
     @cached_property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[TableRow, ...]:
         """The public table; lines[i] is the line i + 1."""
         return tuple(_lines(self))
 
     @cached_property
-    def lines_of(self) -> tuple[tuple[Line, ...], ...]:
+    def lines_of(self) -> tuple[tuple[TableRow, ...], ...]:
         """The lines of each asset, by number; the number 0 has none."""
-        found: list[list[Line]] = [[] for _ in range(len(self.assets) + 1)]
+        found: list[list[TableRow]] = [[] for _ in range(len(self.assets) + 1)]
         for line in self.lines:
             found[line.asset].append(line)
         return tuple(map(tuple, found))
 
     def table(self) -> dict[str, list[int]]:
         """The columns of the public table, from row 0, the line "nothing"."""
-        rows = [Line(0, 0, 0, 0, 0), *self.lines]
+        rows = [TableRow(0, 0, 0, 0, 0), *self.lines]
         return {name: [getattr(row, name) for row in rows] for name in TABLE}
 
     @cached_property
     def digest(self) -> bytes:
         """Names the terms. The lines are bound by a Merkle root, so that a customer needs only those of their own."""
-        return terms_digest(self.heading, self.tree.root)
+        return terms_digest(self.header, self.tree.root)
 
     @cached_property
-    def heading(self) -> bytes:
+    def header(self) -> bytes:
         """Everything but the assets, and how many lines there are: canonical JSON."""
         document = self.to_json()
         del document["assets"]
@@ -206,7 +206,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Line:
+class TableRow:
     """A row of the public table."""
 
     line: int
@@ -250,9 +250,9 @@ def decimal_fraction(text: object, where: str) -> Fraction:
     return Fraction(Decimal(text))
 
 
-def terms_digest(heading: bytes, root: bytes) -> bytes:
+def terms_digest(header: bytes, root: bytes) -> bytes:
     """What names terms with this heading and this root of lines."""
-    return keccak256(DOMAIN + keccak256(heading) + root)
+    return keccak256(DOMAIN + keccak256(header) + root)
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:
@@ -335,8 +335,8 @@ def _check_asset(asset: Asset) -> None:
         raise TermsError(f"asset {asset.id}: expected ratios of at most 1")
 
 
-def _lines(terms: Terms) -> Sequence[Line]:
-    lines: list[Line] = []
+def _lines(terms: Terms) -> Sequence[TableRow]:
+    lines: list[TableRow] = []
     for number, asset in enumerate(terms.assets, 1):
         lot_usd = asset.price_usd / 10**asset.decimals
         value = lot_usd * 10**terms.value_decimals
@@ -345,7 +345,7 @@ def _lines(terms: Terms) -> Sequence[Line]:
             if position + 1 < len(asset.tiers):
                 width = min(width, (asset.tiers[position + 1].from_usd - tier.from_usd) // lot_usd)
             rate, price = int(value * tier.ratio // 1), int(-(-value // 1))
-            lines.append(Line(len(lines) + 1, number, rate, price, width))
+            lines.append(TableRow(len(lines) + 1, number, rate, price, width))
     return lines
 
 

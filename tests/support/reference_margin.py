@@ -1,7 +1,7 @@
 """An independent margin calculation in floating point: straight from the formulas of docs/policies.md, row by row.
 
 Nothing is shared with the product but the parsed models: prices, scenarios, greeks and tiers are done again with
-`math`, maxima are taken with `max`, and there are no columns, no lots and no obligations.
+`math`, maxima are taken with `max`, and there are no columns, no lots and no constraints.
 """
 
 from __future__ import annotations

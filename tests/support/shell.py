@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from desk import CHAIN, make_desk
 
+from support.shell_desk import CHAIN, make_desk
 from zkmargin.cli.main import run
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "ptau"

@@ -15,7 +15,7 @@ from zkmargin.circuits.markets.instruments import read_instruments
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.verifier.errors import FormatError
 
-CHAIN = Path(__file__).parents[2] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
+CHAIN = Path(__file__).parents[1] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 
 
 def test_imports_the_whole_chain(tmp_path: Path) -> None:

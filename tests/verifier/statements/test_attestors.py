@@ -7,7 +7,7 @@ import pytest
 from zkmargin.verifier.curve import G1_GENERATOR
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import address_of_key, format_address
-from zkmargin.verifier.statements.attestation import Attestation, Attestor, Claimed, parse_attestor
+from zkmargin.verifier.statements.attestation import Attestation, AttestationData, Attestor, parse_attestor
 from zkmargin.verifier.statements.margin import check_attestors
 
 KEYS = [bytes([n]) * 32 for n in (1, 2, 3)]
@@ -15,7 +15,7 @@ A, B, C = (address_of_key(key) for key in KEYS)
 
 
 def attested(venue: str, key: bytes) -> Attestation:
-    return Claimed(bytes(20), venue, bytes(32), G1_GENERATOR, 0, 0).sign(key)
+    return AttestationData(bytes(20), venue, bytes(32), G1_GENERATOR, 0, 0).sign(key)
 
 
 BOTH = [attested("left", KEYS[0]), attested("right", KEYS[1])]

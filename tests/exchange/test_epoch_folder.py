@@ -21,10 +21,10 @@ from support.solvency import reserves, setup, terms
 
 from zkmargin.circuits.statements.solvency.batch import Batch, capacity
 from zkmargin.circuits.statements.solvency.prover import BatchProver
-from zkmargin.circuits.statements.solvency.settlement import settle_work, verify_statement
-from zkmargin.exchange.balances import InputError, open_source
-from zkmargin.exchange.epoch_folder import Work, WorkError, create_work, open_work
-from zkmargin.exchange.proving import prove_batches
+from zkmargin.circuits.statements.solvency.settlement import verify_statement
+from zkmargin.exchange.balances import InputError, open_balances
+from zkmargin.exchange.epoch_folder import EpochFolder, WorkError, create_epoch_folder, open_epoch_folder
+from zkmargin.exchange.proving import prove_batches, settle_folder
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import development_setup, load_setup, save_setup
 from zkmargin.verifier.errors import FormatError
@@ -51,12 +51,12 @@ def balances(folder: Path, text: str = GOOD) -> str:
     return str(path)
 
 
-def taken(folder: Path, where: str, agreed: Terms | None = None, rows: int = ROWS, **options: object) -> Work:
-    source = open_source(where, **options)  # type: ignore[arg-type]
-    return create_work(folder / "work", source, agreed or terms(), setup().digest, rows)
+def taken(folder: Path, where: str, agreed: Terms | None = None, rows: int = ROWS, **options: object) -> EpochFolder:
+    source = open_balances(where, **options)  # type: ignore[arg-type]
+    return create_epoch_folder(folder / "work", source, agreed or terms(), setup().digest, rows)
 
 
-def contents(work: Work) -> dict[str, tuple[int, int, int, int]]:
+def contents(work: EpochFolder) -> dict[str, tuple[int, int, int, int]]:
     """Equity, debt and collateral by customer, and how many rows, over all batches."""
     found: dict[str, tuple[int, int, int, int]] = {}
     for index in range(work.batches):
@@ -82,7 +82,7 @@ def test_balances_arrive_in_tiers(tmp_path: Path) -> None:
         "dora": (705, 0, 0, 2),
     }
     assert (work.customers, work.holdings, work.batches) == (4, 7, 1)
-    assert open_work(tmp_path / "work").epoch == work.epoch
+    assert open_epoch_folder(tmp_path / "work").epoch == work.epoch
     assert all(path.stat().st_mode & 0o077 == 0 for path in [work.folder, *work.folder.rglob("*")])
     batch = work.read_batch(0)
     assert batch.numbers.tolist() == [account_number(work.epoch, name) for name in batch.customers]
@@ -148,9 +148,9 @@ def test_wrong_sources_are_refused(tmp_path: Path) -> None:
     ):
         (tmp_path / "balances.txt").write_text("")
         with pytest.raises(InputError, match=why):
-            open_source(where if "://" in where else str(tmp_path / where))
+            open_balances(where if "://" in where else str(tmp_path / where))
     with pytest.raises(FileNotFoundError):
-        open_source(str(tmp_path / "none.csv"))
+        open_balances(str(tmp_path / "none.csv"))
     with pytest.raises(InputError, match="'collateral' is missing"):
         taken(tmp_path, balances(tmp_path, "customer,asset,equity,debt\n"))
     with pytest.raises(InputError, match="at least one row"):
@@ -220,23 +220,23 @@ def test_colliding_account_numbers_take_another_nonce(tmp_path: Path, monkeypatc
 
 
 @pytest.fixture
-def several(tmp_path: Path) -> Work:
+def several(tmp_path: Path) -> EpochFolder:
     """Three batches."""
     agreed = many_assets(10)
     write_balances(tmp_path / "b.parquet", agreed, 60)
     return taken(tmp_path, str(tmp_path / "b.parquet"), agreed)
 
 
-def settled_and_verified(work: Work) -> None:
+def settled_and_verified(work: EpochFolder) -> None:
     agreed = work.terms
     amounts = dict.fromkeys((asset.id for asset in agreed.assets), "900000000")
     claim = reserves(amounts, of=agreed).claim
     signed = sign_reserves(claim, agreed, work.epoch, (11).to_bytes(32, "big"))
-    statement = settle_work(work, [signed], setup(), load_backend())
+    statement = settle_folder(work, [signed], setup(), load_backend())
     assert verify_statement(statement, setup(), load_backend()).batches == work.batches
 
 
-def test_all_batches_are_proven_once(several: Work) -> None:
+def test_all_batches_are_proven_once(several: EpochFolder) -> None:
     seen: list[tuple[str, int, int]] = []
     assert prove_batches(several, setup(), report=lambda *stage: seen.append(stage)) == several.batches >= 3
     assert seen[0][1:] == (0, several.batches)
@@ -252,7 +252,7 @@ def test_all_batches_are_proven_once(several: Work) -> None:
     settled_and_verified(several)
 
 
-def test_a_run_that_fails_keeps_what_it_proved(several: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_fails_keeps_what_it_proved(several: EpochFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     prove = BatchProver.prove
 
     def failing(self: BatchProver[object, object], batch: Batch, master: bytes) -> object:  # type: ignore[type-var]
@@ -279,13 +279,13 @@ def test_a_full_disk_leaves_no_half_work_folder(tmp_path: Path, monkeypatch: pyt
     assert [path.name for path in tmp_path.iterdir()] == ["balances.csv"]
 
 
-def test_a_killed_run_goes_on_where_it_was(several: Work, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_where_it_was(several: EpochFolder, tmp_path: Path) -> None:
     """kill -9 as soon as the first proof stands; what remains is proven by the next run, and nothing twice."""
     save_setup(setup(), tmp_path / "s.json")
     script = (
-        "import sys; from zkmargin.exchange.proving import prove_batches;"
-        "from zkmargin.exchange.epoch_folder import open_work; from zkmargin.prover.setup import load_setup;"
-        "prove_batches(open_work(sys.argv[1]), load_setup(sys.argv[2]))"
+        "import sys; from zkmargin.exchange.proving import prove_batches, settle_folder;"
+        "from zkmargin.exchange.epoch_folder import open_epoch_folder; from zkmargin.prover.setup import load_setup;"
+        "prove_batches(open_epoch_folder(sys.argv[1]), load_setup(sys.argv[2]))"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(several.folder), str(tmp_path / "s.json")])  # noqa: S603
     deadline = time.monotonic() + 60
@@ -300,7 +300,7 @@ def test_a_killed_run_goes_on_where_it_was(several: Work, tmp_path: Path) -> Non
     settled_and_verified(several)
 
 
-def test_changed_or_truncated_batches_are_refused(several: Work) -> None:
+def test_changed_or_truncated_batches_are_refused(several: EpochFolder) -> None:
     arrays = several.batch_path(1).with_suffix(".npz")
     data = arrays.read_bytes()
     arrays.write_bytes(data[:-10])
@@ -317,7 +317,7 @@ def test_changed_or_truncated_batches_are_refused(several: Work) -> None:
         several.missing()
 
 
-def test_a_damaged_proof_is_refused(several: Work) -> None:
+def test_a_damaged_proof_is_refused(several: EpochFolder) -> None:
     prove_batches(several, setup())
     path = several.proof_path(0)
     text = path.read_text()
@@ -329,6 +329,6 @@ def test_a_damaged_proof_is_refused(several: Work) -> None:
         several.missing()
 
 
-def test_another_setup_is_refused(several: Work) -> None:
+def test_another_setup_is_refused(several: EpochFolder) -> None:
     with pytest.raises(WorkError, match="the setup that the epoch was made with"):
         prove_batches(several, development_setup(ROWS, load_backend()))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from desk import ACCOUNT, AT, VENUES
+from support.shell_desk import ACCOUNT, AT, VENUES
 
 import zkmargin
 from zkmargin.circuits.markets.positions import PositionsError

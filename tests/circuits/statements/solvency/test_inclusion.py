@@ -188,7 +188,7 @@ def falsehoods(made: Made) -> Iterator[tuple[str, Inclusion]]:
     yield "an empty account's row", replace(anna, first_row=40)
     yield "another combination", replace(anna, leaf=anna.leaf[:160] + anna.leaf[32:96] + anna.leaf[224:])
     yield "another nonce", replace(anna, nonce=bytes(32))
-    yield "another heading", replace(anna, heading=anna.heading.replace(b"Harbor", b"Horbar"))
+    yield "another heading", replace(anna, header=anna.header.replace(b"Harbor", b"Horbar"))
     renamed = anna.holdings[0].listing.replace(b'"BTC"', b'"USD"')
     yield "another name of the asset", replace(anna, holdings=(replace(anna.holdings[0], listing=renamed),))
     cheaper = anna.holdings[0].listing.replace(b'"decimals":4', b'"decimals":0')

@@ -18,18 +18,20 @@ import sqlalchemy as sql
 from support.balances import many_assets, write_balances
 from support.solvency import setup, terms
 
-from zkmargin.exchange.balances import InputError, open_source
-from zkmargin.exchange.epoch_folder import Work, create_work
+from zkmargin.exchange.balances import InputError, open_balances
+from zkmargin.exchange.epoch_folder import EpochFolder, create_epoch_folder
 from zkmargin.exchange.proving import ClusterError, prove_batches
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Work:
+def work(tmp_path: Path) -> EpochFolder:
     agreed = many_assets(10)
     write_balances(tmp_path / "b.parquet", agreed, 400)
-    return create_work(tmp_path / "work", open_source(str(tmp_path / "b.parquet")), agreed, setup().digest, 64)
+    return create_epoch_folder(
+        tmp_path / "work", open_balances(str(tmp_path / "b.parquet")), agreed, setup().digest, 64
+    )
 
 
 # -- Ray ---------------------------------------------------------------------------------------------------------------
@@ -59,7 +61,7 @@ def workers() -> list[int]:
     return found
 
 
-def test_a_worker_killed_half_way_loses_nothing(work: Work, cluster: str) -> None:
+def test_a_worker_killed_half_way_loses_nothing(work: EpochFolder, cluster: str) -> None:
     killed: list[int] = []
 
     def kill() -> None:
@@ -85,7 +87,7 @@ def test_a_worker_killed_half_way_loses_nothing(work: Work, cluster: str) -> Non
     assert all(work.proof_path(index).read_bytes() == proof for index, proof in proofs.items())
 
 
-def test_a_cluster_that_is_not_there(work: Work) -> None:
+def test_a_cluster_that_is_not_there(work: EpochFolder) -> None:
     pytest.importorskip("ray", reason="needs zkmargin[ray]")
     with pytest.raises(ClusterError, match="--ray 127"):
         prove_batches(work, setup(), ray_address="127.0.0.1:1")
@@ -165,8 +167,8 @@ def test_balances_from_a_postgresql_server(postgres: str, tmp_path: Path) -> Non
     ]
     with engine.begin() as connection:
         connection.execute(holdings.insert(), rows)
-    made = create_work(
-        tmp_path / "work", open_source(postgres, table="holdings", chunk_rows=1000), terms(), setup().digest, 256
+    made = create_epoch_folder(
+        tmp_path / "work", open_balances(postgres, table="holdings", chunk_rows=1000), terms(), setup().digest, 256
     )
     assert (made.customers, made.holdings) == (3000, 6000)
     total = sum(int(made.read_batch(index).free.sum()) for index in range(made.batches))
@@ -174,7 +176,7 @@ def test_balances_from_a_postgresql_server(postgres: str, tmp_path: Path) -> Non
     with engine.begin() as connection:
         connection.execute(holdings.update().where(holdings.c.customer == "c01000").values(equity="-1"))
     with pytest.raises(InputError, match=r"table holdings: row 2001: equity"):
-        create_work(tmp_path / "other", open_source(postgres, table="holdings"), terms(), setup().digest, 256)
+        create_epoch_folder(tmp_path / "other", open_balances(postgres, table="holdings"), terms(), setup().digest, 256)
     with pytest.raises(InputError, match="no_such"):
-        create_work(tmp_path / "other", open_source(postgres, table="no_such"), terms(), setup().digest, 256)
+        create_epoch_folder(tmp_path / "other", open_balances(postgres, table="no_such"), terms(), setup().digest, 256)
     assert not (tmp_path / "other").exists()

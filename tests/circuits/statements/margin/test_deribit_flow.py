@@ -16,7 +16,7 @@ from zkmargin.prover.kernels import load_backend
 from zkmargin.verifier.curve import PythonEngine
 from zkmargin.verifier.statements.margin import read_margin_proof, write_margin_proof
 
-CHAIN = Path(__file__).parents[2] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
+CHAIN = Path(__file__).parents[3] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 BOOKS = [
     {"USD": "2500000", "BTC-26JUN20-10000-C": "-40", "BTC-26JUN20-8000-P": "25.1"},
     {"USD": "120000.25", "BTC-26JUN20": "11.5", "BTC-25SEP20": "-3"},

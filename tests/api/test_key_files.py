@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import ACCOUNT
 from eth_account import Account
+from support.shell_desk import ACCOUNT
 
 from zkmargin.api.key_files import KeyFileError, read_signing_key, write_signing_key
 from zkmargin.cli import options
