@@ -14,14 +14,14 @@ from typing import Any
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.policies.policy import Policy
-from zkmargin.circuits.statements.attestation import Opening, attest, write_opening
+from zkmargin.circuits.statements.attestation import Opening, attest, write_attestation, write_opening
 from zkmargin.circuits.statements.margin.market import Market, build_market, write_market
 from zkmargin.circuits.statements.margin.prover import MarginProver
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.phases import PYTHON, Phases
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, development_setup, save_setup
-from zkmargin.verifier.statements.attestation import Attestation, write_attestation
+from zkmargin.verifier.statements.attestation import Attestation
 
 AS_OF = datetime(2026, 1, 2, 8, tzinfo=UTC)
 FORWARD = 90_000

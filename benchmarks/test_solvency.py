@@ -24,6 +24,7 @@ from support.balances import many_assets, write_balances
 
 from zkmargin.api.key_files import new_signing_key
 from zkmargin.circuits.statements.solvency.all_openings import open_everywhere
+from zkmargin.circuits.statements.solvency.files import encode_inclusion
 from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.statements.solvency.prover import BatchProver
 from zkmargin.circuits.statements.solvency.settlement import verification_keys
@@ -33,10 +34,10 @@ from zkmargin.exchange.inclusion_files import make_inclusion, write_archive, wri
 from zkmargin.exchange.proving import prove_batches, settle_folder
 from zkmargin.prover.kernels import load_backend, native_engine
 from zkmargin.prover.setup import Setup, development_setup
+from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.curve import PythonEngine
-from zkmargin.verifier.ethereum import address_of_key
-from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, encode_inclusion
-from zkmargin.verifier.statements.solvency.reserves import claim_of, sign_reserves
+from zkmargin.verifier.statements.solvency.inclusion import check_inclusion
+from zkmargin.verifier.statements.solvency.reserves import claim_of
 from zkmargin.verifier.statements.solvency.statement import Solvency
 from zkmargin.verifier.statements.solvency.verify import verify_solvency
 
