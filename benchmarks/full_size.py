@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import secrets
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from memory import peak_mb
 
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.positions import positions_from_quantities
@@ -157,7 +158,7 @@ class Case:
 def main() -> None:
     """Prove once and print this process's peak memory in MB: run in a process of its own."""
     Case(int(sys.argv[1]), int(sys.argv[2])).prove()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_mb())
 
 
 if __name__ == "__main__":
