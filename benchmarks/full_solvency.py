@@ -21,13 +21,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.balances import many_assets, write_balances
 
 from zkmargin.api.key_files import new_signing_key
+from zkmargin.circuits.statements.solvency.files import write_solvency
 from zkmargin.exchange.balances import open_balances
 from zkmargin.exchange.epoch_folder import EpochFolder, create_epoch_folder
 from zkmargin.exchange.proving import prove_batches, settle_folder
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup, development_setup, load_setup, save_setup
 from zkmargin.prover.signing import address_of_key, sign_reserves
-from zkmargin.verifier.statements.solvency.files import write_solvency
 from zkmargin.verifier.statements.solvency.reserves import claim_of
 from zkmargin.verifier.statements.solvency.statement import Solvency
 
