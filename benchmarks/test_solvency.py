@@ -26,7 +26,7 @@ from zkmargin.api.key_files import new_signing_key
 from zkmargin.circuits.statements.solvency.all_openings import open_everywhere
 from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.statements.solvency.prover import BatchProver
-from zkmargin.circuits.statements.solvency.settlement import verification_keys
+from zkmargin.circuits.statements.solvency.verification import verification_keys
 from zkmargin.exchange.balances import open_balances
 from zkmargin.exchange.epoch_folder import EpochFolder, create_epoch_folder
 from zkmargin.exchange.inclusion_files import make_inclusion, write_archive, write_folder
