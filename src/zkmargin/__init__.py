@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from zkmargin.api.disclosure import disclose
+    from zkmargin.api.disclosure_verification import Disclosed, check_disclosure
     from zkmargin.api.margin import (
         InadequateError,
         MarginProver,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         margin_prover,
         prove_margin,
     )
-    from zkmargin.api.verification import Disclosed, Verdict, check_disclosure, verify
+    from zkmargin.api.verification import Verdict, verify
     from zkmargin.circuits.policies.policy import load_policy
     from zkmargin.prover.kernels import set_threads
     from zkmargin.prover.setup import load_setup
@@ -56,7 +57,8 @@ __all__ = [
 
 _MODULES = {
     **dict.fromkeys(("FormatError", "ProofRejected", "ZkmarginError"), "verifier.errors"),
-    **dict.fromkeys(("Disclosed", "Verdict", "check_disclosure", "verify"), "api.verification"),
+    **dict.fromkeys(("Verdict", "verify"), "api.verification"),
+    **dict.fromkeys(("Disclosed", "check_disclosure"), "api.disclosure_verification"),
     "disclose": "api.disclosure",
     "load_policy": "circuits.policies.policy",
     "load_setup": "prover.setup",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zkmargin.api.verification import Disclosed, judge_disclosure
+from zkmargin.api.disclosure_verification import Disclosed, judge_disclosure
 from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, SetupFile, Threads
 from zkmargin.prover.setup import load_setup

@@ -9,8 +9,8 @@ import typer
 
 from zkmargin.api import disclosure as disclosures
 from zkmargin.api.destinations import check_destinations
+from zkmargin.api.disclosure_verification import disclosed
 from zkmargin.api.margin import check_pairs
-from zkmargin.api.verification import disclosed
 from zkmargin.cli.check_disclosure import print_disclosed
 from zkmargin.cli.console import progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, SetupFile, Threads

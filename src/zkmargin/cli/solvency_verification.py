@@ -16,10 +16,12 @@ from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import load_setup
 from zkmargin.reports.solvency import write_report
 from zkmargin.verifier.errors import ProofRejected
-from zkmargin.verifier.statements.solvency.files import read_solvency
+from zkmargin.verifier.statements.solvency.files import KIND, read_solvency
 from zkmargin.verifier.statements.solvency.statement import Solvency, summary
 from zkmargin.verifier.statements.solvency.terms import read_terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
+
+__all__ = ["KIND", "report", "verify"]
 
 Statement = Annotated[Path, typer.Argument(metavar="STATEMENT", help="A solvency statement, its arrays beside it.")]
 

@@ -41,12 +41,12 @@ def prove_later(books: list[Book]) -> MarginProof:
 @pytest.mark.parametrize("expired", ["BTC-F1", "BTC-1-94000-C", "BTC-1-94000-P"])
 @pytest.mark.parametrize("quantity", ["1", "-1"])
 def test_an_expired_instrument_is_refused_though_the_account_is_rich(expired: str, quantity: str) -> None:
-    with pytest.raises(PositionsError, match=f"opening of venue1: .* got {expired}, which expired"):
+    with pytest.raises(PositionsError, match=rf"opening of venue1: .* got {expired}, which expired"):
         prove_later([{"USD": "100000000"}, {expired: quantity}])
 
 
 def test_an_expired_instrument_is_refused_where_two_venues_offset_it() -> None:
-    with pytest.raises(PositionsError, match="opening of venue0: .* got BTC-F1, which expired"):
+    with pytest.raises(PositionsError, match=r"opening of venue0: .* got BTC-F1, which expired"):
         prove_later([{"USD": "100000000", "BTC-F1": "2"}, {"BTC-F1": "-2"}])
 
 
