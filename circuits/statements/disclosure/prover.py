@@ -23,7 +23,7 @@ from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness
 from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
 from zkmargin.circuits.markets.positions import Positions, net
-from zkmargin.circuits.markets.units import QUANTITY_BITS
+from zkmargin.circuits.markets.units import QUANTITY_BITS, differs_by_more_than_rounding
 from zkmargin.circuits.markets.universe import UniverseShape
 from zkmargin.circuits.statements.attestation import Opening, check_openings
 from zkmargin.prover.commitments import commit, commit_from_powers
@@ -52,9 +52,6 @@ USD_SCALE: Final = 12
 COIN_SCALE: Final = 18
 ANY_AGE_SECONDS: Final = 10 * 366 * 86400
 """Prices of any age count: a disclosure has no policy to say which are stale."""
-RECOMPUTATION_UNITS: Final = 4
-RECOMPUTATION_SHIFT: Final = 36
-"""As for market files: a recomputed weight may be off by 4 units and 2^-36 of the largest."""
 
 
 class DisclosureError(FormatError):
@@ -235,11 +232,9 @@ def check_disclosure(
 
 def _checked_weights(stated: Ints | None, expected: Ints, exposure: Exposure) -> Ints:
     """The stated weights, which may differ from the expected ones by what floating point does on another machine."""
-    tolerance = RECOMPUTATION_UNITS + (int(np.abs(expected).max(initial=0)) >> RECOMPUTATION_SHIFT)
     if stated is None or stated.shape != expected.shape:
         raise DisclosureError(f"weights: expected {len(expected)} of them, one a row of the market's universe")
-    wrong = (stated > expected + tolerance) | (stated < expected - tolerance) | ((expected == 0) & (stated != 0))
-    if np.any(wrong):
+    if np.any(differs_by_more_than_rounding(stated, expected) | ((expected == 0) & (stated != 0))):
         raise DisclosureError(f"weights: expected what {exposure} has at the market's prices, got others")
     return np.ascontiguousarray(stated)
 

@@ -1,8 +1,8 @@
-"""From attestations and their openings to a margin proof; from a proof to a verdict."""
+"""From attestations and their openings to a margin proof."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic
@@ -21,17 +21,16 @@ from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.key import ProvingKey, make_proving_key, make_verifying_key
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import ZkmarginError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.attestation import Attestation, Attestor
+from zkmargin.verifier.statements.attestation import Attestation
 from zkmargin.verifier.statements.margin import (
+    OFF_CHAIN,
+    Deployment,
     MarginProof,
     make_statement,
     public_inputs,
-    verify_margin_proof,
 )
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
 from zkmargin.verifier.verify import VerifyingKey
 
 
@@ -122,24 +121,3 @@ def margin_verifying_key(policy: Policy, market: Market, setup: Setup, backend: 
     program = compile_margin(policy, UniverseLayout.of(market.epoch.universe))
     fixed = [vector_of(backend, values, program.circuit.rows) for values in program.compiled.fixed_values]
     return make_verifying_key(backend, program.circuit, setup.key, setup.monomial(backend), fixed)
-
-
-def verify_margin(
-    margin: MarginProof,
-    *,
-    policy: Policy,
-    market: Market,
-    setup: Setup,
-    backend: Backend[V, P],
-    attestors: Collection[bytes | Attestor] = (),
-    at: int,
-    engine: GroupEngine | None = None,
-) -> None:
-    """Return if the proof is valid at time `at`; raise ProofRejected or FormatError if not.
-
-    Trusts the policy, the setup, and that `market` was read with its checks; everything else is rebuilt.
-    """
-    key = margin_verifying_key(policy, market, setup, backend)
-    verify_margin_proof(
-        margin, key=key, policy=market.policy, market=market.terms, attestors=attestors, at=at, engine=engine
-    )

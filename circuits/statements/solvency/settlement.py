@@ -14,19 +14,16 @@ from zkmargin.prover.commitments import commit, commit_from_powers
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import ZkmarginError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, check_reserves
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, verify_reserves
 from zkmargin.verifier.statements.solvency.statement import BatchStatement, PublicTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import Terms
 from zkmargin.verifier.statements.solvency.verify import (
     SolvencyKeys,
-    SolvencyVerdict,
     cover_fault,
     reserves_value,
     settlement_inputs,
-    verify_solvency,
 )
 
 
@@ -48,7 +45,7 @@ def settle(
     """The whole statement. Raises InsolventError when reserves fall short, ReservesError when they do not count."""
     totals = sum_of_openings(openings)
     statement = Solvency(terms, nonce, setup.digest, rows, tuple(batches), tuple(reserves), b"")
-    held = check_reserves(reserves, terms, statement.epoch)
+    held = verify_reserves(reserves, terms, statement.epoch)
     if fault := cover_fault(terms, held, totals.equity, totals.debt):
         raise InsolventError(f"no proof exists: {fault}")
     if terms.totals == "public":
@@ -104,11 +101,11 @@ def settlement_vectors(terms: Terms, reserves: Sequence[int], rows: int, backend
     """The settlement's public column: reserves or, by value, prices, by asset number."""
     if terms.coverage == "asset":
         return [vector_of(backend, list(reserves), rows)]
-    return [vector_of(backend, [0, *(lines[0].price for lines in terms.lines_of[1:])], rows)]
+    return [vector_of(backend, [0, *(lines[0].price for lines in terms.table_rows_of[1:])], rows)]
 
 
 def verification_keys(statement: Solvency, setup: Setup, backend: Backend[V, P]) -> SolvencyKeys:
-    """Everything that a verifier rebuilds from the terms and the setup. Raises ReservesError, FormatError."""
+    """Rebuild everything that a verifier needs from the terms and the setup. Raises ReservesError, FormatError."""
     terms, rows = statement.terms, statement.rows
     monomial = setup.monomial(backend)
     table = commit_from_powers(backend, monomial, table_vectors(terms, rows, backend))
@@ -120,13 +117,6 @@ def verification_keys(statement: Solvency, setup: Setup, backend: Backend[V, P])
         tails = [[blinding] for _, blinding in parts]
         equity, debt = backend.msm(monomial, backend.interpolate(vectors, tails))
         return SolvencyKeys(batch, table, totals=(equity, debt))
-    held = check_reserves(statement.reserves, terms, statement.epoch)
+    held = verify_reserves(statement.reserves, terms, statement.epoch)
     market = commit_from_powers(backend, monomial, settlement_vectors(terms, held, rows, backend))
     return SolvencyKeys(batch, table, verifying_key(settlement_program(terms, rows), setup, backend), market)
-
-
-def verify_statement(
-    statement: Solvency, setup: Setup, backend: Backend[V, P], engine: GroupEngine | None = None
-) -> SolvencyVerdict:
-    """Rebuild the keys and verify. Raises ProofRejected with the reason, FormatError if anything is malformed."""
-    return verify_solvency(statement, verification_keys(statement, setup, backend), engine)

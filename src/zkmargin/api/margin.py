@@ -50,13 +50,14 @@ from zkmargin.verifier.statements.attestation import (
 )
 from zkmargin.verifier.statements.deployment import read_deployment
 from zkmargin.verifier.statements.margin import (
+    OFF_CHAIN,
+    Deployment,
     MarginProof,
     StatementError,
     read_margin_proof,
-    verify_margin_proof,
+    verify_margin,
     write_margin_proof,
 )
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
@@ -372,7 +373,7 @@ def judge(
     key = margin_verifying_key(rules, epoch, source, backend)
     reason = None
     try:
-        verify_margin_proof(
+        verify_margin(
             margin,
             key=key,
             policy=epoch.policy,

@@ -24,12 +24,13 @@ from zkmargin.reports.inclusion_page import write_page
 from zkmargin.reports.solvency import write_report
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.verifier.hexadecimal import parse_hex_exactly
 from zkmargin.verifier.statements.solvency.files import read_solvency, write_solvency
-from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, read_inclusion, write_inclusion
+from zkmargin.verifier.statements.solvency.inclusion import read_inclusion, verify_inclusion, write_inclusion
 from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves, sign_reserves, write_reserves
 from zkmargin.verifier.statements.solvency.statement import Solvency, summary
 from zkmargin.verifier.statements.solvency.terms import read_terms
-from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
+from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict, verify_solvency
 
 app = typer.Typer(
     help="Prove that an exchange's reserves cover what it owes.", add_completion=False, rich_markup_mode=None
@@ -97,7 +98,7 @@ def attest(
         if not sign or asset in held:
             raise FormatError(f"--amount {amount!r:.80}: expected ASSET=AMOUNT, each asset once")
         held[asset] = value
-    agreed, named = read_terms(terms), _digest(epoch, "--epoch")
+    agreed, named = read_terms(terms), parse_hex_exactly(epoch, "--epoch", length=32)
     private = read_key(key)
     claim = claim_of(chain, custodian or "wallet", address_of_key(private), held, agreed)
     attestation = sign_reserves(claim, agreed, named, private)
@@ -131,7 +132,7 @@ def prove(
         report("settling", 0, 0)
         statement = run.settle_folder(opened, attested, parameters, backend)
         report("verifying", 0, 0)
-        settlement.verify_statement(statement, parameters, backend, verifying_engine())
+        verify_solvency(statement, settlement.verification_keys(statement, parameters, backend), verifying_engine())
         write_solvency(out, statement)
     warn_if_unsafe(parameters, setup)
     _show({"statement": str(out), "proven": proven, **summary(statement)}, as_json)
@@ -258,10 +259,10 @@ def check(
     if statement is not None:
         trusted = read_solvency(statement).liabilities
     elif liabilities is not None:
-        trusted = _digest(liabilities, "--liabilities")
+        trusted = parse_hex_exactly(liabilities, "--liabilities", length=32)
     else:
         note("warning: compare the liabilities digest with the one that auditors verified, or give --statement")
-    balances = check_inclusion(found, load_setup_key(setup), trusted)
+    balances = verify_inclusion(found, load_setup_key(setup), trusted)
     result: dict[str, Any] = {
         "included": True,
         "customer": found.customer,
@@ -286,7 +287,8 @@ def _judge(
     report("verifying", 0, 0)
     verdict, reason = None, None
     try:
-        verdict = settlement.verify_statement(statement, parameters, load_backend(), verifying_engine())
+        keys = settlement.verification_keys(statement, parameters, load_backend())
+        verdict = verify_solvency(statement, keys, verifying_engine())
     except ProofRejected as error:
         reason = error.reason
     warn_if_unsafe(parameters, setup)
@@ -296,13 +298,6 @@ def _judge(
 def _amounts(statement: Solvency, lots: tuple[int, ...]) -> dict[str, str]:
     terms = statement.terms
     return {terms.assets[a - 1].id: terms.format_amount(a, x) for a, x in enumerate(lots) if a and x}
-
-
-def _digest(text: str, option: str) -> bytes:
-    digits = text[2:] if text.startswith("0x") else ""
-    if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-        raise FormatError(f"{option}: expected 0x and 64 lower-case hexadecimal digits")
-    return bytes.fromhex(digits)
 
 
 def _show(result: dict[str, Any], as_json: bool, **changes: str) -> None:

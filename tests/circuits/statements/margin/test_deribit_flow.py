@@ -11,10 +11,10 @@ from support.desk import ACCOUNT, KEYS, desk_setup
 import zkmargin
 from zkmargin.circuits.policies.policy import preset_names
 from zkmargin.circuits.statements.margin.market import read_market, write_market
-from zkmargin.circuits.statements.margin.prover import verify_margin
+from zkmargin.circuits.statements.margin.prover import margin_verifying_key
 from zkmargin.prover.kernels import load_backend
 from zkmargin.verifier.curve import PythonEngine
-from zkmargin.verifier.statements.margin import read_margin_proof, write_margin_proof
+from zkmargin.verifier.statements.margin import read_margin_proof, verify_margin, write_margin_proof
 
 CHAIN = Path(__file__).parents[3] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 BOOKS = [
@@ -73,4 +73,5 @@ def test_the_reference_back_end_and_pure_python_verify_what_native_code_proved(t
     slow = read_market(tmp_path / "m.json", policy, setup, reference)
     time = market.epoch_time + 60
     for engine in (PythonEngine(), fastest_engine()):
-        verify_margin(proof, policy=policy, market=slow, setup=setup, backend=reference, at=time, engine=engine)
+        key = margin_verifying_key(policy, slow, setup, reference)
+        verify_margin(proof, key=key, policy=slow.policy, market=slow.terms, at=time, engine=engine)
