@@ -1,6 +1,6 @@
 """The margin statement: what it claims (statement), when it holds (verify), its file (files)."""
 
-from zkmargin.verifier.statements.margin.files import read_margin_proof, write_margin_proof
+from zkmargin.verifier.statements.margin.files import read_margin_proof
 from zkmargin.verifier.statements.margin.statement import OFF_CHAIN, Deployment, MarginProof, MarginStatement
 from zkmargin.verifier.statements.margin.verify import (
     MAX_VENUES,
@@ -29,5 +29,4 @@ __all__ = [
     "public_inputs",
     "read_margin_proof",
     "verify_margin",
-    "write_margin_proof",
 ]

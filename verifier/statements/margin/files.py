@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import parse_address
 from zkmargin.verifier.hexadecimal import parse_hex
@@ -52,8 +52,3 @@ def read_margin_proof(path: str | Path) -> MarginProof:
     return MarginProof(
         statement, name, attestations, parse_hex(text, f"{where}: field 'proof'", most=MAX_ACCOUNT_PROOF_BYTES)
     )
-
-
-def write_margin_proof(path: str | Path, margin: MarginProof) -> None:
-    """Write a proof's file, whole or not at all."""
-    write_document(path, KIND, margin.to_json())
