@@ -1,4 +1,4 @@
-"""A venue's revocation: it holds nothing of an account any more. Voids its attestations at every gate that is shown it."""
+"""A venue's revocation: it holds nothing of an account any more. Voids its attestations at every gate that sees it."""
 
 from __future__ import annotations
 
