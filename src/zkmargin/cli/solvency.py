@@ -11,6 +11,7 @@ from zkmargin.api import margin as api
 from zkmargin.api.arguments import verifying_engine
 from zkmargin.api.destinations import check_destinations
 from zkmargin.circuits.statements.solvency import settlement
+from zkmargin.circuits.statements.solvency.files import write_inclusion, write_reserves, write_solvency
 from zkmargin.cli.console import note, print_json, print_table, progress
 from zkmargin.cli.options import Json, SetupFile, Threads, read_key
 from zkmargin.cli.setup import warn_if_unsafe
@@ -20,13 +21,13 @@ from zkmargin.exchange import proving as run
 from zkmargin.exchange.inclusion_files import make_inclusion, make_inclusions
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import load_setup_key
+from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.reports.inclusion_page import write_page
 from zkmargin.reports.solvency import write_report
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_of_key
-from zkmargin.verifier.statements.solvency.files import read_solvency, write_solvency
-from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, read_inclusion, write_inclusion
-from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves, sign_reserves, write_reserves
+from zkmargin.verifier.statements.solvency.files import read_solvency
+from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, read_inclusion
+from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves
 from zkmargin.verifier.statements.solvency.statement import Solvency, summary
 from zkmargin.verifier.statements.solvency.terms import read_terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
