@@ -6,6 +6,7 @@ A block marked `file=PATH` is written, `append=PATH` added to a file, and `sh ru
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 STEP = re.compile(r"^```(?:\w+ (file|append)=(\S+)|sh (run))\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LEFT_OUT = (".*", "target", "node_modules", "build", "dist", "__pycache__", "*.egg-info")
 LONGEST_PROGRAM = 40
+HONEST_AND_FORGED = 8
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="shell")
 
@@ -31,13 +33,24 @@ class Copy(NamedTuple):
     root: Path
     environment: Mapping[str, str]
 
-    def run(self, *command: str, cwd: Path | None = None) -> str:
-        """Run a command, which must succeed; return what it printed."""
+    @property
+    def desk(self) -> Path:
+        """The folder that the recipe's commands make."""
+        return self.root / "desk"
+
+    def run(self, *command: str, cwd: Path | None = None, code: int = 0) -> str:
+        """Run a command, which must end with this exit code; return what it printed, or said when it failed."""
         done = subprocess.run(  # noqa: S603 - our own documentation
-            command, cwd=cwd or self.root, env=self.environment, capture_output=True, text=True, timeout=600, check=False
+            command,
+            cwd=cwd or self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stderr if code else done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +60,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     root, tools = folder / "zkmargin", folder / "bin"
     shutil.copytree(ROOT, root, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
     tools.mkdir()
-    (tools / "zkmargin").write_text(f'#!/bin/sh\nexec {sys.executable} -c "from zkmargin.cli import main; main()" "$@"\n')
+    (tools / "zkmargin").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "from zkmargin.cli import main; main()" "$@"\n'
+    )
     (tools / "zkmargin").chmod(0o755)
     made = Copy(
         root,
@@ -71,45 +86,33 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 
 def test_the_commands_as_written(copy: Copy) -> None:
-    desk = copy.root / "desk"
-    assert (desk / "bought.opening.json").stat().st_mode & 0o077 == 0
+    assert (copy.desk / "bought.opening.json").stat().st_mode & 0o077 == 0
     options = ("--market", "market.json", "--setup", "setup.json", "--json")
-    assert '"valid": true' in copy.run("zkmargin", "verify", "settlement.json", *options, cwd=desk)
+    assert json.loads(copy.run("zkmargin", "verify", "settlement.json", *options, cwd=copy.desk))["valid"] is True
 
 
 def test_a_false_settlement_is_rejected_by_the_command(copy: Copy) -> None:
-    desk = copy.root / "desk"
-    text = (desk / "settlement.json").read_text(encoding="utf-8")
-    before, after = re.findall(r'"buyer_(?:before|after)": "(0x[0-9a-f]{128})"', text)
-    assert before != after
-    (desk / "false.json").write_text(text.replace(after, before), encoding="utf-8")
+    document = json.loads((copy.desk / "settlement.json").read_text(encoding="utf-8"))
+    document["buyer_after"] = document["buyer_before"]
+    (copy.desk / "false.json").write_text(json.dumps(document), encoding="utf-8")
     command = ("zkmargin", "verify", "false.json", "--market", "market.json", "--setup", "setup.json")
-    done = subprocess.run(  # noqa: S603
-        command, cwd=desk, env=copy.environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 1
-    assert "rejected" in done.stderr
+    assert "rejected" in copy.run(*command, cwd=copy.desk, code=1)
 
 
 def test_who_has_not_got_what_he_gives_gets_no_proof(copy: Copy) -> None:
-    desk = copy.root / "desk"
-    (desk / "large.csv").write_text("instrument,quantity\nBTC-26JUN20-10000-C,2.5\nUSD,-9001\n")
+    (copy.desk / "large.csv").write_text("instrument,quantity\nBTC-26JUN20-10000-C,2.5\nUSD,-9001\n")
     inputs = ("--market", "market.json", "--setup", "setup.json", "--trade", "large.csv")
     books = ("--buyer", "buyer.opening.json", "--seller", "seller.opening.json")
     outputs = ("--out", "large.json", "--buyer-secret", "large.b.json", "--seller-secret", "large.s.json")
-    done = subprocess.run(  # noqa: S603
-        ("zkmargin", "prove", "settlement", *inputs, *books, *outputs),
-        **{"cwd": desk, "env": copy.environment, "capture_output": True, "text": True, "timeout": 300, "check": False},
-    )
-    assert done.returncode == 1
-    assert "cash left" in done.stderr
-    assert "9001" not in done.stderr
-    assert not list(desk.glob("large.*json"))
+    said = copy.run("zkmargin", "prove", "settlement", *inputs, *books, *outputs, cwd=copy.desk, code=1)
+    assert "cash left" in said
+    assert "9001" not in said
+    assert not list(copy.desk.glob("large.*json"))
 
 
 def test_forged_witnesses_are_refused_by_the_verifier(copy: Copy) -> None:
     output = copy.run(sys.executable, "-m", "pytest", "-q", "tests/circuits/statements/settlement")
-    assert re.search(r"\b8 passed", output), output
+    assert int(re.findall(r"(\d+) passed", output)[0]) >= HONEST_AND_FORGED, output
 
 
 def test_the_program_is_short(copy: Copy) -> None:
@@ -122,9 +125,9 @@ def test_verifying_a_settlement_loads_nothing_that_proves(copy: Copy) -> None:
     script = (
         "import sys, zkmargin.api.settlement as s\n"
         "s.verify_settlement('settlement.json', 'market.json', 'setup.json').require()\n"
-        "print([name for name in sys.modules if name.startswith('zkmargin.prover.rounds') or name.endswith('.witness')])"
+        "print([name for name in sys.modules if '.prover.rounds' in name or name.endswith('.witness')])"
     )
-    assert copy.run(sys.executable, "-c", script, cwd=copy.root / "desk") == "[]\n"
+    assert copy.run(sys.executable, "-c", script, cwd=copy.desk) == "[]\n"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("importlinter") is None, reason="import-linter: run ./run lint")
