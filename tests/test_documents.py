@@ -70,4 +70,5 @@ def test_moved_names_are_where_the_changelog_says() -> None:
     moved = MOVED.findall((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
     assert len(moved) > 50
     assert [new for _, new in moved if not exists(new)] == []
-    assert [old for old, _ in moved if exists(old)] == []
+    # Some modules became packages of the same name.
+    assert [old for old, new in moved if exists(old) and not new.startswith(f"{old}.")] == []
