@@ -38,6 +38,7 @@ from zkmargin.demo.story import read_sample
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.prove import Options
+from zkmargin.prover.signing import sign_attestation
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.setup.srs import setup_of
 from zkmargin.verifier.circuit import Circuit
@@ -187,7 +188,7 @@ def fixed_attestations(market: Market, setup: Setup, backend: AnyBackend) -> tup
         rho = blinding()
         commitment = commit_lots(setup, backend, lots, rho)
         claimed = AttestationData(ACCOUNT, venue, market.universe, commitment, market.epoch_time, 1)
-        attestations.append(claimed.sign(key))
+        attestations.append(sign_attestation(claimed, key))
         openings.append(Opening(venue, ACCOUNT, market.universe, commitment, lots, rho))
     return attestations, openings
 
