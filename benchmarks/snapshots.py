@@ -30,7 +30,7 @@ from zkmargin.circuits.language import CompiledProgram
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.policies.policy import load_policy, preset_names
 from zkmargin.circuits.statements.attestation import Opening, commit_lots
-from zkmargin.circuits.statements.disclosure.prover import Exposure, compile_disclosure
+from zkmargin.circuits.statements.disclosure.circuit import Exposure, compile_disclosure
 from zkmargin.circuits.statements.margin.market import Market, build_market
 from zkmargin.circuits.statements.margin.prover import MarginProver
 from zkmargin.circuits.statements.solvency.circuit import compile_batch, compile_settlement
@@ -38,9 +38,9 @@ from zkmargin.demo.story import read_sample
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.prove import Options
-from zkmargin.prover.signing import sign_attestation
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.setup.srs import setup_of
+from zkmargin.prover.signing import sign_attestation
 from zkmargin.verifier.circuit import Circuit
 from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.contracts.table import (
