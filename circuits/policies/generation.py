@@ -135,7 +135,7 @@ def _derive(name: str, flavour: str, version: Version, parameters: Json) -> Json
             "of": "price",
         },
     ]
-    rules = [
+    rules: list[Json] = [
         {"kind": "scenario_tables", "name": "grid", "netting": "underlying", "tables": {**tables, "*": "refuse"}},
         {
             "kind": "skew_contingency",
@@ -181,7 +181,7 @@ def _paradex(name: str, flavour: str, version: Version, parameters: Json) -> Jso
         for asset, entry in assets.items()
     }
     provisions = parameters["provisions"]
-    rules = [
+    rules: list[Json] = [
         {"kind": "scenario_tables", "name": "scan", "netting": "underlying", "tables": {**tables, "*": "refuse"}},
         {"kind": "delta_charge", "name": "delta", "rates": {**delta, "*": "refuse"}},
         {
@@ -226,7 +226,7 @@ def _perpetual_tiers(name: str, flavour: str, version: Version, parameters: Json
     notional: Json = {"kind": "position_leverage", "name": "notional", "tiers": leverage}
     if flavour == "maintenance":
         notional = {"kind": "notional_tiers", "name": "notional", "flavour": flavour, "tiers": leverage}
-    rules = [
+    rules: list[Json] = [
         {
             "kind": "open_interest_margin",
             "name": "open_interest",
@@ -250,7 +250,7 @@ def _collateral_factors(name: str, flavour: str, version: Version, parameters: J
         "Lending: collateral times loan-to-value against debts (maintenance: times liquidation threshold), as Aave v3; "
         "cover is the health factor. What is not listed may be owed but does not count as collateral."
     )
-    rules = [{"kind": "collateral_factors", "name": "factors", "factors": factors}]
+    rules: list[Json] = [{"kind": "collateral_factors", "name": "factors", "factors": factors}]
     kinds = ["cash", "spot", "supply", "borrow"]
     return _policy(name, flavour, version, description, rules, measure="asset_cover", admitted_kinds=kinds)
 
@@ -290,7 +290,7 @@ def main() -> int:
     wrong = stale()
     if "--check" in sys.argv[1:]:
         for name in wrong:
-            print(f"{name}: differs from its sources", file=sys.stderr)  # noqa: T201
+            print(f"{name}: differs from its sources", file=sys.stderr)
         return int(bool(wrong))
     for name in wrong:
         (FOLDER / name).write_text(render(generated()[name]) + "\n", encoding="utf-8", newline="\n")

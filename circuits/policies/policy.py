@@ -96,8 +96,9 @@ class PolicyError(FormatError):
 class Policy(StrictModel):
     """A risk policy; see the module. Rates and amounts are decimal strings.
 
-    `as_of` is the day of its source's parameters. `venues` lists who must attest (empty: whoever checks names them). `unshocked_underlyings` keep their price in
-    scenarios. `risk_factor` scales the requirements of scenario and floor rules, not the charges.
+    `as_of` is the day of its source's parameters. `venues` lists who must attest (empty: whoever checks names them).
+    `unshocked_underlyings` keep their price in scenarios. `risk_factor` scales the requirements of scenario and floor
+    rules, not the charges.
     """
 
     name: PolicyName
@@ -223,8 +224,8 @@ class Policy(StrictModel):
 def load_policy(name_or_path: str | Path) -> Policy:
     """A shipped policy or a policy file. Raises PolicyError, FormatError, OSError.
 
-    A plain name (`span`, `span-maintenance`, ...) means the newest version, `NAME@YYYY-MM` a dated one, and `0x` with 64
-    hexadecimal digits the one with that digest.
+    A plain name (`span`, `span-maintenance`, ...) means the newest version, `NAME@YYYY-MM` a dated one, and `0x` with
+    64 hexadecimal digits the one with that digest.
     """
     text = str(name_or_path)
     if (found := find_shipped(text)) is not None:

@@ -29,7 +29,7 @@ from zkmargin.circuits.policies.rules.rule import Fraction01, RiskView, Rule, Ru
 from zkmargin.circuits.policies.rules.tiers import Steps, check_steps, constrain_excess, excess_count, publish_excess
 
 OtherKinds = Literal["nothing", "full"]
-"""What kinds that are not collateral count for long. `full`: haircuts stand beside derivatives and leave their worth."""
+"""What kinds that are not collateral count for long; `full` leaves derivatives beside a haircut their worth."""
 _ASSETS: tuple[Kind, ...] = ("cash", "spot", "supply", "borrow")
 
 
@@ -61,7 +61,7 @@ class CollateralFactors(Rule):
 
 
 class TieredHaircuts(Rule):
-    """Ratios by underlying and size; see the module. Other kinds count with nothing long, or in full (`other_kinds`)."""
+    """Ratios by underlying and size; see the module. Other kinds count with nothing, or in full (`other_kinds`)."""
 
     kind: Literal["tiered_haircuts"]
     kinds: Kinds = _ASSETS

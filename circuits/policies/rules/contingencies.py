@@ -11,7 +11,9 @@ all.
 
 `short_option_margin` charges every option sold by itself, net of its mark, which the book's worth counts already:
 
-    max(base * index - out of the money, minimum * index),  out of the money: max(0, K - index), a put max(0, index - K).
+    max(base * index - out of the money, minimum * index),
+
+out of the money being max(0, K - index) of a call, max(0, index - K) of a put.
 
 All take their rates by underlying, too, in a table whose `*` stands for every other one.
 Units: usd_e12 per lot, rounded up; the delta column is rounded to nearest and both sides pay a unit for it.

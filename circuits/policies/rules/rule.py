@@ -131,10 +131,10 @@ def rows_by_entry(view: RiskView, table: Mapping[str, Entry | Refuse]) -> Iterat
         mine = (underlying >= 0) & np.isin(underlying, slots)
         rest = rest & ~mine
         if entry != "refuse" and np.any(mine):
-            yield entry, np.flatnonzero(mine)  # type: ignore[misc]
+            yield entry, np.flatnonzero(mine)
     default = table[ANY]
     if default != "refuse" and np.any(rest):
-        yield default, np.flatnonzero(rest)  # type: ignore[misc]
+        yield default, np.flatnonzero(rest)
 
 
 def floor_units(values: Floats, error: Floats) -> Ints:
