@@ -25,7 +25,7 @@ from zkmargin.prover.prove import Options, prove
 from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.margin import MarginProof, make_statement, public_inputs
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
+from zkmargin.verifier.statements.margin.statement import OFF_CHAIN
 
 
 def coins() -> InstrumentSet:
