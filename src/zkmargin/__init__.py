@@ -13,18 +13,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from zkmargin.api.disclosure import Disclosed, check_disclosure, disclose
+    from zkmargin.api.files import verify_file
     from zkmargin.api.margin import (
-        FormatError,
         InadequateError,
         MarginProver,
-        ProofRejected,
         Verdict,
-        ZkmarginError,
         attest,
         build_market,
         development_setup,
         evaluate,
         import_deribit,
+        load_market,
         load_policy,
         load_setup,
         margin_prover,
@@ -32,39 +31,89 @@ if TYPE_CHECKING:
         set_threads,
         verify,
     )
+    from zkmargin.api.solvency import (
+        IncludedBalances,
+        SolvencyResult,
+        attest_reserves,
+        check_inclusion,
+        commit_balances,
+        make_inclusion,
+        make_inclusions,
+        prove_batches,
+        prove_solvency,
+        report_solvency,
+        verify_solvency,
+        write_inclusion_page,
+    )
+    from zkmargin.verifier.errors import ArgumentError, FormatError, NoProofError, ProofRejected, ZkmarginError
 
 __all__ = [
+    "ArgumentError",
     "Disclosed",
     "FormatError",
     "InadequateError",
+    "IncludedBalances",
     "MarginProver",
+    "NoProofError",
     "ProofRejected",
+    "SolvencyResult",
     "Verdict",
     "ZkmarginError",
     "__version__",
     "attest",
+    "attest_reserves",
     "build_market",
     "check_disclosure",
+    "check_inclusion",
+    "commit_balances",
     "development_setup",
     "disclose",
     "evaluate",
     "import_deribit",
+    "load_market",
     "load_policy",
     "load_setup",
+    "make_inclusion",
+    "make_inclusions",
     "margin_prover",
+    "prove_batches",
     "prove_margin",
+    "prove_solvency",
+    "report_solvency",
     "set_threads",
     "verify",
+    "verify_file",
+    "verify_solvency",
+    "write_inclusion_page",
 ]
 
-_DISCLOSURES = ("Disclosed", "check_disclosure", "disclose")
+_OTHERS = {
+    "zkmargin.api.disclosure": ("Disclosed", "check_disclosure", "disclose"),
+    "zkmargin.api.files": ("verify_file",),
+    "zkmargin.api.solvency": (
+        "IncludedBalances",
+        "SolvencyResult",
+        "attest_reserves",
+        "check_inclusion",
+        "commit_balances",
+        "make_inclusion",
+        "make_inclusions",
+        "prove_batches",
+        "prove_solvency",
+        "report_solvency",
+        "verify_solvency",
+        "write_inclusion_page",
+    ),
+    "zkmargin.verifier.errors": ("ArgumentError", "FormatError", "NoProofError", "ProofRejected", "ZkmarginError"),
+}
+"""Where the names are that are not in `zkmargin.api.margin`."""
 
 
 def __getattr__(name: str) -> Any:
-    """A name of the API, loaded on first use."""
+    """Return a name of the API, loaded on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "zkmargin.api.disclosure" if name in _DISCLOSURES else "zkmargin.api.margin"
+    module = next((module for module, names in _OTHERS.items() if name in names), "zkmargin.api.margin")
     value = getattr(import_module(module), name)
     globals()[name] = value
     return value

@@ -22,7 +22,7 @@ from zkmargin.prover.key import ProvingKey, make_proving_key, make_verifying_key
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import GroupEngine
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.errors import NoProofError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.attestation import Attestation, Attestor
 from zkmargin.verifier.statements.margin import (
@@ -35,7 +35,7 @@ from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
 from zkmargin.verifier.verify import VerifyingKey
 
 
-class InadequateError(ZkmarginError):
+class InadequateError(NoProofError):
     """The account is under-margined, so that no proof exists. For the owner's eyes: names the scenario that fails."""
 
     def __init__(self, result: MarginResult) -> None:

@@ -15,7 +15,7 @@ from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import GroupEngine
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.errors import NoProofError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, check_reserves
 from zkmargin.verifier.statements.solvency.statement import BatchStatement, PublicTotals, Solvency
@@ -30,7 +30,7 @@ from zkmargin.verifier.statements.solvency.verify import (
 )
 
 
-class InsolventError(ZkmarginError):
+class InsolventError(NoProofError):
     """Reserves do not cover what is owed, so that no proof exists. For the exchange's eyes."""
 
 

@@ -1,4 +1,4 @@
-"""Disclosure in the Python API: one number about an account's holdings, to one auditor, for one purpose."""
+"""Disclosures in the Python API: one number about an account's holdings, to one auditor, for one purpose."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from zkmargin.api.arguments import PathLike, loaded, private_key, verifying_engine
-from zkmargin.api.destinations import check_destinations
-from zkmargin.api.margin import check_pairs
+from zkmargin.api.arguments import PathLike, attestors_of, check_outputs, loaded, path_of, verifying_engine
+from zkmargin.api.margin import read_pairs
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.units import format_decimal
-from zkmargin.circuits.statements.attestation import Opening, read_opening
+from zkmargin.circuits.statements.attestation import Opening
 from zkmargin.circuits.statements.disclosure import prover as disclosing
 from zkmargin.circuits.statements.disclosure.prover import DisclosureError, Exposure
 from zkmargin.circuits.statements.margin.market import Market, read_universe_of_market
@@ -23,14 +22,14 @@ from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
-from zkmargin.verifier.statements.attestation import Attestation, parse_attestor, read_attestation, universe_id
+from zkmargin.verifier.statements.attestation import Attestation, universe_id
 from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure, write_disclosure
 from zkmargin.verifier.statements.margin import StatementError
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
 
-__all__ = ["Disclosed", "check_disclosure", "disclose", "disclosed", "judge_disclosure"]
+__all__ = ["Disclosed", "check_disclosure", "disclose", "disclosed", "verify_disclosure"]
 
 
 def disclose(
@@ -53,14 +52,12 @@ def disclose(
 
     Raises DisclosureError, StatementError or OpeningError when the inputs do not go together.
     """
-    check_destinations(("--out", out), arrays=True)
-    check_pairs(len(attestations), len(secrets))
+    given = {"market": market, "setup": setup, "identity": identity, "attestations": attestations, "secrets": secrets}
+    check_outputs({"out": out}, inputs=given, arrays=True)
     what = Exposure.parse(exposure)
     report("reading", 0, 0)
-    private = private_key(identity)
-    attested = [loaded(each, Attestation, read_attestation) for each in attestations]
-    openings = [each if isinstance(each, Opening) else read_opening(each, identity=private) for each in secrets]
-    source = loaded(setup, Setup, load_setup)
+    attested, openings = read_pairs(attestations, secrets, identity)
+    source = loaded(setup, Setup, load_setup, "setup")
     epoch, universe = _epoch(market, source)
     disclosure = disclosing.disclose(
         what,
@@ -97,9 +94,29 @@ class Disclosed:
     epoch_time: str
     unsafe_setup: bool
 
+    def require(self) -> Disclosed:
+        """Return this when the disclosure is true. Raises ProofRejected."""
+        if self.reason is not None:
+            raise ProofRejected(self.reason)
+        return self
+
     def to_json(self) -> dict[str, Any]:
-        """The object that `disclose --json` and `check-disclosure --json` print."""
+        """Return the object that `disclose --json` and `check-disclosure --json` print."""
         return {**vars(self), "venues": list(self.venues), "attestors": list(self.attestors)}
+
+    def to_table(self) -> dict[str, str]:
+        """Return what `disclose` and `check-disclosure` print, by name."""
+        return {
+            "verdict": "true" if self.valid else "REJECTED",
+            "discloses": f"{self.exposure} = {self.amount} {self.unit}",
+            "account": self.account,
+            "venues": ", ".join(self.venues),
+            "attestors": ", ".join(self.attestors),
+            "auditor": self.auditor,
+            "purpose": self.purpose,
+            "snapshot": self.snapshot_time,
+            "prices of": self.epoch_time,
+        }
 
 
 def check_disclosure(
@@ -111,17 +128,14 @@ def check_disclosure(
     attestors: Collection[str | bytes] = (),
     report: Report = silent,
 ) -> Disclosed:
-    """Return what a true disclosure says; raise ProofRejected for any other, FormatError for bad input.
+    """Verify a disclosure; raise ProofRejected unless it is true, FormatError for bad input.
 
     auditor: when given, the disclosure must be addressed to it. attestors: when given, exactly these must have signed.
     """
-    found = judge_disclosure(disclosure, market, setup, auditor=auditor, attestors=attestors, report=report)
-    if found.reason is not None:
-        raise ProofRejected(found.reason)
-    return found
+    return verify_disclosure(disclosure, market, setup, auditor=auditor, attestors=attestors, report=report).require()
 
 
-def judge_disclosure(
+def verify_disclosure(
     disclosure: PathLike | Disclosure,
     market: PathLike | Market,
     setup: PathLike | Setup,
@@ -130,11 +144,11 @@ def judge_disclosure(
     attestors: Collection[str | bytes] = (),
     report: Report = silent,
 ) -> Disclosed:
-    """`check_disclosure`, with a rejection as a result too. Raises FormatError for bad input only."""
-    trusted = [each if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in attestors]
-    given = loaded(disclosure, Disclosure, read_disclosure)
+    """Verify as `check_disclosure` does and return what was found, also a rejection. Raises FormatError."""
+    trusted = attestors_of(attestors)
+    given = loaded(disclosure, Disclosure, read_disclosure, "disclosure")
     report("reading", 0, 0)
-    source = loaded(setup, Setup, load_setup)
+    source = loaded(setup, Setup, load_setup, "setup")
     epoch, universe = _epoch(market, source)
     report("verifying", 0, 0)
     reason = None
@@ -162,7 +176,7 @@ def judge_disclosure(
 
 
 def disclosed(disclosure: Disclosure, *, reason: str | None, setup: Setup) -> Disclosed:
-    """What a disclosure says, for printing."""
+    """Return what a disclosure says, for printing."""
     exposure = Exposure(disclosure.exposure, disclosure.subject)
     return Disclosed(
         valid=reason is None,
@@ -184,4 +198,4 @@ def disclosed(disclosure: Disclosure, *, reason: str | None, setup: Setup) -> Di
 def _epoch(market: PathLike | Market, setup: Setup) -> tuple[MarketEpoch, bytes]:
     if isinstance(market, Market):
         return market.epoch, universe_id(market.epoch.universe.digest, setup.key)
-    return read_universe_of_market(market, setup)
+    return read_universe_of_market(path_of(market, "market", "a Market"), setup)

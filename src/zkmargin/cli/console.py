@@ -27,6 +27,11 @@ def print_json(result: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(result, indent=2))
 
 
+def print_line(text: str) -> None:
+    """Print text and a line's end on standard output."""
+    typer.echo(text)
+
+
 def print_table(rows: Mapping[str, str]) -> None:
     """Names and values in two columns on standard output."""
     width = max(map(len, rows))

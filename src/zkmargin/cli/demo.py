@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from zkmargin.api.destinations import check_folder
+from zkmargin.api.arguments import check_folder
 from zkmargin.circuits.markets.units import format_instant
 from zkmargin.circuits.policies.evaluate import MarginResult
 from zkmargin.circuits.policies.policy import load_policy
@@ -44,7 +44,7 @@ def demo(
 
     A market, three venues' books that hedge each other, attestations, a proof and its verification. Leaves every file
     in DIR, replacing those of an earlier demonstration. Needs no network."""
-    check_folder("--out", out)
+    check_folder("out", out)
     with progress() as report:
         told = run_demo(out, report)
         story = tell_on_chain(out, told, report) if chain else None

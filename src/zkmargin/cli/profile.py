@@ -8,7 +8,7 @@ from zkmargin.api import margin as api
 from zkmargin.circuits.language.profile import profile as profile_program
 from zkmargin.circuits.statements.margin.circuit import UniverseLayout, compile_margin
 from zkmargin.circuits.statements.margin.market import read_universe_of
-from zkmargin.cli.console import print_json
+from zkmargin.cli.console import print_json, print_line
 from zkmargin.cli.options import Json, Market, Policy
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -25,4 +25,4 @@ def profile(market: Market, policy: Policy, as_json: Json = False) -> None:
     if as_json:
         print_json(report.to_json())
     else:
-        typer.echo(str(report))
+        print_line(str(report))

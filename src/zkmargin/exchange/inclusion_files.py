@@ -26,12 +26,12 @@ def make_inclusion(
 ) -> Inclusion:
     """One customer's file. Raises UnknownCustomerError when the epoch has no such customer."""
     _check(work, statement, setup)
-    name = customer_bytes(customer, "--customer")
+    name = customer_bytes(customer, "customer")
     number = account_number(work.epoch, name)
     index = next(batch.index for batch in statement.batches if number < batch.high or batch is statement.batches[-1])
     opener = _opener(work, statement, BatchProver(work.terms, work.epoch, work.rows, setup, backend), index)
     if name not in opener.batch.customers:
-        raise UnknownCustomerError("--customer: expected a customer of this epoch, found nobody of that id")
+        raise UnknownCustomerError("customer: expected a customer of this epoch, found nobody of that id")
     return InclusionMaker[Any, Any](statement).make(opener, list(opener.batch.customers).index(name))
 
 
