@@ -47,8 +47,11 @@ def staging(beside: Path) -> Iterator[Path]:
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(beside)) from None
     try:
-        descriptor = _locked(folder)
+        descriptor = None if fcntl is None else _open(folder)
         try:
+            if descriptor is not None:
+                # Somebody who looks for leftovers may have it for a moment.
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield folder
         finally:
             if descriptor is not None:
@@ -139,11 +142,15 @@ def _locked(folder: Path) -> int | None:
     """Open and lock a folder; None when another process has locked it, or where there are no locks."""
     if fcntl is None:
         return None
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = _open(folder)
     if _try_lock(descriptor):
         return descriptor
     os.close(descriptor)
     return None
+
+
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def _try_lock(descriptor: int) -> bool:

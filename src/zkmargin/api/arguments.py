@@ -253,8 +253,9 @@ def _paths_of(value: object) -> Iterable[Path]:
 def _check_place(argument: str, path: Path) -> None:
     if not path.parent.is_dir():
         raise ArgumentError(argument, f"{path}: expected its folder to exist; create {path.parent} first")
-    if path.is_dir():
-        raise ArgumentError(argument, f"{path}: expected a file's name, got a folder")
+    if path.exists() and not path.is_file():
+        kind = "folder" if path.is_dir() else "device or a pipe"
+        raise ArgumentError(argument, f"{path}: expected a file's name, got a {kind}")
     if not os.access(path.parent, os.W_OK):
         raise ArgumentError(argument, f"{path}: expected a folder that can be written to")
 

@@ -13,6 +13,7 @@ from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.units import format_decimal
 from zkmargin.circuits.statements.attestation import Opening
 from zkmargin.circuits.statements.disclosure import prover as disclosing
+from zkmargin.circuits.statements.disclosure.files import write_disclosure
 from zkmargin.circuits.statements.disclosure.prover import DisclosureError, Exposure
 from zkmargin.circuits.statements.margin.market import Market, read_universe_of_market
 from zkmargin.prover.kernels import load_backend
@@ -23,7 +24,7 @@ from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.attestation import Attestation, universe_id
-from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure, write_disclosure
+from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure
 from zkmargin.verifier.statements.margin import StatementError
 
 if TYPE_CHECKING:

@@ -38,8 +38,15 @@ from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements import attestation as attesting
-from zkmargin.circuits.statements.attestation import Opening, read_opening, read_recipient, write_opening
+from zkmargin.circuits.statements.attestation import (
+    Opening,
+    read_opening,
+    read_recipient,
+    write_attestation,
+    write_opening,
+)
 from zkmargin.circuits.statements.margin import market as markets
+from zkmargin.circuits.statements.margin.files import write_margin_proof
 from zkmargin.circuits.statements.margin.market import Market, read_market, write_market
 from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver, margin_verifying_key
 from zkmargin.connectors.deribit import import_deribit
@@ -53,20 +60,9 @@ from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import ArgumentError, FormatError, ProofRejected, ZkmarginError
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
-from zkmargin.verifier.statements.attestation import (
-    Attestation,
-    read_attestation,
-    universe_id,
-    write_attestation,
-)
+from zkmargin.verifier.statements.attestation import Attestation, read_attestation, universe_id
 from zkmargin.verifier.statements.deployment import read_deployment
-from zkmargin.verifier.statements.margin import (
-    MarginProof,
-    StatementError,
-    read_margin_proof,
-    verify_margin_proof,
-    write_margin_proof,
-)
+from zkmargin.verifier.statements.margin import MarginProof, StatementError, read_margin_proof, verify_margin_proof
 from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
 
 if TYPE_CHECKING:
@@ -217,7 +213,7 @@ def attest(
         backend=load_backend(),
     )
     if secret is not None:
-        write_opening(secret, opening, recipient=sealed_to)
+        write_opening(secret, opening, recipient=sealed_to, replace=force)
     if out is not None:
         write_attestation(out, attestation)
     return attestation, opening

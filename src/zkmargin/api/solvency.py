@@ -27,26 +27,21 @@ from zkmargin.api.arguments import (
 )
 from zkmargin.api.key_files import read_signing_key
 from zkmargin.circuits.statements.solvency import settlement
+from zkmargin.circuits.statements.solvency.files import write_inclusion, write_reserves, write_solvency
 from zkmargin.exchange import balances, epoch_folder, inclusion_files, proving
 from zkmargin.exchange.epoch_folder import EpochFolder, open_epoch_folder
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup, load_setup, load_setup_key
 from zkmargin.prover.setup.progress import Report, silent
+from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.reports.inclusion_page import write_page
 from zkmargin.reports.solvency import write_report
 from zkmargin.verifier.errors import ArgumentError, ProofRejected
-from zkmargin.verifier.ethereum import address_of_key
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.statements.solvency import inclusion as inclusions
-from zkmargin.verifier.statements.solvency.files import read_solvency, write_solvency
-from zkmargin.verifier.statements.solvency.inclusion import Balance, Inclusion, read_inclusion, write_inclusion
-from zkmargin.verifier.statements.solvency.reserves import (
-    ReserveAttestation,
-    claim_of,
-    read_reserves,
-    sign_reserves,
-    write_reserves,
-)
+from zkmargin.verifier.statements.solvency.files import read_solvency
+from zkmargin.verifier.statements.solvency.inclusion import Balance, Inclusion, read_inclusion
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, claim_of, read_reserves
 from zkmargin.verifier.statements.solvency.statement import Solvency, summary
 from zkmargin.verifier.statements.solvency.terms import Terms, read_terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict

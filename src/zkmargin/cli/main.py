@@ -186,24 +186,26 @@ def _discard_output() -> None:
 
 def _verdict(error: BaseException) -> tuple[int, str]:
     """Return the exit code and the one line for an error."""
+    code, message = BAD_INPUT, str(error)
     match error:
         case ProofRejected() | NoProofError():
-            return FALSE_STATEMENT, str(error)
+            code = FALSE_STATEMENT
         case OutputError():
-            return UNWRITABLE, str(error)
+            code = UNWRITABLE
         case ZkmarginError():
-            return BAD_INPUT, str(error)
+            pass
         case KeyboardInterrupt() | typer.Abort():
-            return INTERRUPTED, "interrupted"
+            code, message = INTERRUPTED, "interrupted"
         case Signalled():
-            return SIGNALLED + error.number, "hung up" if error.number == signal.SIGHUP else "terminated"
+            code, message = SIGNALLED + error.number, f"ended by {error}"
         case OSError():
             code = UNWRITABLE if error.errno in _FULL else BAD_INPUT
-            return code, f"{error.filename or 'operating system'}: {error.strerror or error}"
+            message = f"{error.filename or 'operating system'}: {error.strerror or error}"
         case _ if isinstance(error, _UsageError):
-            return BAD_INPUT, f"{error.format_message().rstrip('.')}; see zkmargin --help"
+            message = f"{error.format_message().rstrip('.')}; see zkmargin --help"
         case _:
-            return BAD_INPUT, _defect(error)
+            message = _defect(error)
+    return code, message
 
 
 def _prepare(command: Any) -> None:

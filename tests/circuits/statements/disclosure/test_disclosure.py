@@ -17,6 +17,7 @@ from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness
 from zkmargin.circuits.markets.positions import Positions, net
 from zkmargin.circuits.statements.attestation import Opening, OpeningError
 from zkmargin.circuits.statements.disclosure import prover as disclosing
+from zkmargin.circuits.statements.disclosure.files import write_disclosure
 from zkmargin.circuits.statements.disclosure.prover import (
     DisclosureError,
     Exposure,
@@ -28,11 +29,11 @@ from zkmargin.circuits.statements.disclosure.prover import (
 from zkmargin.prover.commitments import commit
 from zkmargin.prover.key import make_proving_key
 from zkmargin.prover.prove import Options, prove
+from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_of_key
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure, write_disclosure
+from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure
 from zkmargin.verifier.statements.margin import StatementError
 
 BOOKS = [

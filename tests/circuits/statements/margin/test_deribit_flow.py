@@ -10,11 +10,12 @@ from support.desk import ACCOUNT, KEYS, desk_setup
 
 import zkmargin
 from zkmargin.circuits.policies.policy import preset_names
+from zkmargin.circuits.statements.margin.files import write_margin_proof
 from zkmargin.circuits.statements.margin.market import read_market, write_market
 from zkmargin.circuits.statements.margin.prover import verify_margin
 from zkmargin.prover.kernels import load_backend
 from zkmargin.verifier.curve import PythonEngine
-from zkmargin.verifier.statements.margin import read_margin_proof, write_margin_proof
+from zkmargin.verifier.statements.margin import read_margin_proof
 
 CHAIN = Path(__file__).parents[3] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 BOOKS = [
