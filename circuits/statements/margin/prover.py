@@ -56,6 +56,9 @@ class MarginProver(Generic[V, P]):
     backend: Backend[V, P]
     _limbs: ColumnLimbs = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"MarginProver({self.policy!r}, {self.market!r}, {self.backend.name})"
+
     @cached_property
     def program(self) -> MarginProgram:
         """The policy's program over the market's universe."""

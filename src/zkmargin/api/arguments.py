@@ -41,7 +41,7 @@ _PRECIOUS: Final = (
     (re.compile(rb"\A\s*-----BEGIN [A-Z0-9 ]*KEY-----"), "a key in PEM"),
     (re.compile(rb'\A\s*\{(?=.*"[cC]rypto"\s*:).*"ciphertext"\s*:', re.DOTALL), "an encrypted keystore"),
     (re.compile(rb"\Aptau"), "a ceremony's file"),
-    (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/setup".*"unsafe"\s*:\s*false', re.DOTALL), "a ceremony's setup"),
+    (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/setup".*"ceremony"\s*:\s*\{', re.DOTALL), "a ceremony's setup"),
     (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/(?:sealed-)?opening"', re.DOTALL), "an opening"),
     (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/deployment"', re.DOTALL), "a deployment record"),
     (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/solvency-(?:epoch|batch)', re.DOTALL), "a work folder's file"),
@@ -192,7 +192,7 @@ def check_outputs(
         for each in written:
             for other, name in taken:
                 if _same(each, name):
-                    raise ArgumentError(argument, f"{path}: expected another file than that of {other}")
+                    raise ArgumentError(argument, f"{path}: expected another file than that of the output {other}")
             for other, name in read:
                 if _belongs(each, name):
                     raise ArgumentError(
@@ -201,8 +201,7 @@ def check_outputs(
             if not force and (kind := precious_kind(each)):
                 raise ArgumentError(
                     argument,
-                    f"{each}: expected a new file, got {kind}, which is not replaced; choose another name, or "
-                    "move it away first",
+                    f"{each}: expected a new file, got {kind}, which is not replaced; take another name",
                 )
         if arrays and (owner := _other_owner(path)):
             raise ArgumentError(argument, f"{path}: expected another name: its arrays would replace those of {owner}")

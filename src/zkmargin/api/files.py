@@ -14,7 +14,7 @@ from zkmargin.api.arguments import PathLike, path_of
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.documents import read_format
-from zkmargin.verifier.errors import ArgumentError
+from zkmargin.verifier.errors import ArgumentError, FormatError
 
 
 class Result(Protocol):
@@ -72,14 +72,14 @@ VERIFIABLE: Final[Mapping[str, Verifiable]] = {
 
 
 def kind_of_file(file: PathLike) -> str:
-    """Return the kind of a file that can be verified. Raises ArgumentError for any other, FormatError, OSError."""
+    """Return the kind of a file that can be verified. Raises FormatError for any other, OSError."""
     path = path_of(file, "file")
     kind = read_format(path)
     if kind is not None and kind in VERIFIABLE:
         return kind
     kinds = [verifiable.title for verifiable in VERIFIABLE.values()]
-    got = "a file of no known kind" if kind is None else f"zkmargin/{kind[:64]}"
-    raise ArgumentError("file", f"{path}: expected {', '.join(kinds[:-1])} or {kinds[-1]}, got {got}")
+    got = "another document" if kind is None else f"'zkmargin/{kind[:64]}'"
+    raise FormatError(f"{path}: field 'format': expected {', '.join(kinds[:-1])} or {kinds[-1]}, got {got}")
 
 
 def arguments_for(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -217,7 +217,7 @@ def status(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell whether an account is adequate at the gate."""
+    """Show whether an account is adequate at the gate."""
     record = read_deployment_record(deployment)
     holder = parse_address(account, "--account")
     client = connect(rpc)

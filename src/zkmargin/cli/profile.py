@@ -1,4 +1,4 @@
-"""`zkmargin profile`: what a policy costs to prove and to verify."""
+"""`zkmargin profile`: show what a policy costs to prove and to verify."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def profile(market: Market, policy: Policy, as_json: Json = False) -> None:
-    """Tell what a policy costs over a market's universe.
+    """Show what a policy costs over a market's universe.
 
     Columns, reserved rows, degrees, points and expected gas by label. Gas is a model of the verification alone;
     signatures and storage come on top."""

@@ -14,10 +14,13 @@ from zkmargin.cli.console import note, print_json, print_line, print_table, prog
 from zkmargin.cli.options import Attestors, Json, Market, Policy, SetupFile, Threads
 from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.prover.setup import Setup, load_setup
-from zkmargin.prover.setup.progress import Report, silent
+from zkmargin.prover.setup.progress import Report
 from zkmargin.verifier.errors import FormatError, ProofRejected
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Outcome = tuple[Path, Result | FormatError | OSError]
+"""A file and its verdict, or why it has none."""
 
 
 @app.command()
@@ -53,19 +56,20 @@ def verify(
             # Read and checked once, not once a file.
             loaded = {"policy": rules, "market": load_market(market, rules, source, report=report)}
             chosen = [{name: loaded.get(name, value) for name, value in each.items()} for each in chosen]
-        results = list(_verify_each(files, source, chosen, report))
+        if len(files) == 1:
+            results: list[Outcome] = [(files[0], verify_any(files[0], source, report=report, **chosen[0]))]
+        else:
+            results = list(_verify_each(files, source, chosen, report))
     warn_if_unsafe(source, setup)
     if rules is not None and not attestors and not rules.venues:
         note(
             "warning: neither --attestor nor the policy says who must have signed; check that the attestors are all of "
             "the account's venues"
         )
-    if len(results) > 1:
-        _print_all(results, as_json=as_json)
-    elif isinstance(results[0][1], Exception):
-        raise results[0][1]
-    else:
+    if len(results) == 1 and not isinstance(results[0][1], Exception):
         print_result(results[0][1], as_json=as_json)
+    else:
+        _print_all(results, as_json=as_json)
 
 
 def print_result(result: Result, *, as_json: bool) -> None:
@@ -79,17 +83,17 @@ def print_result(result: Result, *, as_json: bool) -> None:
 
 def _verify_each(
     files: Sequence[Path], setup: Setup, chosen: Sequence[Mapping[str, Any]], report: Report
-) -> Iterator[tuple[Path, Result | FormatError | OSError]]:
+) -> Iterator[Outcome]:
     """Verify files in turn. One that is malformed does not keep the others from their verdicts."""
     for done, (file, arguments) in enumerate(zip(files, chosen, strict=True)):
         report("verifying", done, len(files))
         try:
-            yield file, verify_any(file, setup, report=report if len(files) == 1 else silent, **arguments)
+            yield file, verify_any(file, setup, **arguments)
         except (FormatError, OSError) as error:
             yield file, error
 
 
-def _print_all(results: Sequence[tuple[Path, Result | FormatError | OSError]], *, as_json: bool) -> None:
+def _print_all(results: Sequence[Outcome], *, as_json: bool) -> None:
     verdicts: list[dict[str, Any]] = []
     for file, result in results:
         if isinstance(result, Exception):
