@@ -12,39 +12,40 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from zkmargin.api.disclosure import Disclosed, check_disclosure, disclose
+    from zkmargin.api.disclosure import disclose
+    from zkmargin.api.disclosure_verification import Disclosed, check_disclosure
     from zkmargin.api.files import verify_file
     from zkmargin.api.margin import (
-        InadequateError,
-        MarginProver,
-        Verdict,
         attest,
         build_market,
         development_setup,
         evaluate,
         import_deribit,
         load_market,
-        load_policy,
-        load_setup,
         margin_prover,
         prove_margin,
-        set_threads,
-        verify,
     )
     from zkmargin.api.solvency import (
-        IncludedBalances,
-        SolvencyResult,
         attest_reserves,
-        check_inclusion,
         commit_balances,
         make_inclusion,
         make_inclusions,
         prove_batches,
         prove_solvency,
+    )
+    from zkmargin.api.solvency_verification import (
+        IncludedBalances,
+        SolvencyResult,
+        check_inclusion,
         report_solvency,
         verify_solvency,
         write_inclusion_page,
     )
+    from zkmargin.api.verification import Verdict, verify
+    from zkmargin.circuits.policies.policy import load_policy
+    from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
+    from zkmargin.prover.kernels import set_threads
+    from zkmargin.prover.setup import load_setup
     from zkmargin.verifier.errors import ArgumentError, FormatError, NoProofError, ProofRejected, ZkmarginError
 
 __all__ = [
@@ -87,34 +88,41 @@ __all__ = [
     "write_inclusion_page",
 ]
 
-_OTHERS = {
-    "zkmargin.api.disclosure": ("Disclosed", "check_disclosure", "disclose"),
-    "zkmargin.api.files": ("verify_file",),
-    "zkmargin.api.solvency": (
-        "IncludedBalances",
-        "SolvencyResult",
+_MODULES = {
+    "api.disclosure": ("disclose",),
+    "api.disclosure_verification": ("Disclosed", "check_disclosure"),
+    "api.files": ("verify_file",),
+    "api.solvency": (
         "attest_reserves",
-        "check_inclusion",
         "commit_balances",
         "make_inclusion",
         "make_inclusions",
         "prove_batches",
         "prove_solvency",
+    ),
+    "api.solvency_verification": (
+        "IncludedBalances",
+        "SolvencyResult",
+        "check_inclusion",
         "report_solvency",
         "verify_solvency",
         "write_inclusion_page",
     ),
-    "zkmargin.verifier.errors": ("ArgumentError", "FormatError", "NoProofError", "ProofRejected", "ZkmarginError"),
+    "api.verification": ("Verdict", "verify"),
+    "circuits.policies.policy": ("load_policy",),
+    "prover.kernels": ("set_threads",),
+    "prover.setup": ("load_setup",),
+    "verifier.errors": ("ArgumentError", "FormatError", "NoProofError", "ProofRejected", "ZkmarginError"),
 }
-"""Where the names are that are not in `zkmargin.api.margin`."""
+"""Where the names are that `zkmargin.api.margin` does not define. A verifier loads nothing that proves."""
 
 
 def __getattr__(name: str) -> Any:
     """Return a name of the API, loaded on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = next((module for module, names in _OTHERS.items() if name in names), "zkmargin.api.margin")
-    value = getattr(import_module(module), name)
+    module = next((module for module, names in _MODULES.items() if name in names), "api.margin")
+    value = getattr(import_module(f"zkmargin.{module}"), name)
     globals()[name] = value
     return value
 

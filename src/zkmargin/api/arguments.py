@@ -13,19 +13,19 @@ from datetime import datetime
 from decimal import Decimal
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from zkmargin.circuits.statements.attestation import read_recipient
+from zkmargin.circuits.markets.epoch import MarketEpoch
+from zkmargin.circuits.policies.policy import Policy
+from zkmargin.circuits.statements.margin.market import Market, read_market, read_universe_of_market
 from zkmargin.prover.kernels import load_backend, native_engine
-from zkmargin.prover.kernels.choice import BackendError
+from zkmargin.prover.kernels.choice import AnyBackend, BackendError
+from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import ArgumentError, FormatError
 from zkmargin.verifier.ethereum import ADDRESS_BYTES, parse_address
 from zkmargin.verifier.instants import MAX_SECONDS, parse_seconds
-from zkmargin.verifier.statements.attestation import Attestor, parse_attestor
-
-if TYPE_CHECKING:
-    from Crypto.PublicKey.ECC import EccKey
+from zkmargin.verifier.statements.attestation import Attestor, parse_attestor, universe_id
 
 PathLike = str | Path
 Instant = str | int | datetime
@@ -57,6 +57,18 @@ def loaded(given: Any, kind: type[T], read: Callable[[Any], T], argument: str) -
     if isinstance(given, kind):
         return given
     return read(path_of(given, argument, f"a {kind.__name__}"))
+
+
+def loaded_epoch(market: PathLike | Market, setup: Setup) -> tuple[MarketEpoch, bytes]:
+    """Return a market's epoch and its universe's id under the setup, whatever the policy. Raises FormatError."""
+    if isinstance(market, Market):
+        return market.epoch, universe_id(market.epoch.universe.digest, setup.key)
+    return read_universe_of_market(path_of(market, "market", "a Market"), setup)
+
+
+def loaded_market(market: PathLike | Market, policy: Policy, setup: Setup, backend: AnyBackend) -> Market:
+    """Return a market, read with all its checks where it is a path. Raises FormatError."""
+    return loaded(market, Market, lambda path: read_market(path, policy, setup, backend), "market")
 
 
 def path_of(given: Any, argument: str, other: str = "") -> str | Path:
@@ -129,11 +141,6 @@ def digest_of(given: str | bytes, argument: str) -> bytes:
     if len(digits) != 2 * DIGEST_BYTES or set(digits) - set("0123456789abcdef"):
         raise ArgumentError(argument, "expected 0x and 64 lower-case hexadecimal digits")
     return bytes.fromhex(digits)
-
-
-def private_key(identity: PathLike | EccKey | None) -> EccKey | None:
-    """Return the X25519 private key of an identity file. Raises FormatError."""
-    return read_recipient(identity, private=True) if isinstance(identity, str | Path) else identity
 
 
 @contextmanager

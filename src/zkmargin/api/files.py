@@ -61,12 +61,14 @@ class Verifiable:
 
 VERIFIABLE: Final[Mapping[str, Verifiable]] = {
     "proof": Verifiable(
-        "a margin proof", "zkmargin.api.margin:verify_margin", ("market", "policy"), ("attestors", "at")
+        "a margin proof", "zkmargin.api.verification:verify_margin", ("market", "policy"), ("attestors", "at")
     ),
     "disclosure": Verifiable(
-        "a disclosure", "zkmargin.api.disclosure:verify_disclosure", ("market",), ("attestors", "auditor")
+        "a disclosure", "zkmargin.api.disclosure_verification:verify_disclosure", ("market",), ("attestors", "auditor")
     ),
-    "solvency": Verifiable("a solvency statement", "zkmargin.api.solvency:verify_solvency_statement", (), ("terms",)),
+    "solvency": Verifiable(
+        "a solvency statement", "zkmargin.api.solvency_verification:verify_solvency_statement", (), ("terms",)
+    ),
 }
 """By the kind in a file's `format`. The kind `revocation` is reserved."""
 

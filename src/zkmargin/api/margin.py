@@ -1,4 +1,4 @@
-"""Markets, attestations and margin proofs in the Python API: what the command line does, in the same words.
+"""Build markets, attest and prove in the Python API: what the command line does, in the same words.
 
 Every argument that is a file on the command line may here be a path or the object that the file holds. Functions that
 make something return it, and write it too when told where. Errors are `ZkmarginError`s: `FormatError` and its kin for
@@ -8,8 +8,8 @@ that proves or verifies many times keeps a `MarginProver`, or the objects that t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,21 +19,19 @@ from zkmargin.api.arguments import (
     PathLike,
     Quantity,
     address_of,
-    attestors_of,
     check_outputs,
     kind_of,
     loaded,
+    loaded_epoch,
+    loaded_market,
     path_of,
-    private_key,
     quantity_of,
     seconds_of,
-    verifying_engine,
 )
 from zkmargin.api.key_files import read_signing_key
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
-from zkmargin.circuits.markets.positions import Positions, PositionsError, positions_from_quantities, read_positions
-from zkmargin.circuits.markets.units import format_instant
+from zkmargin.circuits.markets.positions import Positions, positions_from_quantities, read_positions, refuse_expired
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
@@ -47,22 +45,20 @@ from zkmargin.circuits.statements.attestation import (
 )
 from zkmargin.circuits.statements.margin import market as markets
 from zkmargin.circuits.statements.margin.files import write_margin_proof
-from zkmargin.circuits.statements.margin.market import Market, read_market, write_market
-from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver, margin_verifying_key
+from zkmargin.circuits.statements.margin.market import Market, write_market
+from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.prover import setup as setups
 from zkmargin.prover.kernels import load_backend
-from zkmargin.prover.kernels.choice import AnyBackend, set_threads
+from zkmargin.prover.kernels.choice import set_threads
 from zkmargin.prover.phases import Phases
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import ArgumentError, FormatError, ProofRejected, ZkmarginError
-from zkmargin.verifier.ethereum import format_address
-from zkmargin.verifier.instants import format_seconds
-from zkmargin.verifier.statements.attestation import Attestation, read_attestation, universe_id
+from zkmargin.verifier.statements.attestation import Attestation, read_attestation
 from zkmargin.verifier.statements.deployment import read_deployment
-from zkmargin.verifier.statements.margin import MarginProof, StatementError, read_margin_proof, verify_margin_proof
+from zkmargin.verifier.statements.margin import MarginProof
 from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
 
 if TYPE_CHECKING:
@@ -73,7 +69,6 @@ __all__ = [
     "InadequateError",
     "MarginProver",
     "ProofRejected",
-    "Verdict",
     "ZkmarginError",
     "attest",
     "build_market",
@@ -86,8 +81,6 @@ __all__ = [
     "margin_prover",
     "prove_margin",
     "set_threads",
-    "verify",
-    "verify_margin",
 ]
 
 Book = PathLike | Positions | Mapping[str, Quantity]
@@ -151,7 +144,7 @@ def load_market(
     """
     report("reading", 0, 0)
     rules = loaded(policy, Policy, load_policy, "policy")
-    return _market(market, rules, loaded(setup, Setup, load_setup, "setup"), load_backend())
+    return loaded_market(market, rules, loaded(setup, Setup, load_setup, "setup"), load_backend())
 
 
 # -- books -------------------------------------------------------------------------------------------------------------
@@ -193,10 +186,7 @@ def attest(
     if isinstance(sealed_to, str | Path):
         sealed_to = read_recipient(sealed_to, private=False)
     source = loaded(setup, Setup, load_setup, "setup")
-    if isinstance(market, Market):
-        epoch, identity = market.epoch, universe_id(market.epoch.universe.digest, source.key)
-    else:
-        epoch, identity = markets.read_universe_of_market(path_of(market, "market", "a Market"), source)
+    epoch, identity = loaded_epoch(market, source)
     held_at = int(epoch.as_of.timestamp()) if snapshot_time is None else seconds_of(snapshot_time, "snapshot_time")
     book = _book(positions, epoch.universe)
     refuse_expired(epoch.universe, book, datetime.fromtimestamp(held_at, UTC), _where(positions))
@@ -243,16 +233,6 @@ def read_books(epoch: MarketEpoch, positions: Book | Sequence[Book]) -> list[Pos
     return books
 
 
-def refuse_expired(universe: Universe, positions: Positions, at: datetime, where: str) -> None:
-    """Raise PositionsError naming the first held instrument that has expired at `at`: its holder is owed cash."""
-    for listing in universe.listings:
-        if listing.expiry is not None and listing.expiry <= at and positions.lots[listing.row]:
-            raise PositionsError(
-                f"{where}: field 'instrument': expected instruments that expire after {format_instant(at)}, got "
-                f"{listing.id}, which expired {format_instant(listing.expiry)}; enter what it settled for as cash"
-            )
-
-
 # -- proofs ------------------------------------------------------------------------------------------------------------
 
 
@@ -264,7 +244,7 @@ def margin_prover(
     rules = loaded(policy, Policy, load_policy, "policy")
     source = loaded(setup, Setup, load_setup, "setup")
     backend = load_backend()
-    return MarginProver(rules, _market(market, rules, source, backend), source, backend)
+    return MarginProver(rules, loaded_market(market, rules, source, backend), source, backend)
 
 
 def prove_margin(
@@ -294,7 +274,6 @@ def prove_margin(
     gate = loaded(deployment, Deployment, read_deployment, "deployment")
     attested, openings = read_pairs(attestations, secrets, identity)
     prover = margin_prover(market, policy, setup, report=report)
-    refuse_expired_openings(prover.market.epoch, openings)
 
     if phases is not None:
         prover = replace(prover, backend=phases.watch(prover.backend))
@@ -333,126 +312,12 @@ def read_pairs(
     )
 
 
-def refuse_expired_openings(epoch: MarketEpoch, openings: Sequence[Opening]) -> None:
-    """Raise PositionsError naming the first held instrument that has expired in `epoch`."""
-    for opening in openings:
-        if len(opening.lots) == epoch.universe.rows:
-            book = Positions(epoch.universe.digest, opening.lots)
-            refuse_expired(epoch.universe, book, epoch.as_of, f"opening of {opening.venue}")
-
-
-# -- verdicts ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a proof was found to say. `reason` is None when it is valid."""
-
-    valid: bool
-    reason: str | None
-    account: str
-    policy: str
-    epoch: str
-    attestors: tuple[str, ...]
-    valid_until: str
-    unsafe_setup: bool
-
-    def require(self) -> Verdict:
-        """Return the verdict when it is valid. Raises ProofRejected."""
-        if self.reason is not None:
-            raise ProofRejected(self.reason)
-        return self
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that `verify --json` prints."""
-        return {**vars(self), "attestors": list(self.attestors)}
-
-    def to_table(self) -> dict[str, str]:
-        """Return what `verify` prints, by name."""
-        return {
-            "verdict": "valid" if self.valid else "REJECTED",
-            "account": self.account,
-            "policy": self.policy,
-            "epoch": self.epoch,
-            "attestors": ", ".join(self.attestors),
-            "valid until": self.valid_until,
-        }
-
-
-def verify(
-    proof: PathLike | MarginProof,
-    market: PathLike | Market,
-    policy: PathLike | Policy,
-    setup: PathLike | Setup,
-    *,
-    attestors: Collection[str | bytes] = (),
-    at: Instant | None = None,
-    report: Report = silent,
-) -> Verdict:
-    """Verify a margin proof at a given time; raise ProofRejected unless it is valid, FormatError for bad input.
-
-    attestors: when given, exactly these addresses must have signed; without them, and without venues in the policy,
-    the caller must compare the verdict's `attestors`. at: the time of verification, by default now.
-    """
-    return verify_margin(proof, market, policy, setup, attestors=attestors, at=at, report=report).require()
-
-
-def verify_margin(
-    proof: PathLike | MarginProof,
-    market: PathLike | Market,
-    policy: PathLike | Policy,
-    setup: PathLike | Setup,
-    *,
-    attestors: Collection[str | bytes] = (),
-    at: Instant | None = None,
-    report: Report = silent,
-) -> Verdict:
-    """Verify as `verify` does and return the verdict, also a rejection. Raises FormatError for bad input only."""
-    time = int(datetime.now(UTC).timestamp()) if at is None else seconds_of(at, "at")
-    trusted = attestors_of(attestors)
-    margin = loaded(proof, MarginProof, read_margin_proof, "proof")
-    rules = loaded(policy, Policy, load_policy, "policy")
-    report("reading", 0, 0)
-    source = loaded(setup, Setup, load_setup, "setup")
-    backend = load_backend()
-    epoch = _market(market, rules, source, backend)
-    report("verifying", 0, 0)
-    key = margin_verifying_key(rules, epoch, source, backend)
-    reason = None
-    try:
-        verify_margin_proof(
-            margin,
-            key=key,
-            policy=epoch.policy,
-            market=epoch.terms,
-            attestors=trusted,
-            at=time,
-            engine=verifying_engine(),
-        )
-    except ProofRejected as error:
-        reason = error.reason
-    except StatementError:
-        raise
-    except FormatError as error:
-        # All that is left to be malformed is the argument itself.
-        reason = f"malformed: {error}"
-    return Verdict(
-        valid=reason is None,
-        reason=reason,
-        account=format_address(margin.statement.account),
-        policy=rules.name,
-        epoch="0x" + margin.statement.epoch.hex(),
-        attestors=tuple(format_address(each.attestor) for each in margin.attestations),
-        valid_until=format_seconds(margin.statement.valid_until),
-        unsafe_setup=source.unsafe,
-    )
+def private_key(identity: PathLike | EccKey | None) -> EccKey | None:
+    """Return the X25519 private key of an identity file. Raises FormatError."""
+    return read_recipient(identity, private=True) if isinstance(identity, str | Path) else identity
 
 
 # -- paths or objects --------------------------------------------------------------------------------------------------
-
-
-def _market(market: PathLike | Market, policy: Policy, setup: Setup, backend: AnyBackend) -> Market:
-    return loaded(market, Market, lambda path: read_market(path, policy, setup, backend), "market")
 
 
 def _book(book: Book, universe: Universe) -> Positions:

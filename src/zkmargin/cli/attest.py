@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.cli.console import print_json, print_table, progress
+from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Force, Json, Market, SetupFile, Threads, read_key, writes
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.verifier.statements.attestation import MAX_SEQUENCE
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

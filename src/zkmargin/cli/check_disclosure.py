@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from zkmargin.api.disclosure import verify_disclosure
-from zkmargin.cli.console import progress
+from zkmargin.api.disclosure_verification import verify_disclosure
+from zkmargin.cli.console import progress, warn_if_unsafe
 from zkmargin.cli.options import Attestors, Json, Market, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup
 

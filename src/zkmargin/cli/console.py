@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -21,6 +22,7 @@ import typer
 from zkmargin.verifier.errors import ZkmarginError
 
 if TYPE_CHECKING:
+    from zkmargin.prover.setup import Setup
     from zkmargin.prover.setup.progress import Report
 
 FIRST_LINE_SECONDS: Final = 3.0
@@ -96,6 +98,12 @@ def note(message: str) -> None:
     """Print one line on standard error, where there is one. Control characters, as of a file's name, are escaped."""
     with suppress(OSError, ValueError):
         typer.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in message), err=True)
+
+
+def warn_if_unsafe(setup: Setup, path: Path) -> None:
+    """Say loudly, on standard error, that a development setup is one."""
+    if setup.unsafe:
+        note(f"warning: {path}: UNSAFE development setup: proofs under it convince nobody; never use it for value")
 
 
 def print_json(result: Mapping[str, Any]) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import disclosure as disclosures
-from zkmargin.cli.console import progress
+from zkmargin.api.disclosure_verification import disclosed
+from zkmargin.cli.console import progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, SetupFile, Threads, writes
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup
 
@@ -63,4 +63,4 @@ def disclose(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    print_result(disclosures.disclosed(disclosure, reason=None, setup=source), as_json=as_json)
+    print_result(disclosed(disclosure, reason=None, setup=source), as_json=as_json)

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.cli.console import print_json, print_table, progress
+from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads, writes
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.connectors.deribit import import_deribit as read_deribit
 from zkmargin.prover.writing import write_document
 

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from zkmargin.api import solvency as api
-from zkmargin.cli.console import note, print_json, print_line, print_table, progress
+from zkmargin.api import solvency_verification as verification
+from zkmargin.cli.console import note, print_json, print_line, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, SetupFile, Threads, read_key, writes
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup
 from zkmargin.verifier.errors import ArgumentError
@@ -35,13 +34,15 @@ def commit(
     setup: SetupFile,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The epoch's work folder, to be made. Secret.")],
     table: Annotated[str | None, typer.Option("--table", help="The table or view, for a database.")] = None,
-    rows: Annotated[int, typer.Option("--rows", min=32, help="Rows of a batch, a power of two.")] = api.BATCH_ROWS,
+    rows: Annotated[int, typer.Option("--rows", min=32, help="Rows of a batch, a power of two.")] = 1 << 16,
     as_json: Json = False,
 ) -> None:
     """Take the balances: read, check, shuffle and cut them into batches.
 
     The folder appears when everything is right, or not at all; the first wrong row is named. What is proven later is
     what was taken here, whatever becomes of B."""
+    from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
+
     with progress() as report:
         made = api.commit_balances(terms, customers, setup, out=out, table=table, rows=rows, report=report)
     result = {
@@ -71,6 +72,8 @@ def attest(
     """Sign for reserves: a wallet on a chain at the terms' block, or a custodian.
 
     Needs nothing secret but the key. The text that is signed is printed."""
+    from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
+
     held: dict[str, str] = {}
     for amount in amounts:
         asset, sign, value = amount.partition("=")
@@ -100,6 +103,8 @@ def prove(
     """Prove every batch that is not proven yet, then that reserves cover what is owed.
 
     May be interrupted at any moment and started again: what is proven is kept. Exit code 1 when reserves fall short."""
+    from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
+
     with progress() as report:
         parameters = load_setup(setup)
         proven = api.prove_batches(work, parameters, ray=ray, report=report)
@@ -124,7 +129,7 @@ def verify(
     rejected."""
     with progress() as report:
         parameters = load_setup(setup)
-        found = api.verify_solvency_statement(statement, parameters, terms=terms, report=report)
+        found = verification.verify_solvency_statement(statement, parameters, terms=terms, report=report)
     warn_if_unsafe(parameters, setup)
     print_result(found, as_json=as_json)
 
@@ -141,7 +146,7 @@ def report(
     """Verify a statement and write what it says on one HTML page."""
     with progress() as told:
         parameters = load_setup(setup)
-        found = api.report_solvency(statement, parameters, out=out, terms=terms, report=told)
+        found = verification.report_solvency(statement, parameters, out=out, terms=terms, report=told)
     warn_if_unsafe(parameters, setup)
     print_line(str(out))
     found.require()
@@ -174,6 +179,8 @@ def inclusion(
         raise ArgumentError("work", "expected --work, --statement, --setup and --out; or inclusion check FILE")
     if archive and customer is not None:
         raise ArgumentError("archive", "expected no --customer with it: one customer's file is one file")
+    from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
+
     with progress() as told:
         if customer is None:
             files = api.make_inclusions(work, statement, setup, out=out, archive=archive, report=told)
@@ -191,7 +198,7 @@ def page(
     out: Annotated[Path, typer.Option("--out", metavar="PAGE.html", help="Where to write the page.")],
 ) -> None:
     """Write the static page on which customers check their files in the browser."""
-    api.write_inclusion_page(statement, setup, out=out)
+    verification.write_inclusion_page(statement, setup, out=out)
     print_line(str(out))
 
 
@@ -210,7 +217,7 @@ def check(
     """Check that these balances are in an exchange's liabilities, in full and once. Pure Python.
 
     Without --statement or --liabilities the digest in the file is believed, which the exchange wrote: compare it."""
-    found = api.check_inclusion(inclusion, setup, statement=statement, liabilities=liabilities)
+    found = verification.check_inclusion(inclusion, setup, statement=statement, liabilities=liabilities)
     if not found.compared:
         note("warning: compare the liabilities digest with the one that auditors verified, or give --statement")
     if as_json:

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from zkmargin.api.arguments import loaded_market
 from zkmargin.api.files import Result, arguments_for, kind_of_file, verify_any
-from zkmargin.api.margin import load_market, load_policy
-from zkmargin.cli.console import note, print_json, print_line, print_table, progress
+from zkmargin.circuits.policies.policy import load_policy
+from zkmargin.cli.console import note, print_json, print_line, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Attestors, Json, Market, Policy, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report
 from zkmargin.verifier.errors import FormatError, ProofRejected
@@ -54,7 +55,7 @@ def verify(
         rules = None if policy is None else load_policy(policy)
         if rules is not None and market is not None and len(files) > 1:
             # Read and checked once, not once a file.
-            loaded = {"policy": rules, "market": load_market(market, rules, source, report=report)}
+            loaded = {"policy": rules, "market": loaded_market(market, rules, source, load_backend())}
             chosen = [{name: loaded.get(name, value) for name, value in each.items()} for each in chosen]
         if len(files) == 1:
             results: list[Outcome] = [(files[0], verify_any(files[0], source, report=report, **chosen[0]))]

@@ -19,6 +19,7 @@ from typing import Any, Final
 from zkmargin.api import margin as api
 from zkmargin.api.arguments import precious_kind
 from zkmargin.api.key_files import new_signing_key, write_signing_key
+from zkmargin.api.verification import Verdict, verify
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
 from zkmargin.circuits.markets.positions import Positions
 from zkmargin.circuits.markets.units import format_instant
@@ -69,7 +70,7 @@ class Demonstration:
     venues: Mapping[str, MarginResult]
     netted: MarginResult
     proof: MarginProof
-    verdict: api.Verdict
+    verdict: Verdict
     verified_at: str
     smaller: bool
     prepare_seconds: float
@@ -195,7 +196,7 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     report("preparing the prover", 0, 0)
     started = time.perf_counter()
     prover = MarginProver(policy, market, setup, backend)
-    _ = prover.key, prover.columns
+    prover.prepare()
     prepared = time.perf_counter()
     options = Options(progress=lambda name, fraction: report(f"proving: {name}", round(100 * fraction), 100))
     proof = prover.prove([a for a, _ in attested], [o for _, o in attested], options=options)
@@ -206,7 +207,7 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     verified_at = format_instant(market.epoch.as_of.replace(microsecond=0) + VERIFIED_AFTER)
     begun = time.perf_counter()
     attestors = [attestation.attestor for attestation, _ in attested]
-    verdict = api.verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=verified_at)
+    verdict = verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=verified_at)
     return Demonstration(
         folder=folder,
         backend=backend.name,
