@@ -24,6 +24,7 @@ from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import ArgumentError, FormatError
 from zkmargin.verifier.ethereum import ADDRESS_BYTES, parse_address
+from zkmargin.verifier.hexadecimal import parse_hex_exactly
 from zkmargin.verifier.instants import MAX_SECONDS, parse_seconds
 from zkmargin.verifier.statements.attestation import Attestor, parse_attestor, universe_id
 
@@ -137,10 +138,10 @@ def digest_of(given: str | bytes, argument: str) -> bytes:
     """Return a digest's 32 bytes from 0x and 64 lower-case hexadecimal digits. Raises ArgumentError."""
     if isinstance(given, bytes) and len(given) == DIGEST_BYTES:
         return given
-    digits = given[2:] if isinstance(given, str) and given.startswith("0x") else ""
-    if len(digits) != 2 * DIGEST_BYTES or set(digits) - set("0123456789abcdef"):
-        raise ArgumentError(argument, "expected 0x and 64 lower-case hexadecimal digits")
-    return bytes.fromhex(digits)
+    if not isinstance(given, str):
+        raise ArgumentError(argument, f"expected 0x and {2 * DIGEST_BYTES} hexadecimal digits, got {kind_of(given)}")
+    with naming(argument):
+        return parse_hex_exactly(given, argument, length=DIGEST_BYTES)
 
 
 @contextmanager

@@ -199,7 +199,7 @@ def check_inclusion(
         trusted = loaded(statement, Solvency, read_solvency, "statement").liabilities
     elif liabilities is not None:
         trusted = digest_of(liabilities, "liabilities")
-    shown = inclusions.check_inclusion(found, setup_key_of(setup), trusted)
+    shown = inclusions.verify_inclusion(found, setup_key_of(setup), trusted)
     compared = statement is not None or liabilities is not None
     return IncludedBalances(found.customer, trusted, tuple(shown), compared)
 

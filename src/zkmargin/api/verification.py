@@ -29,7 +29,8 @@ from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
-from zkmargin.verifier.statements.margin import MarginProof, StatementError, read_margin_proof, verify_margin_proof
+from zkmargin.verifier.statements import margin as statements
+from zkmargin.verifier.statements.margin import MarginProof, StatementError, read_margin_proof
 
 __all__ = ["Verdict", "verify", "verify_margin"]
 
@@ -110,7 +111,7 @@ def verify_margin(
     key = margin_verifying_key(rules, epoch, source, backend)
     reason = None
     try:
-        verify_margin_proof(
+        statements.verify_margin(
             margin,
             key=key,
             policy=epoch.policy,
