@@ -17,7 +17,7 @@ PLANTED = {
     "the verifier asks for keys": ("verifier/srs.py", "from zkmargin.api import key_files\n"),
     "the verifier asks inside a function": (
         "verifier/field.py",
-        "def planted() -> object:\n    from zkmargin.api.key_files import read_signing_key as read\n\n    return read\n",
+        "def planted() -> object:\n    from zkmargin.api.key_files import read_signing_key as f\n\n    return f\n",
     ),
     "the verifier asks the prover": ("verifier/statements/margin.py", "import zkmargin.prover.vectors\n"),
     "the prover asks a circuit": ("prover/tape.py", "import zkmargin.circuits.language.errors\n"),

@@ -16,9 +16,9 @@ from support.shell_desk import AT, VENUES
 from support.solvency import MASTER, NONCE, ROWS, batch, prover, reserves, setup, terms
 
 import zkmargin
+from zkmargin.circuits.statements.solvency.files import write_solvency
 from zkmargin.circuits.statements.solvency.settlement import settle
 from zkmargin.prover.setup import save_setup
-from zkmargin.verifier.statements.solvency.files import write_solvency
 
 PROVING = (
     "zkmargin.prover.prove",

@@ -20,7 +20,7 @@ from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.attestation import Opening
 from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.statements.attestation import Attestation
 from zkmargin.verifier.statements.margin import MarginProof
 from zkmargin.verifier.statements.margin_statement import Deployment

@@ -13,9 +13,9 @@ from zkmargin.chain import ChainError, ProofRefused, status, submit
 from zkmargin.chain.client import Client
 from zkmargin.chain.contracts import publish
 from zkmargin.chain.local import LocalChain
+from zkmargin.prover.signing import sign_closure
 from zkmargin.verifier.ethereum import CURVE_ORDER, format_address
 from zkmargin.verifier.statements.attestation import venue_id
-from zkmargin.verifier.statements.revocation import sign_closure
 
 from .chains import OWNER, Chain, anvil_program, running_anvil
 from .desk import GRACE, HEARTBEAT, VENUES, Deployed, Desk, account

@@ -27,10 +27,10 @@ from zkmargin.exchange.epoch_folder import EpochFolder, WorkError, create_epoch_
 from zkmargin.exchange.proving import prove_batches, settle_folder
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import development_setup, load_setup, save_setup
+from zkmargin.prover.signing import sign_reserves
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency import accounts
 from zkmargin.verifier.statements.solvency.accounts import account_number
-from zkmargin.verifier.statements.solvency.reserves import sign_reserves
 from zkmargin.verifier.statements.solvency.terms import Terms
 from zkmargin.verifier.statements.solvency.verify import TOP
 

@@ -17,10 +17,10 @@ from zkmargin.circuits.statements.solvency.batch import Batch, BatchWitness, bat
 from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY
 from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpening
 from zkmargin.prover.setup import Setup, development_setup
-from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.proof import PublicInputs
 from zkmargin.verifier.statements.solvency.accounts import Row, epoch_id
-from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, claim_of, sign_reserves
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, claim_of
 from zkmargin.verifier.statements.solvency.terms import Asset, Chain, Custodian, Terms, Tier
 from zkmargin.verifier.statements.solvency.verify import TOP
 

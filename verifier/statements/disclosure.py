@@ -8,7 +8,7 @@ context binds account, auditor, purpose, epoch and attestations, so that it cann
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin.verifier.curve import G1, GroupEngine
-from zkmargin.verifier.documents import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import address_word, format_address, parse_address, struct_hash, word
 from zkmargin.verifier.instants import format_seconds, parse_seconds
@@ -159,14 +159,6 @@ def check_text(text: str, where: str) -> str:
     if not _PRINTABLE.fullmatch(text):
         raise FormatError(f"{where}: expected 1 to 200 printable characters")
     return text
-
-
-def write_disclosure(path: str | Path, disclosure: Disclosure) -> None:
-    """Write a disclosure's file, and its weights beside it, whole or not at all."""
-    arrays: Mapping[str, NDArray[Any]] | None = None
-    if disclosure.weights is not None:
-        arrays = {WEIGHTS: disclosure.weights}
-    write_document(path, KIND, disclosure.to_json(), arrays=arrays)
 
 
 def read_disclosure(path: str | Path) -> Disclosure:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zkmargin.verifier.curve import G1, GroupEngine
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds, parse_seconds
@@ -241,11 +241,6 @@ def read_margin_proof(path: str | Path) -> MarginProof:
     text = fields.text("proof")
     fields.finish()
     return MarginProof(statement, name, attestations, parse_proof_bytes(text, f"{where}: field 'proof'"))
-
-
-def write_margin_proof(path: str | Path, margin: MarginProof) -> None:
-    """Write a proof's file, whole or not at all."""
-    write_document(path, KIND, margin.to_json())
 
 
 def parse_proof_bytes(text: str, where: str) -> bytes:

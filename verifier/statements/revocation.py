@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from zkmargin.verifier.ethereum import address_word, sign_digest, struct_hash, word
+from zkmargin.verifier.ethereum import address_word, struct_hash, word
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.attestation import DOMAIN_SEPARATOR
 
@@ -15,8 +15,3 @@ def closure_digest(account: bytes, venue: str, sequence: int) -> bytes:
     """What a venue signs (EIP-712, the attestations' domain) to void its attestations up to `sequence`."""
     hashed = struct_hash(CLOSURE_TYPE, [address_word(account), keccak256(venue.encode()), word(sequence)])
     return keccak256(b"\x19\x01" + DOMAIN_SEPARATOR + hashed)
-
-
-def sign_closure(account: bytes, venue: str, sequence: int, private_key: bytes) -> bytes:
-    """The venue's signature."""
-    return sign_digest(closure_digest(account, venue, sequence), private_key)

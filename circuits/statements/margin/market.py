@@ -26,8 +26,9 @@ from zkmargin.circuits.statements.margin.circuit import UniverseLayout, compile_
 from zkmargin.prover.commitments import commit, commitments_match
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, read_arrays, read_document, read_json, write_document
+from zkmargin.verifier.documents import Fields, read_arrays, read_document, read_json
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.attestation import universe_id
 from zkmargin.verifier.statements.margin import MarketTerms, PolicyTerms

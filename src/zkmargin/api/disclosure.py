@@ -11,13 +11,14 @@ from zkmargin.api.margin import check_pairs, private_key
 from zkmargin.circuits.statements.attestation import Opening, read_opening
 from zkmargin.circuits.statements.disclosure import prover as disclosing
 from zkmargin.circuits.statements.disclosure.circuit import Exposure
+from zkmargin.circuits.statements.disclosure.files import write_disclosure
 from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.statements.attestation import Attestation, read_attestation
-from zkmargin.verifier.statements.disclosure import Disclosure, write_disclosure
+from zkmargin.verifier.statements.disclosure import Disclosure
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey

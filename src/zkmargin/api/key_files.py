@@ -14,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from zkmargin.verifier.documents import replacing
+from zkmargin.prover.signing import address_of_key
+from zkmargin.prover.writing import replacing
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.ethereum import CURVE_ORDER, address_of_key
+from zkmargin.verifier.ethereum import CURVE_ORDER
 
 PASSWORD_VARIABLE: Final = "ZKMARGIN_PASSWORD"  # noqa: S105 - the name, not the password
 KEY_BYTES: Final = 32

@@ -25,8 +25,16 @@ from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements import attestation as attesting
-from zkmargin.circuits.statements.attestation import Opening, OpeningError, read_opening, read_recipient, write_opening
+from zkmargin.circuits.statements.attestation import (
+    Opening,
+    OpeningError,
+    read_opening,
+    read_recipient,
+    write_attestation,
+    write_opening,
+)
 from zkmargin.circuits.statements.margin import market as markets
+from zkmargin.circuits.statements.margin.files import write_margin_proof
 from zkmargin.circuits.statements.margin.market import Market, write_market
 from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
 from zkmargin.connectors.deribit import import_deribit
@@ -39,13 +47,9 @@ from zkmargin.prover.setup import Setup, load_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import FormatError, ProofRejected, ZkmarginError
 from zkmargin.verifier.ethereum import parse_address
-from zkmargin.verifier.statements.attestation import (
-    Attestation,
-    read_attestation,
-    write_attestation,
-)
+from zkmargin.verifier.statements.attestation import Attestation, read_attestation
 from zkmargin.verifier.statements.deployment import read_deployment
-from zkmargin.verifier.statements.margin import MarginProof, write_margin_proof
+from zkmargin.verifier.statements.margin import MarginProof
 from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
 
 if TYPE_CHECKING:

@@ -9,18 +9,19 @@ import typer
 
 from zkmargin.api.arguments import verifying_engine
 from zkmargin.api.destinations import check_destinations
+from zkmargin.circuits.statements.solvency.files import write_inclusion, write_reserves, write_solvency
 from zkmargin.circuits.statements.solvency.verification import verify_statement
 from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, SetupFile, Threads, read_key
 from zkmargin.cli.solvency_verification import report, verify
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import load_setup, load_setup_key
+from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.reports.inclusion_page import write_page
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.ethereum import address_of_key
-from zkmargin.verifier.statements.solvency.files import read_solvency, write_solvency
-from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, read_inclusion, write_inclusion
-from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves, sign_reserves, write_reserves
+from zkmargin.verifier.statements.solvency.files import read_solvency
+from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, read_inclusion
+from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves
 from zkmargin.verifier.statements.solvency.statement import summary
 from zkmargin.verifier.statements.solvency.terms import read_terms
 

@@ -26,17 +26,20 @@ from zkmargin.circuits.markets.universe import UniverseError
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.attestation import Opening
+from zkmargin.circuits.statements.margin.files import write_margin_proof
 from zkmargin.circuits.statements.margin.market import Market, build_epoch, write_market
 from zkmargin.circuits.statements.margin.prover import MarginProver
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import development_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.verifier.documents import Fields, read_json, replacing, write_document
+from zkmargin.prover.signing import address_of_key
+from zkmargin.prover.writing import replacing, write_document
+from zkmargin.verifier.documents import Fields, read_json
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.ethereum import address_of_key, format_address
+from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.margin import MarginProof, write_margin_proof
+from zkmargin.verifier.statements.margin import MarginProof
 
 MAX_ROWS: Final = 1 << 13
 ALWAYS_LISTED: Final = ("cash", "spot", "perpetual")

@@ -27,8 +27,9 @@ from zkmargin.circuits.statements.solvency.circuit import check_batch_rows
 from zkmargin.circuits.statements.solvency.prover import TotalsOpening
 from zkmargin.exchange.balances import BalanceTable, InputError
 from zkmargin.exchange.batching import CollisionError, cut_batches, fill_buckets
+from zkmargin.prover.writing import appearing, write_document
 from zkmargin.verifier.curve import decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, appearing, read_arrays, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS, epoch_id

@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zkmargin.verifier.curve import POINT_BYTES, decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.curve import POINT_BYTES, decode_g1
+from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.solvency.reserves import attestation_from_fields
@@ -19,35 +16,8 @@ from zkmargin.verifier.statements.solvency.terms import terms_from_fields
 KIND: Final = "solvency"
 MAX_BATCHES: Final = 65535
 MAX_PROOF_BYTES: Final = 1 << 17
-_NUMBERS: Final = ("low", "high", "accounts")
-_POINTS: Final = ("equity", "debt", "opened")
-
-
-def write_solvency(path: str | Path, statement: Solvency) -> None:
-    """Write a statement, whole or not at all. Raises FormatError when its proofs are not of one length."""
-    length = len(statement.batches[0].proof)
-    if any(len(batch.proof) != length for batch in statement.batches):
-        raise FormatError("statement: expected proofs of one length")
-    arrays: dict[str, NDArray[Any]] = {
-        name: np.array([getattr(batch, name) for batch in statement.batches], dtype="<u8") for name in _NUMBERS
-    }
-    for name in _POINTS:
-        arrays[name] = _bytes([encode_g1(getattr(batch, name)) for batch in statement.batches])
-    arrays["proofs"] = _bytes([batch.proof for batch in statement.batches])
-    settlement = statement.settlement
-    fields = {
-        "terms": statement.terms.to_json(),
-        "nonce": "0x" + statement.nonce.hex(),
-        "setup": "0x" + statement.setup.hex(),
-        "rows": statement.rows,
-        "batches": len(statement.batches),
-        "proof_bytes": length,
-        "liabilities": "0x" + statement.liabilities.hex(),
-        "reserves": [attestation.to_json(statement.terms) for attestation in statement.reserves],
-        "totals": _totals_to_json(settlement) if isinstance(settlement, PublicTotals) else None,
-        "settlement": None if isinstance(settlement, PublicTotals) else "0x" + settlement.hex(),
-    }
-    write_document(path, KIND, fields, arrays=arrays)
+NUMBERS: Final = ("low", "high", "accounts")
+POINTS: Final = ("equity", "debt", "opened")
 
 
 def read_solvency(path: str | Path) -> Solvency:
@@ -87,29 +57,18 @@ def read_solvency(path: str | Path) -> Solvency:
 
 def _read_batches(path: str | Path, document: dict[str, Any], count: int, length: int) -> tuple[BatchStatement, ...]:
     shapes: dict[str, Any] = {
-        **dict.fromkeys(_NUMBERS, ("<u8", (count,))),
-        **dict.fromkeys(_POINTS, ("|u1", (count, POINT_BYTES))),
+        **dict.fromkeys(NUMBERS, ("<u8", (count,))),
+        **dict.fromkeys(POINTS, ("|u1", (count, POINT_BYTES))),
         "proofs": ("|u1", (count, length)),
     }
     arrays = read_arrays(path, document, shapes)
     batches = []
     for index in range(count):
-        equity, debt, opened = (
-            decode_g1(arrays[name][index].tobytes(), f"{path}: {name}[{index}]") for name in _POINTS
-        )
-        low, high, accounts = (int(arrays[name][index]) for name in _NUMBERS)
+        equity, debt, opened = (decode_g1(arrays[name][index].tobytes(), f"{path}: {name}[{index}]") for name in POINTS)
+        low, high, accounts = (int(arrays[name][index]) for name in NUMBERS)
         proof = arrays["proofs"][index].tobytes()
         batches.append(BatchStatement(index, low, high, accounts, equity, debt, opened, proof))
     return tuple(batches)
-
-
-def _totals_to_json(totals: PublicTotals) -> dict[str, Any]:
-    return {
-        "equity": [str(value) for value in totals.equity],
-        "debt": [str(value) for value in totals.debt],
-        "equity_blinding": "0x" + totals.equity_blinding.to_bytes(32, "big").hex(),
-        "debt_blinding": "0x" + totals.debt_blinding.to_bytes(32, "big").hex(),
-    }
 
 
 def _totals(fields: Fields, where: str, count: int) -> PublicTotals:
@@ -136,7 +95,3 @@ def _proof(text: str, where: str) -> bytes:
     if len(digits) % 2 or len(digits) > 2 * MAX_PROOF_BYTES or set(digits) - set("0123456789abcdef"):
         raise FormatError(f"{where}: expected 0x and lower-case hexadecimal digits, at most {MAX_PROOF_BYTES} bytes")
     return bytes.fromhex(digits)
-
-
-def _bytes(rows: list[bytes]) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(rows), dtype="|u1").reshape(len(rows), len(rows[0]))

@@ -35,7 +35,7 @@ from zkmargin.verifier.curve import (
     decode_g1,
     encode_g1,
 )
-from zkmargin.verifier.documents import Fields, encode_compactly, read_document, replacing
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, root_of_unity
 from zkmargin.verifier.merkle import path_length, root_of_path
@@ -193,17 +193,6 @@ def _amount(lots: int, decimals: int) -> str:
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
-
-
-def write_inclusion(path: str | Path, inclusion: Inclusion, liabilities: bytes) -> None:
-    """Write an inclusion file with mode 0600, whole or not at all."""
-    with replacing(path, secret=True) as stream:
-        stream.write(encode_inclusion(inclusion, liabilities))
-
-
-def encode_inclusion(inclusion: Inclusion, liabilities: bytes) -> bytes:
-    """An inclusion file's bytes."""
-    return encode_compactly(KIND, inclusion_to_json(inclusion, liabilities))
 
 
 def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any]:

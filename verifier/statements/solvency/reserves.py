@@ -26,14 +26,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import (
     SIGNATURE_BYTES,
     format_address,
     parse_address,
     recover_signer,
-    sign_digest,
 )
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.keccak import keccak256
@@ -107,14 +106,6 @@ def message_digest(text: str) -> bytes:
     return keccak256(b"\x19Ethereum Signed Message:\n" + str(len(data)).encode() + data)
 
 
-def sign_reserves(claim: ReserveStatement, terms: Terms, epoch: bytes, private_key: bytes) -> ReserveAttestation:
-    """Sign as the holder. Raises ReservesError when the key is not theirs."""
-    text = claim.text(terms, epoch)
-    attestation = ReserveAttestation(claim, text, sign_digest(message_digest(text), private_key))
-    _check_signature(attestation)
-    return attestation
-
-
 def claim_of(
     place: str | None, holder: str, address: bytes, amounts: Mapping[str, object], terms: Terms
 ) -> ReserveStatement:
@@ -148,7 +139,7 @@ def check_reserves(attestations: Sequence[ReserveAttestation], terms: Terms, epo
             raise ReservesError(
                 f"reserves of {claim.holder}: expected a text about epoch 0x{epoch.hex()} and the block of the terms"
             )
-        _check_signature(attestation)
+        check_signature(attestation)
         if (claim.place, claim.address) in seen:
             raise ReservesError(f"reserves of {claim.holder}: expected each wallet and custodian once, got it twice")
         seen.add((claim.place, claim.address))
@@ -177,12 +168,8 @@ def read_reserves(path: str | Path, terms: Terms, epoch: bytes) -> ReserveAttest
     return attestation
 
 
-def write_reserves(path: str | Path, attestation: ReserveAttestation, terms: Terms) -> None:
-    """Write an attestation's file, whole or not at all."""
-    write_document(path, KIND, attestation.to_json(terms))
-
-
-def _check_signature(attestation: ReserveAttestation) -> None:
+def check_signature(attestation: ReserveAttestation) -> None:
+    """Raise ReservesError unless the holder signed the text."""
     claim = attestation.claim
     where = f"reserves of {claim.holder}"
     signer = recover_signer(message_digest(attestation.text), attestation.signature, where)

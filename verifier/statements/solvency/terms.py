@@ -29,7 +29,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds, parse_seconds
@@ -236,11 +236,6 @@ def terms_from_fields(fields: Fields, where: str) -> Terms:
 def read_terms(path: str | Path) -> Terms:
     """Terms from their file. Raises FormatError; OSError when it cannot be read."""
     return terms_from_fields(Fields(path, read_document(path, KIND)), str(path))
-
-
-def write_terms(path: str | Path, terms: Terms) -> None:
-    """Write terms, whole or not at all."""
-    write_document(path, KIND, terms.to_json())
 
 
 def decimal_fraction(text: object, where: str) -> Fraction:

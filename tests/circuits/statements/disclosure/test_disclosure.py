@@ -23,14 +23,15 @@ from zkmargin.circuits.statements.disclosure.circuit import (
     compile_disclosure,
     exposure_weights,
 )
+from zkmargin.circuits.statements.disclosure.files import write_disclosure
 from zkmargin.circuits.statements.disclosure.prover import disclose
 from zkmargin.circuits.statements.disclosure.verification import check_disclosure
 from zkmargin.prover.prove import Options, prove
+from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_of_key
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure, write_disclosure
+from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure
 from zkmargin.verifier.statements.margin import StatementError
 
 BOOKS = [

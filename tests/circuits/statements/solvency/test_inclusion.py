@@ -16,6 +16,7 @@ from support.solvency import CUSTOMERS, MASTER, NONCE, ROWS, batch, epoch, prove
 
 from zkmargin.circuits.statements.solvency.all_openings import open_everywhere
 from zkmargin.circuits.statements.solvency.batch import Batch
+from zkmargin.circuits.statements.solvency.files import write_inclusion
 from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.statements.solvency.prover import BatchProver
 from zkmargin.circuits.statements.solvency.settlement import settle
@@ -35,7 +36,6 @@ from zkmargin.verifier.statements.solvency.inclusion import (
     inclusion_to_json,
     opened_columns,
     read_inclusion,
-    write_inclusion,
 )
 from zkmargin.verifier.statements.solvency.statement import Solvency, batch_context
 

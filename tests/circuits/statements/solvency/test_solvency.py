@@ -25,6 +25,7 @@ from support.solvency import (
     terms,
 )
 
+from zkmargin.circuits.statements.solvency.files import write_solvency
 from zkmargin.circuits.statements.solvency.prover import BatchProver
 from zkmargin.circuits.statements.solvency.settlement import (
     InsolventError,
@@ -34,12 +35,12 @@ from zkmargin.circuits.statements.solvency.settlement import (
 )
 from zkmargin.circuits.statements.solvency.verification import verify_statement
 from zkmargin.prover.prove import Options
+from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.curve import G1_GENERATOR, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_of_key
 from zkmargin.verifier.statements.solvency.accounts import Row
-from zkmargin.verifier.statements.solvency.files import read_solvency, write_solvency
-from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, ReservesError, sign_reserves
+from zkmargin.verifier.statements.solvency.files import read_solvency
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, ReservesError
 from zkmargin.verifier.statements.solvency.statement import PublicTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import Terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
