@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.backends import fastest_backend
-from support.shell_desk import AT, VENUES
-from support.solvency import MASTER, NONCE, ROWS, batch, prover, reserves, setup, terms
-
-import zkmargin
-from zkmargin.circuits.statements.solvency.files import write_solvency
-from zkmargin.circuits.statements.solvency.settlement import settle
-from zkmargin.prover.setup import save_setup
+from support.shell_desk import AT
 
 PROVING = (
     "zkmargin.prover.prove",
@@ -60,29 +52,6 @@ CALLS = {
 }
 
 
-@pytest.fixture(scope="module")
-def files(made_desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A margin proof, a disclosure and a solvency statement with all that verifies them."""
-    folder = tmp_path_factory.mktemp("verified") / "files"
-    shutil.copytree(made_desk, folder)
-    zkmargin.disclose(
-        folder / "m.json",
-        "value",
-        [folder / f"{venue}.attestation.json" for venue in VENUES],
-        [folder / f"{venue}.opening.json" for venue in VENUES],
-        folder / "s.json",
-        auditor="Ash & Birch",
-        purpose="year-end review",
-        out=folder / "d.json",
-    )
-    proven, opening = prover().prove(batch(), MASTER)
-    signed = [reserves({"BTC": "100", "USD": "1000"})]
-    statement = settle(terms(), NONCE, ROWS, [proven], [opening], signed, setup(), fastest_backend())
-    write_solvency(folder / "solvency.json", statement)
-    save_setup(setup(), folder / "solvency-setup.json")
-    return folder
-
-
 def loaded(code: str, *arguments: str) -> tuple[Any, set[str]]:
     """What `code` leaves in `result`, and the modules that a fresh interpreter has loaded then."""
     script = f"import sys, json\n{code}\nprint(json.dumps([result, sorted(sys.modules)]))"
@@ -100,21 +69,21 @@ def refuse_proving(modules: set[str]) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_that_verifies(files: Path, name: str) -> None:
-    arguments = COMMANDS[name].format(d=files).split()
+def test_a_command_that_verifies(verified_files: Path, name: str) -> None:
+    arguments = COMMANDS[name].format(d=verified_files).split()
     code, modules = loaded("from zkmargin.cli.main import run\nresult = run(sys.argv[1:])", *arguments)
     assert code == ("rejected" in name)
     refuse_proving(modules)
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_that_verifies(files: Path, name: str) -> None:
-    result, modules = loaded(f"import zkmargin\nd = sys.argv[1]\nresult = {CALLS[name]}.valid", str(files))
+def test_a_call_that_verifies(verified_files: Path, name: str) -> None:
+    result, modules = loaded(f"import zkmargin\nd = sys.argv[1]\nresult = {CALLS[name]}.valid", str(verified_files))
     assert result is True
     refuse_proving(modules)
 
 
-def test_what_is_refused_here_is_what_proving_loads(files: Path) -> None:
+def test_what_is_refused_here_is_what_proving_loads(verified_files: Path) -> None:
     """The list above names modules that exist: proving and evaluating load them."""
     _, modules = loaded(
         "import zkmargin.demo, zkmargin.chain, zkmargin.exchange, zkmargin.exchange.proving, zkmargin.cli.prove, "

@@ -9,15 +9,12 @@ import typer
 
 from zkmargin.api.arguments import verifying_engine
 from zkmargin.api.destinations import check_destinations
-from zkmargin.circuits.statements.solvency.files import write_inclusion, write_reserves, write_solvency
 from zkmargin.circuits.statements.solvency.verification import verify_statement
 from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, SetupFile, Threads, read_key
 from zkmargin.cli.solvency_verification import report, verify
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import load_setup, load_setup_key
-from zkmargin.prover.signing import address_of_key, sign_reserves
-from zkmargin.reports.inclusion_page import write_page
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency.files import read_solvency
 from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, read_inclusion
@@ -82,6 +79,9 @@ def attest(
     """Sign for reserves: a wallet on a chain at the terms' block, or a custodian.
 
     Needs nothing secret but the key. The text that is signed is printed."""
+    from zkmargin.circuits.statements.solvency.files import write_reserves  # noqa: PLC0415 - verifying signs nothing
+    from zkmargin.prover.signing import address_of_key, sign_reserves  # noqa: PLC0415
+
     check_destinations(("--out", out))
     if (chain is None) == (custodian is None):
         raise FormatError("--chain: expected either --chain for a wallet or --custodian")
@@ -117,7 +117,8 @@ def prove(
     """Prove every batch that is not proven yet, then that reserves cover what is owed.
 
     May be interrupted at any moment and started again: what is proven is kept. Exit code 1 when reserves fall short."""
-    from zkmargin.exchange.epoch_folder import open_epoch_folder  # noqa: PLC0415 - verifying has no use for it
+    from zkmargin.circuits.statements.solvency.files import write_solvency  # noqa: PLC0415 - verifying writes nothing
+    from zkmargin.exchange.epoch_folder import open_epoch_folder  # noqa: PLC0415
     from zkmargin.exchange.proving import prove_batches, settle_folder  # noqa: PLC0415
 
     check_destinations(("--out", out), arrays=True)
@@ -161,7 +162,8 @@ def inclusion(
     """Make a customer's inclusion file, or, without --customer, everybody's."""
     if context.invoked_subcommand is not None:
         return
-    from zkmargin.exchange.epoch_folder import open_epoch_folder  # noqa: PLC0415 - customers have no use for it
+    from zkmargin.circuits.statements.solvency.files import write_inclusion  # noqa: PLC0415 - customers write nothing
+    from zkmargin.exchange.epoch_folder import open_epoch_folder  # noqa: PLC0415
     from zkmargin.exchange.inclusion_files import make_inclusion, make_inclusions  # noqa: PLC0415
 
     if folder is None or statement is None or setup is None or out is None:
@@ -187,6 +189,8 @@ def page(
     out: Annotated[Path, typer.Option("--out", metavar="PAGE.html", help="Where to write the page.")],
 ) -> None:
     """Write the static page on which customers check their files in the browser."""
+    from zkmargin.reports.inclusion_page import write_page  # noqa: PLC0415 - verifying writes nothing
+
     check_destinations(("--out", out))
     write_page(out, load_setup_key(setup), read_solvency(statement).liabilities)
     typer.echo(str(out))

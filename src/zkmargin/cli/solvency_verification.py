@@ -14,7 +14,6 @@ from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsa
 from zkmargin.cli.options import Json, SetupFile, Threads
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import load_setup
-from zkmargin.reports.solvency import write_report
 from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.statements.solvency.files import KIND, read_solvency
 from zkmargin.verifier.statements.solvency.statement import Solvency, summary
@@ -65,6 +64,8 @@ def report(
     threads: Threads = None,
 ) -> None:
     """Verify a statement and write what it says on one HTML page."""
+    from zkmargin.reports.solvency import write_report  # noqa: PLC0415 - verifying writes nothing
+
     check_destinations(("--out", out))
     with progress() as told:
         statement, verdict, reason = _judge(path, setup, terms, told)
