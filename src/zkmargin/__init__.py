@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from zkmargin.api.disclosure import disclose
     from zkmargin.api.disclosure_verification import Disclosed, check_disclosure
     from zkmargin.api.margin import (
-        InadequateError,
-        MarginProver,
         attest,
         build_market,
         development_setup,
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     )
     from zkmargin.api.verification import Verdict, verify
     from zkmargin.circuits.policies.policy import load_policy
+    from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
     from zkmargin.prover.kernels import set_threads
     from zkmargin.prover.setup import load_setup
     from zkmargin.verifier.errors import FormatError, ProofRejected, ZkmarginError
