@@ -58,11 +58,7 @@ from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import ArgumentError, FormatError, ProofRejected, ZkmarginError
 from zkmargin.verifier.statements.attestation import Attestation, read_attestation
 from zkmargin.verifier.statements.deployment import read_deployment
-from zkmargin.verifier.statements.margin import (
-    OFF_CHAIN,
-    Deployment,
-    MarginProof,
-)
+from zkmargin.verifier.statements.margin import OFF_CHAIN, Deployment, MarginProof
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
