@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from typing import Any, Final
 
-from support.backends import fastest_backend, fastest_engine
+from support.backends import fastest_backend
+from zkmargin.api.verification import verify
 from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.positions import Positions, net, positions_from_quantities
@@ -18,7 +19,7 @@ from zkmargin.circuits.policies.solution import assign
 from zkmargin.circuits.statements.attestation import Opening, attest
 from zkmargin.circuits.statements.margin.circuit import HOLDING
 from zkmargin.circuits.statements.margin.market import Market, build_market
-from zkmargin.circuits.statements.margin.prover import MarginProver, verify_margin
+from zkmargin.circuits.statements.margin.prover import MarginProver
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup, development_setup
@@ -126,21 +127,12 @@ class Desk:
         )
         witness = generate_witness(self.prover.program.compiled, self.backend, inputs, check=False)
         public = public_inputs(statement, ordered, market.terms)
-        data = prove(self.prover.key, public, witness.assignment, Options(check=False))
+        data = prove(self.prover.argument.key, public, witness.assignment, Options(check=False))
         return MarginProof(statement, self.policy.name, ordered, data)
 
-    def verify(self, proof: MarginProof, **changes: Any) -> None:
+    def verify(self, proof: MarginProof) -> None:
         """As an auditor would, a second after the epoch."""
-        options: dict[str, Any] = {
-            "policy": self.policy,
-            "market": self.market,
-            "setup": self.setup,
-            "backend": self.backend,
-            "at": self.market.epoch_time + 1,
-            "engine": fastest_engine(),
-            **changes,
-        }
-        verify_margin(proof, **options)
+        verify(proof, self.market, self.policy, self.setup, at=self.market.epoch_time + 1)
 
 
 @cache

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin.circuits.language.errors import RowsError
-from zkmargin.circuits.markets.epoch import MarketEpoch
+from zkmargin.circuits.markets.epoch import MarketEpoch, recomputation_tolerance
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.models import parse_model
 from zkmargin.circuits.markets.universe import MAX_ROWS, MIN_ROWS, Universe, UniverseError, read_universe
@@ -35,9 +35,6 @@ from zkmargin.verifier.statements.margin import MarketTerms, PolicyTerms
 from zkmargin.verifier.statements.margin_statement import epoch_id
 
 KIND: Final = "market"
-RECOMPUTATION_UNITS: Final = 4
-RECOMPUTATION_SHIFT: Final = 36
-"""Floating point differs by machine: a recomputed column may be off by 4 units and 2^-36 of its largest value."""
 _SCALAR_SIXTEENTHS: Final = (1, 2, 4, 6, 8)
 """Sixteenths of the rows that are tried for private scalars, in turn; segments divide what is left."""
 
@@ -262,7 +259,7 @@ def _read_columns(
     values = read_arrays(path, document, {"columns": ("<i8", (len(expected), rows))})["columns"]
     columns = {}
     for name, row in zip(expected, values, strict=True):
-        tolerance = RECOMPUTATION_UNITS + (int(np.abs(expected[name]).max()) >> RECOMPUTATION_SHIFT)
+        tolerance = recomputation_tolerance(expected[name])
         wrong = np.flatnonzero((row > expected[name] + tolerance) | (row < expected[name] - tolerance))
         if wrong.size:
             listing = next(

@@ -32,8 +32,8 @@ from zkmargin.circuits.statements.solvency.settlement import (
     prove_settlement,
     settle,
     sum_of_openings,
-    verify_statement,
 )
+from zkmargin.circuits.statements.solvency.verification import verify_statement
 from zkmargin.prover.prove import Options
 from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.curve import G1_GENERATOR, PythonEngine
