@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import setuptools
 from packaging.requirements import Requirement
 
 from zkmargin.api.extras import MissingExtraError, extra
@@ -50,6 +49,13 @@ IMPORTED_BY_EXTRAS = {
 
 def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def attempt(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A command that may fail."""
+    environment = {**os.environ, **variables}
+    words = list(map(str, command))
+    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
 
 
 def brought_by(requirements: list[str], extras: frozenset[str] = frozenset()) -> set[str]:
@@ -129,7 +135,7 @@ USES = {
 def without(module: str, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run code in an interpreter that lacks a module."""
     blocked = f"import sys\nsys.modules[{module!r}] = None\n"
-    return subprocess.run([sys.executable, "-c", blocked + code], cwd=folder, capture_output=True, text=True)  # noqa: S603
+    return attempt(sys.executable, "-c", blocked + code, cwd=folder)
 
 
 @pytest.mark.parametrize("name", USES)
@@ -162,11 +168,13 @@ def test_a_defect_is_not_taken_for_a_missing_extra() -> None:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """setup.py's names; the setuptools here may be older than the one that builds."""
+    """setup.py's names; setuptools, which need not be installed here, has a stand-in."""
     command: Any = types.ModuleType("setuptools.command.bdist_wheel")
     command.bdist_wheel = type("bdist_wheel", (), {"get_tag": lambda _: ("cp311", "abi3", "linux_x86_64")})
-    monkeypatch.setitem(sys.modules, command.__name__, command)
-    monkeypatch.setattr(setuptools, "setup", lambda **_: None)
+    package: Any = types.ModuleType("setuptools")
+    package.setup = lambda **_: None
+    for module in (package, types.ModuleType("setuptools.command"), command):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     return runpy.run_path(str(ROOT / "setup.py"))
 
 
@@ -210,9 +218,8 @@ def test_links_that_git_wrote_as_files_are_refused(script: dict[str, Any], tmp_p
 
 
 def call(*command: object, cwd: Path, **variables: str) -> str:
-    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **variables}
-    environment.pop("PYTHONPATH", None)
-    done = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True)  # noqa: S603
+    """Standard output of a command that must succeed, in which this tree cannot be found."""
+    done = attempt(*command, cwd=cwd, PYTHONPATH="", PIP_DISABLE_PIP_VERSION_CHECK="1", **variables)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
 
@@ -231,7 +238,7 @@ def built(checkout: Path) -> Path:
     """A folder with the source distribution, and the wheel made from it."""
     tools = checkout.parent / "tools"
     call(sys.executable, "-m", "venv", tools, cwd=checkout)
-    call(tools / "bin/pip", "install", "build", cwd=checkout)
+    call(tools / "bin/pip", "install", "build", "auditwheel", cwd=checkout)
     # Where crates are compiled already, only what depends on the interpreter's path is compiled again.
     target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "native" / "target"))
     out = checkout.parent / "dist"
@@ -271,10 +278,10 @@ def test_the_wheel_holds_every_module_once_and_no_test(wheel: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("cargo"), reason="a binary for Linux is looked at")
-def test_the_wheels_tag_is_auditwheels(wheel: Path) -> None:
+def test_the_wheels_tag_is_auditwheels(wheel: Path, checkout: Path) -> None:
     machine = sysconfig.get_platform().removeprefix("linux-")
     assert re.fullmatch(rf"zkmargin-[\d.]+-cp311-abi3-manylinux_2_\d+_{machine}\.whl", wheel.name)
-    shown = " ".join(call(sys.executable, "-m", "auditwheel", "show", wheel, cwd=wheel.parent).split())
+    shown = " ".join(call(checkout.parent / "tools/bin/auditwheel", "show", wheel, cwd=wheel.parent).split())
     stated = re.search(r'This constrains the platform tag to "(\w+)"', shown)
     assert stated is not None
     assert wheel.name.endswith(f"-{stated[1]}.whl")
@@ -285,7 +292,8 @@ def test_the_wheels_tag_is_auditwheels(wheel: Path) -> None:
 def test_the_source_distribution_is_whole(built: Path, wheel: Path) -> None:
     # The wheel was built from it, so all that building needs is there.
     (archive,) = built.glob("*.tar.gz")
-    names = {name.partition("/")[2] for name in tarfile.open(archive).getnames()}
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
     assert {"setup.py", "LICENSE", "native/Cargo.lock", "src/zkmargin/verifier/verify.py"} <= names
     assert {"src/zkmargin/verifier/contracts/src/Gate.sol", "src/zkmargin/prover/prove.py"} <= names
     assert not any(name.startswith(("tests/", "native/target", "shared")) for name in names)
@@ -314,8 +322,7 @@ def test_an_installation_without_links_says_what_to_do(checkout: Path, tmp_path:
     for name in ("circuits", "prover", "verifier"):
         (copy / "src/zkmargin" / name).unlink()
         (copy / "src/zkmargin" / name).write_text(f"../../{name}")
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(tmp_path), "."]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)  # noqa: S603
+    done = attempt(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", tmp_path, ".", cwd=copy)
     assert done.returncode != 0
     said = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
     assert any(line.startswith("zkmargin: src/zkmargin/circuits: expected a link to") for line in said)
@@ -335,16 +342,8 @@ def test_mypy_checks_a_users_script_against_an_editable_install(checkout: Path, 
         "reveal_type(zkmargin.verify)\nreveal_type(zkmargin.verifier.verify.verify)\nreveal_type(Program)\n"
         "zkmargin.set_threads('two')\n"
     )
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--python-executable",
-        str(folder / "bin/python"),
-        "--cache-dir",
-        os.devnull,
-    ]
-    done = subprocess.run([*command, str(script)], cwd=tmp_path, capture_output=True, text=True)  # noqa: S603
+    options = ["--python-executable", folder / "bin/python", "--cache-dir", os.devnull]
+    done = attempt(sys.executable, "-m", "mypy", *options, script, cwd=tmp_path, PYTHONPATH="", MYPYPATH="")
     assert len(re.findall("Revealed type is .def ", done.stdout)) == 3, done.stdout
     assert '"Any"' not in done.stdout
     assert 'Argument 1 to "set_threads" has incompatible type "str"' in done.stdout
