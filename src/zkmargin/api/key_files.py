@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from zkmargin.api.extras import extra
 from zkmargin.prover.signing import address_of_key
 from zkmargin.prover.writing import replacing
 from zkmargin.verifier.errors import FormatError
@@ -100,7 +101,8 @@ def _decrypt(path: str | Path, text: bytes, password: Callable[[], str] | None) 
         if password is None:
             raise KeyFileError(f"{path}: expected a password for the encrypted keystore; set {PASSWORD_VARIABLE}")
         secret = password()
-    from eth_account import Account  # noqa: PLC0415 - half a second, which only keystores need
+    with extra("keys", f"{path}: an encrypted keystore"):
+        from eth_account import Account  # noqa: PLC0415 - half a second, which only keystores need
 
     try:
         key = bytes(Account.decrypt(keystore, secret))

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.chain import connect, read_deployment_record, write_deployment_record
+from zkmargin.chain.client import connect
+from zkmargin.chain.deployment import read_deployment_record, write_deployment_record
 from zkmargin.chain.contracts import DEFAULT_GRACE_SECONDS, DEFAULT_OWNER_DELAY_SECONDS
 from zkmargin.chain.contracts import deploy as deploy_contracts
 from zkmargin.chain.contracts import publish as publish_epoch

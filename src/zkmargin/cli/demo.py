@@ -15,10 +15,12 @@ from zkmargin.circuits.markets.units import format_instant
 from zkmargin.circuits.policies.evaluate import MarginResult
 from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.circuits.statements.attestation import read_opening
-from zkmargin.cli.console import print_json, progress
+from zkmargin.cli.console import note, print_json, progress
 from zkmargin.cli.evaluate import WIDTH, dollars
 from zkmargin.cli.options import Json, Threads
 from zkmargin.demo.run import Demonstration, run_demo
+from zkmargin.demo.run import Demonstration, run_demo
+from zkmargin.prover.kernels.choice import slow_because
 from zkmargin.prover.setup import load_setup
 from zkmargin.prover.setup.progress import Report
 from zkmargin.verifier.statements.attestation import read_attestation
@@ -42,9 +44,11 @@ def demo(
 ) -> None:
     """Run the demo on the shipped sample.
 
-    A market, three venues' books that hedge each other, attestations, a proof and its verification. Every file is left
-    in DIR; those of an earlier demo are replaced. Needs no network."""
+    A market, three venues' books that hedge each other, attestations, a proof and its verification. Leaves every file
+    in DIR, replacing those of an earlier demonstration. Needs no network."""
     check_folder("out", out)
+    if reason := slow_because():
+        note(f"warning: the reference back end serves, Python integers in place of native code: slow, because {reason}")
     with progress() as report:
         done = run_demo(out, report)
         on_chain = run_on_chain(out, done, report) if chain else None

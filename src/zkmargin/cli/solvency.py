@@ -13,20 +13,6 @@ from zkmargin.cli.options import Json, SetupFile, Threads, read_key, writes
 from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup
 from zkmargin.verifier.errors import ArgumentError
-from zkmargin.api.arguments import verifying_engine
-from zkmargin.api.destinations import check_destinations
-from zkmargin.circuits.statements.solvency.verification import verify_statement
-from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
-from zkmargin.cli.options import Json, SetupFile, Threads, read_key
-from zkmargin.cli.solvency import report
-from zkmargin.cli.solvency_verification import verify
-from zkmargin.prover.kernels import load_backend
-from zkmargin.prover.setup import load_setup, load_setup_key
-from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.hexadecimal import parse_hex_exactly
-from zkmargin.verifier.statements.solvency.files import read_solvency
-from zkmargin.verifier.statements.solvency.inclusion import read_inclusion, verify_inclusion
-from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves
 from zkmargin.verifier.statements.solvency.statement import summary
 
 app = typer.Typer(
@@ -118,9 +104,6 @@ def prove(
 
     May be interrupted at any moment and started again: what is proven is kept. Exit code 1 when reserves fall short."""
     from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
-    from zkmargin.circuits.statements.solvency.files import write_solvency  # noqa: PLC0415 - verifying writes nothing
-    from zkmargin.exchange.epoch_folder import open_epoch_folder  # noqa: PLC0415
-    from zkmargin.exchange.proving import prove_batches, settle_folder  # noqa: PLC0415
 
     with progress() as report:
         parameters = load_setup(setup)

@@ -9,6 +9,7 @@ from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from zkmargin.api.extras import extra
 from zkmargin.circuits.statements.solvency.batch import Batch
 from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpening
 from zkmargin.circuits.statements.solvency.settlement import settle
@@ -110,10 +111,8 @@ def _on_cluster(work: EpochFolder, setup: Setup, missing: list[int], address: st
 
     As many batches are under way as the cluster has processors: memory here does not grow with the customers.
     """
-    try:
+    with extra("ray", "--ray"):
         ray: Any = import_module("ray")
-    except ImportError:
-        raise ClusterError("--ray: expected the extra zkmargin[ray] to be installed") from None
     _reach(address)
     try:
         ray.init(address=address, ignore_reinit_error=True, logging_level=logging.ERROR, log_to_driver=False)
