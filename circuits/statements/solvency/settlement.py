@@ -13,6 +13,7 @@ from zkmargin.prover.assignment import PublicColumns
 from zkmargin.prover.commitments import commit, commit_from_powers
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.prove import Options, prove
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.errors import ZkmarginError
 from zkmargin.verifier.field import SCALAR_MODULUS
@@ -45,7 +46,7 @@ def settle(
     """The whole statement. Raises InsolventError when reserves fall short, ReservesError when they do not count."""
     totals = sum_of_openings(openings)
     statement = Solvency(terms, nonce, setup.digest, rows, tuple(batches), tuple(reserves), b"")
-    held = verify_reserves(reserves, terms, statement.epoch)
+    held = verify_reserves(reserves, terms, statement.epoch, key_recovery())
     if fault := cover_fault(terms, held, totals.equity, totals.debt):
         raise InsolventError(f"no proof exists: {fault}")
     if terms.totals == "public":
@@ -117,6 +118,6 @@ def verification_keys(statement: Solvency, setup: Setup, backend: Backend[V, P])
         tails = [[blinding] for _, blinding in parts]
         equity, debt = backend.msm(monomial, backend.interpolate(vectors, tails))
         return SolvencyKeys(batch, table, totals=(equity, debt))
-    held = verify_reserves(statement.reserves, terms, statement.epoch)
+    held = verify_reserves(statement.reserves, terms, statement.epoch, key_recovery())
     market = commit_from_powers(backend, monomial, settlement_vectors(terms, held, rows, backend))
     return SolvencyKeys(batch, table, verifying_key(settlement_program(terms, rows), setup, backend), market)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zkmargin.circuits.statements.attestation import read_recipient
 from zkmargin.prover.kernels import load_backend, native_engine
 from zkmargin.prover.kernels.choice import BackendError
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.verifier.curve import GroupEngine
+from zkmargin.verifier.ethereum import KeyRecovery
 from zkmargin.verifier.instants import parse_seconds
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ T = TypeVar("T")
 def loaded(given: Any, kind: type[T], read: Callable[[Any], T]) -> T:
     """`given` if it is a `kind`, else what `read` makes of it."""
     return given if isinstance(given, kind) else read(given)
+
+
+def loaded_signed(given: Any, kind: type[T], read: Callable[[Any, KeyRecovery], T]) -> T:
+    """Return `given` if it is a `kind`, else what `read` makes of it, recovering signers natively where possible."""
+    return given if isinstance(given, kind) else read(given, key_recovery())
 
 
 def seconds_of(instant: Instant, where: str) -> int:

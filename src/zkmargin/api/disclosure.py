@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from zkmargin.api.arguments import PathLike, loaded, private_key, verifying_engine
+from zkmargin.api.arguments import PathLike, loaded, loaded_signed, private_key, verifying_engine
 from zkmargin.api.destinations import check_destinations
 from zkmargin.api.margin import check_pairs
 from zkmargin.circuits.markets.epoch import MarketEpoch
@@ -59,7 +59,7 @@ def disclose(
     what = Exposure.parse(exposure)
     report("reading", 0, 0)
     private = private_key(identity)
-    attested = [loaded(each, Attestation, read_attestation) for each in attestations]
+    attested = [loaded_signed(each, Attestation, read_attestation) for each in attestations]
     openings = [each if isinstance(each, Opening) else read_opening(each, identity=private) for each in secrets]
     source = loaded(setup, Setup, load_setup)
     epoch, universe = _epoch(market, source)
@@ -133,7 +133,7 @@ def judge_disclosure(
 ) -> Disclosed:
     """`check_disclosure`, with a rejection as a result too. Raises FormatError for bad input only."""
     trusted = [each if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in attestors]
-    given = loaded(disclosure, Disclosure, read_disclosure)
+    given = loaded_signed(disclosure, Disclosure, read_disclosure)
     report("reading", 0, 0)
     source = loaded(setup, Setup, load_setup)
     epoch, universe = _epoch(market, source)

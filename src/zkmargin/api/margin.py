@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zkmargin.api.arguments import Instant, PathLike, loaded, private_key, seconds_of, verifying_engine
+from zkmargin.api.arguments import Instant, PathLike, loaded, loaded_signed, private_key, seconds_of, verifying_engine
 from zkmargin.api.destinations import check_destinations
 from zkmargin.api.key_files import read_signing_key
 from zkmargin.circuits.markets.epoch import MarketEpoch
@@ -272,7 +272,7 @@ def prove_margin(
     check_pairs(len(attestations), len(secrets))
     gate = deployment if isinstance(deployment, Deployment) else read_deployment(deployment)
     private = private_key(identity)
-    attested = [loaded(each, Attestation, read_attestation) for each in attestations]
+    attested = [loaded_signed(each, Attestation, read_attestation) for each in attestations]
     openings = [each if isinstance(each, Opening) else read_opening(each, identity=private) for each in secrets]
     prover = margin_prover(market, policy, setup, report=report)
     refuse_expired_openings(prover.market.epoch, openings)
@@ -364,7 +364,7 @@ def judge(
     """`verify`, with a rejection as a verdict too. Raises FormatError for bad input only."""
     time = int(datetime.now(UTC).timestamp()) if at is None else seconds_of(at, "--at")
     trusted = [each if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in attestors]
-    margin = loaded(proof, MarginProof, read_margin_proof)
+    margin = loaded_signed(proof, MarginProof, read_margin_proof)
     rules = loaded(policy, Policy, load_policy)
     report("reading", 0, 0)
     source = loaded(setup, Setup, load_setup)

@@ -19,6 +19,7 @@ from zkmargin.cli.console import print_json, progress
 from zkmargin.cli.evaluate import WIDTH, dollars
 from zkmargin.cli.options import Json, Threads
 from zkmargin.demo.story import Demonstration, run_demo
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import load_setup
 from zkmargin.prover.setup.progress import Report
 from zkmargin.verifier.statements.attestation import read_attestation
@@ -63,7 +64,7 @@ def tell_on_chain(folder: Path, told: Demonstration, report: Report) -> Story:
     """The demonstration's account at a gate, from the files in its folder."""
     from zkmargin.demo.chain import tell_story  # noqa: PLC0415 - loads web3, which the rest does without
 
-    attestations = [read_attestation(folder / f"{venue}.attestation.json") for venue in told.venues]
+    attestations = [read_attestation(folder / f"{venue}.attestation.json", key_recovery()) for venue in told.venues]
     openings = [read_opening(folder / f"{venue}.opening.json") for venue in told.venues]
     setup, policy = load_setup(folder / "setup.json"), load_policy(str(folder / "policy.json"))
     return tell_story(policy, told.market, setup, attestations, openings, report=report)

@@ -20,6 +20,7 @@ from zkmargin.exchange import epoch_folder as work
 from zkmargin.exchange import proving as run
 from zkmargin.exchange.inclusion_files import make_inclusion, make_inclusions
 from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import load_setup_key
 from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.reports.inclusion_page import write_page
@@ -127,13 +128,15 @@ def prove(
     May be interrupted at any moment and started again: what is proven is kept. Exit code 1 when reserves fall short."""
     check_destinations(("--out", out), arrays=True)
     opened, parameters, backend = work.open_epoch_folder(folder), api.load_setup(setup), load_backend()
-    attested = [read_reserves(path, opened.terms, opened.epoch) for path in reserves or ()]
+    attested = [read_reserves(path, opened.terms, opened.epoch, key_recovery()) for path in reserves or ()]
     with progress() as report:
         proven = run.prove_batches(opened, parameters, ray_address=ray, report=report)
         report("settling", 0, 0)
         statement = run.settle_folder(opened, attested, parameters, backend)
         report("verifying", 0, 0)
-        verify_solvency(statement, settlement.verification_keys(statement, parameters, backend), verifying_engine())
+        verify_solvency(
+            statement, settlement.verification_keys(statement, parameters, backend), verifying_engine(), key_recovery()
+        )
         write_solvency(out, statement)
     warn_if_unsafe(parameters, setup)
     _show({"statement": str(out), "proven": proven, **summary(statement)}, as_json)
@@ -289,7 +292,7 @@ def _judge(
     verdict, reason = None, None
     try:
         keys = settlement.verification_keys(statement, parameters, load_backend())
-        verdict = verify_solvency(statement, keys, verifying_engine())
+        verdict = verify_solvency(statement, keys, verifying_engine(), key_recovery())
     except ProofRejected as error:
         reason = error.reason
     warn_if_unsafe(parameters, setup)
