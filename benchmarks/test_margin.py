@@ -17,7 +17,7 @@ import pytest
 from full_size import Case
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from zkmargin.circuits.statements.margin.prover import margin_verifying_key
+from zkmargin.circuits.statements.margin.verification import margin_verifying_key
 from zkmargin.prover.kernels import native_engine
 from zkmargin.verifier.curve import GroupEngine, PythonEngine
 from zkmargin.verifier.statements.margin import verify_margin

@@ -24,7 +24,7 @@ from zkmargin.circuits.statements.solvency.all_openings import open_everywhere
 from zkmargin.circuits.statements.solvency.files import encode_inclusion
 from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.statements.solvency.prover import BatchProver
-from zkmargin.circuits.statements.solvency.settlement import verification_keys
+from zkmargin.circuits.statements.solvency.verification import verification_keys
 from zkmargin.exchange.epoch_folder import EpochFolder, open_epoch_folder
 from zkmargin.exchange.inclusion_files import make_inclusion, write_archive, write_folder
 from zkmargin.prover.kernels import load_backend, native_engine

@@ -21,7 +21,7 @@ from support.solvency import reserves, setup, terms
 
 from zkmargin.circuits.statements.solvency.batch import Batch, capacity
 from zkmargin.circuits.statements.solvency.prover import BatchProver
-from zkmargin.circuits.statements.solvency.settlement import verification_keys
+from zkmargin.circuits.statements.solvency.verification import verification_keys
 from zkmargin.exchange.balances import InputError, open_balances
 from zkmargin.exchange.epoch_folder import EpochFolder, WorkError, create_epoch_folder, open_epoch_folder
 from zkmargin.exchange.proving import prove_batches, settle_folder

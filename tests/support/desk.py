@@ -18,7 +18,8 @@ from zkmargin.circuits.policies.solution import assign
 from zkmargin.circuits.statements.attestation import Opening, attest
 from zkmargin.circuits.statements.margin.circuit import HOLDING
 from zkmargin.circuits.statements.margin.market import Market, build_market
-from zkmargin.circuits.statements.margin.prover import MarginProver, margin_verifying_key
+from zkmargin.circuits.statements.margin.prover import MarginProver
+from zkmargin.circuits.statements.margin.verification import margin_verifying_key
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup, development_setup
@@ -125,7 +126,7 @@ class Desk:
         )
         witness = generate_witness(self.prover.program.compiled, self.backend, inputs, check=False)
         public = public_inputs(statement, ordered, market.terms)
-        data = prove(self.prover.key, public, witness.assignment, Options(check=False))
+        data = prove(self.prover.argument.key, public, witness.assignment, Options(check=False))
         return MarginProof(statement, self.policy.name, ordered, data)
 
     def verify(self, proof: MarginProof, *, policy: Policy | None = None, **changes: Any) -> None:

@@ -129,11 +129,11 @@ def statement_of(given: Batch, columns: BatchWitness | None = None, *, check: bo
     witness = by.witness(made, opening, check=check)
     inputs: Inputs[Any] = Inputs(
         holdings={EQUITY: Holding(opening.equity, 0), DEBT: Holding(opening.debt, 0)},
-        market=by.market,
+        market=by.table.columns,
         scalars=made.scalars,
         columns=made.columns,
     )
-    return Statement(by.program, by.key, by.public(given.index, witness, opening), witness.assignment, inputs)
+    return Statement(by.program, by.argument.key, by.public(given.index, witness, opening), witness.assignment, inputs)
 
 
 def recommitted(forged: Statement) -> Statement:

@@ -24,8 +24,8 @@ from typing import Final
 
 from zkmargin.circuits.language.compiler import CompiledProgram, compile_program
 from zkmargin.circuits.language.program import Program
+from zkmargin.circuits.language.recording import given
 from zkmargin.circuits.language.traced import Vector
-from zkmargin.circuits.language.witness import given
 from zkmargin.verifier.circuit import MIN_ROWS
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS

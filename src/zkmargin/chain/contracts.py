@@ -13,7 +13,7 @@ from zkmargin.chain.deployment import DeploymentRecord
 from zkmargin.chain.errors import ChainError
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.market import Market
-from zkmargin.circuits.statements.margin.prover import margin_verifying_key
+from zkmargin.circuits.statements.margin.verification import margin_verifying_key
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.setup.progress import Report, silent

@@ -9,9 +9,8 @@ import typer
 
 from zkmargin.api import margin as api
 from zkmargin.api.destinations import check_destinations
-from zkmargin.cli.console import print_json, print_table, progress
+from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.connectors.deribit import import_deribit as read_deribit
 from zkmargin.prover.writing import write_document
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from zkmargin.api import margin as api
 from zkmargin.api.key_files import new_signing_key, write_signing_key
+from zkmargin.api.verification import Verdict, verify
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
 from zkmargin.circuits.markets.positions import Positions
 from zkmargin.circuits.markets.units import format_instant
@@ -66,7 +67,7 @@ class Demonstration:
     venues: Mapping[str, MarginResult]
     netted: MarginResult
     proof: MarginProof
-    verdict: api.Verdict
+    verdict: Verdict
     judged_at: str
     smaller: bool
     prepare_seconds: float
@@ -186,7 +187,7 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     report("preparing the prover", 0, 0)
     started = time.perf_counter()
     prover = MarginProver(policy, market, setup, backend)
-    _ = prover.key, prover.columns
+    prover.prepare()
     prepared = time.perf_counter()
     options = Options(progress=lambda name, fraction: report(f"proving: {name}", round(100 * fraction), 100))
     proof = prover.prove([a for a, _ in attested], [o for _, o in attested], options=options)
@@ -197,7 +198,7 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     judged_at = format_instant(market.epoch.as_of.replace(microsecond=0) + JUDGED_AFTER)
     begun = time.perf_counter()
     attestors = [attestation.attestor for attestation, _ in attested]
-    verdict = api.verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=judged_at)
+    verdict = verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=judged_at)
     return Demonstration(
         folder=folder,
         backend=backend.name,

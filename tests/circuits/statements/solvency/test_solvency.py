@@ -27,13 +27,8 @@ from support.solvency import (
 
 from zkmargin.circuits.statements.solvency.files import write_solvency
 from zkmargin.circuits.statements.solvency.prover import BatchProver
-from zkmargin.circuits.statements.solvency.settlement import (
-    InsolventError,
-    prove_settlement,
-    settle,
-    sum_of_openings,
-    verification_keys,
-)
+from zkmargin.circuits.statements.solvency.settlement import InsolventError, prove_settlement, settle, sum_of_openings
+from zkmargin.circuits.statements.solvency.verification import verification_keys
 from zkmargin.prover.prove import Options
 from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.curve import G1_GENERATOR, PythonEngine
