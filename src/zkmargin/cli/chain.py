@@ -9,10 +9,10 @@ import typer
 
 from zkmargin.api import margin as api
 from zkmargin.chain.client import connect
-from zkmargin.chain.deployment import read_deployment_record, write_deployment_record
 from zkmargin.chain.contracts import DEFAULT_GRACE_SECONDS, DEFAULT_OWNER_DELAY_SECONDS
 from zkmargin.chain.contracts import deploy as deploy_contracts
 from zkmargin.chain.contracts import publish as publish_epoch
+from zkmargin.chain.deployment import read_deployment_record, write_deployment_record
 from zkmargin.chain.errors import ChainError
 from zkmargin.chain.submission import read_market_terms
 from zkmargin.chain.submission import status as ask_status
@@ -21,6 +21,7 @@ from zkmargin.circuits.statements.margin.market import read_market
 from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Force, Json, Market, Policy, SetupFile, read_key, writes
 from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.attestation import check_venue
@@ -190,7 +191,7 @@ def submit(
 
     Anyone may send it. Exit code 1 when the contract rejects the proof."""
     record = read_deployment_record(deployment)
-    margin = read_margin_proof(proof)
+    margin = read_margin_proof(proof, key_recovery())
     terms = read_market_terms(market)
     client = connect(rpc, read_key(key))
     submission = submit_proof(client, record, margin, terms)
