@@ -30,7 +30,7 @@ from zkmargin.circuits.language import CompiledProgram
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.policies.policy import load_policy, preset_names
 from zkmargin.circuits.statements.attestation import Opening, commit_lots
-from zkmargin.circuits.statements.disclosure.prover import Exposure, compile_disclosure
+from zkmargin.circuits.statements.disclosure.circuit import Exposure, compile_disclosure
 from zkmargin.circuits.statements.margin.market import Market, build_market
 from zkmargin.circuits.statements.margin.prover import MarginProver
 from zkmargin.circuits.statements.solvency.circuit import compile_batch, compile_settlement
