@@ -38,9 +38,9 @@ from zkmargin.demo.story import read_sample
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.prove import Options
-from zkmargin.prover.signing import sign_attestation
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.setup.srs import setup_of
+from zkmargin.prover.signing import sign_attestation
 from zkmargin.verifier.circuit import Circuit
 from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.contracts.table import (

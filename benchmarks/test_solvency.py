@@ -31,7 +31,7 @@ from zkmargin.prover.kernels import load_backend, native_engine
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.verifier.curve import PythonEngine
 from zkmargin.verifier.statements.solvency.files import read_solvency
-from zkmargin.verifier.statements.solvency.inclusion import check_inclusion
+from zkmargin.verifier.statements.solvency.inclusion import verify_inclusion
 from zkmargin.verifier.statements.solvency.statement import Solvency
 from zkmargin.verifier.statements.solvency.verify import verify_solvency
 
@@ -107,7 +107,7 @@ def test_solvency_inclusion(
     maker.make(opener, position)
     benchmark.pedantic(maker.make, args=(opener, position), rounds=5)  # type: ignore[no-untyped-call]
     start = time.perf_counter()
-    check_inclusion(made, setup.key, statement.liabilities)
+    verify_inclusion(made, setup.key, statement.liabilities)
     benchmark.extra_info["check_python_seconds"] = time.perf_counter() - start
     benchmark.extra_info["backend"] = load_backend().name
     benchmark.extra_info["rows"] = 4

@@ -8,7 +8,7 @@ from __future__ import annotations
 from zkmargin.verifier.ethereum import ADDRESS_BYTES, recover_signer
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.attestation import Attestation, AttestationData
-from zkmargin.verifier.statements.revocation import closure_digest
+from zkmargin.verifier.statements.revocation import revocation_digest
 from zkmargin.verifier.statements.solvency.reserves import (
     ReserveAttestation,
     ReserveStatement,
@@ -39,9 +39,9 @@ def sign_attestation(claimed: AttestationData, private_key: bytes) -> Attestatio
     return Attestation(claimed, recover_signer(claimed.digest, signature, "signature"), signature)
 
 
-def sign_closure(account: bytes, venue: str, sequence: int, private_key: bytes) -> bytes:
+def sign_revocation(account: bytes, venue: str, sequence: int, private_key: bytes) -> bytes:
     """Sign as the venue that its attestations up to `sequence` are void."""
-    return sign_digest(closure_digest(account, venue, sequence), private_key)
+    return sign_digest(revocation_digest(account, venue, sequence), private_key)
 
 
 def sign_reserves(claim: ReserveStatement, terms: Terms, epoch: bytes, private_key: bytes) -> ReserveAttestation:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.hexadecimal import decode_hex
 from zkmargin.verifier.keccak import keccak256_of_stream
 
 __all__ = ["Fields", "Shape", "read_arrays", "read_document", "read_format", "read_json"]
@@ -205,10 +206,10 @@ class Fields:
     def hexadecimal(self, name: str, length: int) -> bytes:
         """`length` bytes as 0x and lower-case hexadecimal digits."""
         value = self._take(name)
-        digits = value[2:] if isinstance(value, str) and value.startswith("0x") else ""
-        if len(digits) != 2 * length or set(digits) - set("0123456789abcdef"):
+        data = decode_hex(value, length, length)
+        if data is None:
             self._refuse(name, f"0x and {2 * length} lower-case hexadecimal digits", value)
-        return bytes.fromhex(digits)
+        return data
 
     def array(self, name: str) -> list[Any]:
         """A list, its items still untrusted."""

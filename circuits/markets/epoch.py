@@ -26,8 +26,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 KIND_CODE: Final = {kind: code for code, kind in enumerate(KINDS)}
-_RECOMPUTATION_UNITS: Final = 4
-_RECOMPUTATION_SHIFT: Final = 36
 
 
 @dataclass(frozen=True)
@@ -171,14 +169,6 @@ def market_arrays(epoch: MarketEpoch, *, max_price_age_seconds: int) -> MarketAr
         is_call=is_call,
         open_interest_usd=open_interest,
     )
-
-
-def recomputation_tolerance(expected: Ints) -> int:
-    """How far a column that another machine computed may be off: 4 units and 2^-36 of the greatest magnitude.
-
-    Floating point differs by machine.
-    """
-    return _RECOMPUTATION_UNITS + (int(np.abs(expected).max(initial=0)) >> _RECOMPUTATION_SHIFT)
 
 
 def _value_per_lot(instrument: Instrument, listing: Listing) -> Decimal:

@@ -22,8 +22,7 @@ from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.margin import MarginProof
-from zkmargin.verifier.statements.margin_statement import Deployment
+from zkmargin.verifier.statements.margin import Deployment, MarginProof
 
 DATA = Path(__file__).parent.parent / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 VENUES = {"kestrel": (101).to_bytes(32, "big"), "marlin": (102).to_bytes(32, "big")}

@@ -12,8 +12,7 @@ from zkmargin.circuits.statements.margin.verification import margin_verifying_ke
 from zkmargin.prover.kernels import load_backend
 from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.contracts.table import build_table, creation_code, fits, holder_code, runtime_code, with_hint
-from zkmargin.verifier.statements.margin import public_inputs
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
+from zkmargin.verifier.statements.margin import OFF_CHAIN, public_inputs
 from zkmargin.verifier.verify import verify
 
 from .desk import Desk, account

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from typing import Any, Final
 
-from support.backends import fastest_backend
-from zkmargin.api.verification import verify
+from support.backends import fastest_backend, fastest_engine
 from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.positions import Positions, net, positions_from_quantities
@@ -20,13 +19,13 @@ from zkmargin.circuits.statements.attestation import Opening, attest
 from zkmargin.circuits.statements.margin.circuit import HOLDING
 from zkmargin.circuits.statements.margin.market import Market, build_market
 from zkmargin.circuits.statements.margin.prover import MarginProver
+from zkmargin.circuits.statements.margin.verification import margin_verifying_key
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.margin import MarginProof, make_statement, public_inputs
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
+from zkmargin.verifier.statements.margin import OFF_CHAIN, MarginProof, make_statement, public_inputs, verify_margin
 
 AS_OF: Final = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 ACCOUNT: Final = bytes.fromhex("a11ce000000000000000000000000000000a11ce")
@@ -130,9 +129,18 @@ class Desk:
         data = prove(self.prover.argument.key, public, witness.assignment, Options(check=False))
         return MarginProof(statement, self.policy.name, ordered, data)
 
-    def verify(self, proof: MarginProof) -> None:
-        """As an auditor would, a second after the epoch."""
-        verify(proof, self.market, self.policy, self.setup, at=self.market.epoch_time + 1)
+    def verify(self, proof: MarginProof, *, policy: Policy | None = None, **changes: Any) -> None:
+        """Verify as an auditor would, a second after the epoch. policy: the auditor's own, this desk's if None."""
+        options: dict[str, Any] = {
+            "policy": self.market.policy,
+            "market": self.market.terms,
+            "at": self.market.epoch_time + 1,
+            "engine": fastest_engine(),
+            **changes,
+        }
+        verify_margin(
+            proof, key=margin_verifying_key(policy or self.policy, self.market, self.setup, self.backend), **options
+        )
 
 
 @cache

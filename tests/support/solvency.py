@@ -19,7 +19,7 @@ from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpen
 from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.proof import PublicInputs
-from zkmargin.verifier.statements.solvency.accounts import Row, epoch_id
+from zkmargin.verifier.statements.solvency.accounts import Row, solvency_epoch_id
 from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, claim_of
 from zkmargin.verifier.statements.solvency.terms import Asset, Chain, Custodian, Terms, Tier
 from zkmargin.verifier.statements.solvency.verify import TOP
@@ -77,7 +77,7 @@ def setup() -> Setup:
 
 def epoch(of: Terms | None = None) -> bytes:
     """The epoch's id."""
-    return epoch_id((of or terms()).digest, setup().digest, NONCE)
+    return solvency_epoch_id((of or terms()).digest, setup().digest, NONCE)
 
 
 @cache

@@ -7,7 +7,8 @@ from collections.abc import Collection
 import numpy as np
 
 from zkmargin.circuits.language.keys import verifying_key
-from zkmargin.circuits.markets.epoch import MarketEpoch, recomputation_tolerance
+from zkmargin.circuits.markets.epoch import MarketEpoch
+from zkmargin.circuits.markets.units import differs_by_more_than_rounding
 from zkmargin.circuits.statements.disclosure.circuit import (
     DisclosureError,
     Exposure,
@@ -59,10 +60,8 @@ def check_disclosure(
 
 def _checked_weights(stated: Ints | None, expected: Ints, exposure: Exposure) -> Ints:
     """The stated weights, which may differ from the expected ones by what floating point does on another machine."""
-    tolerance = recomputation_tolerance(expected)
     if stated is None or stated.shape != expected.shape:
         raise DisclosureError(f"weights: expected {len(expected)} of them, one a row of the market's universe")
-    wrong = (stated > expected + tolerance) | (stated < expected - tolerance) | ((expected == 0) & (stated != 0))
-    if np.any(wrong):
+    if np.any(differs_by_more_than_rounding(stated, expected) | ((expected == 0) & (stated != 0))):
         raise DisclosureError(f"weights: expected what {exposure} has at the market's prices, got others")
     return np.ascontiguousarray(stated)

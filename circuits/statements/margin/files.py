@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from zkmargin.prover.writing import write_document
-from zkmargin.verifier.statements.margin import KIND, MarginProof
+from zkmargin.verifier.statements.margin import MarginProof
+from zkmargin.verifier.statements.margin.files import KIND
 
 
 def write_margin_proof(path: str | Path, margin: MarginProof) -> None:

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin.circuits.language.errors import RowsError
-from zkmargin.circuits.markets.epoch import MarketEpoch, recomputation_tolerance
+from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.models import parse_model
+from zkmargin.circuits.markets.units import differs_by_more_than_rounding
 from zkmargin.circuits.markets.universe import MAX_ROWS, MIN_ROWS, Universe, UniverseError, read_universe
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.circuit import UniverseLayout, compile_margin
@@ -32,7 +33,7 @@ from zkmargin.verifier.documents import Fields, read_arrays, read_document, read
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.attestation import universe_id
 from zkmargin.verifier.statements.margin import MarketTerms, PolicyTerms
-from zkmargin.verifier.statements.margin_statement import epoch_id
+from zkmargin.verifier.statements.margin.statement import market_epoch_id
 
 KIND: Final = "market"
 _SCALAR_SIXTEENTHS: Final = (1, 2, 4, 6, 8)
@@ -66,7 +67,7 @@ class Market:
     @cached_property
     def epoch_id(self) -> bytes:
         """Names the epoch's data under the policy."""
-        return epoch_id(self.universe, self.policy.digest, self.epoch_time, self.commitments)
+        return market_epoch_id(self.universe, self.policy.digest, self.epoch_time, self.commitments)
 
 
 def policy_terms(policy: Policy) -> PolicyTerms:
@@ -259,8 +260,7 @@ def _read_columns(
     values = read_arrays(path, document, {"columns": ("<i8", (len(expected), rows))})["columns"]
     columns = {}
     for name, row in zip(expected, values, strict=True):
-        tolerance = recomputation_tolerance(expected[name])
-        wrong = np.flatnonzero((row > expected[name] + tolerance) | (row < expected[name] - tolerance))
+        wrong = np.flatnonzero(differs_by_more_than_rounding(row, expected[name]))
         if wrong.size:
             listing = next(
                 (item.id for item in epoch.universe.listings if item.row == int(wrong[0])), f"row {wrong[0]}"

@@ -24,8 +24,13 @@ from zkmargin.prover.setup import Setup
 from zkmargin.verifier.errors import ZkmarginError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.margin import MarginProof, make_statement, public_inputs
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
+from zkmargin.verifier.statements.margin import (
+    OFF_CHAIN,
+    Deployment,
+    MarginProof,
+    make_statement,
+    public_inputs,
+)
 
 
 class InadequateError(ZkmarginError):

@@ -37,8 +37,8 @@ def write_solvency(path: str | Path, statement: Solvency) -> None:
     arrays: dict[str, NDArray[Any]] = {
         name: np.array([getattr(batch, name) for batch in statement.batches], dtype="<u8") for name in NUMBERS
     }
-    for name in POINTS:
-        arrays[name] = _bytes([encode_g1(getattr(batch, name)) for batch in statement.batches])
+    for name, attribute in POINTS.items():
+        arrays[name] = _bytes([encode_g1(getattr(batch, attribute)) for batch in statement.batches])
     arrays["proofs"] = _bytes([batch.proof for batch in statement.batches])
     settlement = statement.settlement
     fields = {

@@ -14,6 +14,7 @@ from zkmargin.circuits.language.witness import Holding, Inputs, Witness
 from zkmargin.circuits.statements.solvency.batch import Batch, BatchWitness, batch_witness, records
 from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY, compile_batch
 from zkmargin.circuits.statements.solvency.verification import table_vectors
+from zkmargin.prover.commitments import weighted_sum
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.randomness import Blinding
@@ -22,7 +23,7 @@ from zkmargin.verifier.curve import G1
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs, decode_proof
-from zkmargin.verifier.statements.solvency.batched_opening import coefficient, combined_points
+from zkmargin.verifier.statements.solvency.batched_opening import batched_points, coefficient
 from zkmargin.verifier.statements.solvency.statement import BatchStatement, batch_context
 from zkmargin.verifier.statements.solvency.terms import Terms
 
@@ -86,17 +87,16 @@ class BatchProver(Generic[V, P]):
         options = replace(options or Options(), blinding=Blinding(self.blinding_source(batch, master)))
         proof = prove(self.argument.key, public, witness.assignment, options)
         (equity,), (debt,) = public.holdings
-        opened = self.opened_commitment(batch.index, proof)
+        opened = self.batched_commitment(batch.index, proof)
         accounts = columns.scalars["accounts"]
         return BatchStatement(batch.index, batch.low, batch.high, accounts, equity, debt, opened, proof), opening
 
-    def opened_commitment(self, index: int, proof: bytes) -> G1:
-        """The commitment to the combination of columns that inclusion files open."""
+    def batched_commitment(self, index: int, proof: bytes) -> G1:
+        """Return the commitment to the batched polynomial that inclusion files open."""
         circuit = self.program.circuit
         c = coefficient(batch_context(self.epoch, self.rows, index), keccak256(proof))
-        points, weights = zip(*combined_points(circuit, c, decode_proof(circuit, proof).witness), strict=True)
-        encoded = b"".join(c.to_bytes(32, "little") for point in points for c in point)
-        return self.backend.msm(self.backend.points(encoded), [self.backend.vector(weights)])[0]
+        points, weights = zip(*batched_points(circuit, c, decode_proof(circuit, proof).witness), strict=True)
+        return weighted_sum(self.backend, points, weights)
 
     def blinding_source(self, batch: Batch, master: bytes) -> Callable[[], int]:
         """Blinding scalars that follow from the master key and everything that is proven, as in RFC 6979.

@@ -15,10 +15,14 @@ from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.errors import ZkmarginError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, check_reserves
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, verify_reserves
 from zkmargin.verifier.statements.solvency.statement import BatchStatement, PublicTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import Terms
-from zkmargin.verifier.statements.solvency.verify import cover_fault, reserves_value, settlement_inputs
+from zkmargin.verifier.statements.solvency.verify import (
+    cover_fault,
+    reserves_value,
+    settlement_inputs,
+)
 
 
 class InsolventError(ZkmarginError):
@@ -39,7 +43,7 @@ def settle(
     """The whole statement. Raises InsolventError when reserves fall short, ReservesError when they do not count."""
     totals = sum_of_openings(openings)
     statement = Solvency(terms, nonce, setup.digest, rows, tuple(batches), tuple(reserves), b"")
-    held = check_reserves(reserves, terms, statement.epoch)
+    held = verify_reserves(reserves, terms, statement.epoch)
     if fault := cover_fault(terms, held, totals.equity, totals.debt):
         raise InsolventError(f"no proof exists: {fault}")
     if terms.totals == "public":

@@ -13,7 +13,7 @@ from zkmargin.prover.setup import Setup
 from zkmargin.prover.vectors import vector_of
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.statements.solvency.reserves import check_reserves
+from zkmargin.verifier.statements.solvency.reserves import verify_reserves
 from zkmargin.verifier.statements.solvency.statement import PublicTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import TABLE, Terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyKeys, SolvencyVerdict, verify_solvency
@@ -36,7 +36,7 @@ def settlement_vectors(terms: Terms, reserves: Sequence[int], rows: int, backend
     """The settlement's public column: reserves or, by value, prices, by asset number."""
     if terms.coverage == "asset":
         return [vector_of(backend, list(reserves), rows)]
-    return [vector_of(backend, [0, *(lines[0].price for lines in terms.lines_of[1:])], rows)]
+    return [vector_of(backend, [0, *(lines[0].price for lines in terms.table_rows_of[1:])], rows)]
 
 
 def verification_keys(statement: Solvency, setup: Setup, backend: Backend[V, P]) -> SolvencyKeys:
@@ -52,7 +52,7 @@ def verification_keys(statement: Solvency, setup: Setup, backend: Backend[V, P])
         tails = [[blinding] for _, blinding in parts]
         equity, debt = backend.msm(monomial, backend.interpolate(vectors, tails))
         return SolvencyKeys(batch, table, totals=(equity, debt))
-    held = check_reserves(statement.reserves, terms, statement.epoch)
+    held = verify_reserves(statement.reserves, terms, statement.epoch)
     market = commit_from_powers(backend, monomial, settlement_vectors(terms, held, rows, backend))
     return SolvencyKeys(batch, table, verifying_key(settlement_program(terms, rows), setup, backend), market)
 

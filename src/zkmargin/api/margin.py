@@ -49,8 +49,11 @@ from zkmargin.verifier.errors import FormatError, ProofRejected, ZkmarginError
 from zkmargin.verifier.ethereum import parse_address
 from zkmargin.verifier.statements.attestation import Attestation, read_attestation
 from zkmargin.verifier.statements.deployment import read_deployment
-from zkmargin.verifier.statements.margin import MarginProof
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
+from zkmargin.verifier.statements.margin import (
+    OFF_CHAIN,
+    Deployment,
+    MarginProof,
+)
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey

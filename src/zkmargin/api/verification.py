@@ -22,7 +22,7 @@ from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.attestation import parse_attestor
-from zkmargin.verifier.statements.margin import MarginProof, StatementError, read_margin_proof, verify_margin_proof
+from zkmargin.verifier.statements.margin import MarginProof, StatementError, read_margin_proof, verify_margin
 
 __all__ = ["Verdict", "judge", "verify"]
 
@@ -89,7 +89,7 @@ def judge(
     key = margin_verifying_key(rules, epoch, source, backend)
     reason = None
     try:
-        verify_margin_proof(
+        verify_margin(
             margin,
             key=key,
             policy=epoch.policy,

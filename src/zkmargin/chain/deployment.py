@@ -15,7 +15,7 @@ from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.statements.attestation import check_venue
 from zkmargin.verifier.statements.deployment import KIND, MAX_CHAIN_ID
-from zkmargin.verifier.statements.margin_statement import Deployment
+from zkmargin.verifier.statements.margin import Deployment
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from zkmargin.prover.setup import load_setup, load_setup_key
 from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.reports.inclusion_page import write_page
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.hexadecimal import parse_hex_exactly
 from zkmargin.verifier.statements.solvency.files import read_solvency
-from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, read_inclusion
+from zkmargin.verifier.statements.solvency.inclusion import read_inclusion, verify_inclusion
 from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves
 from zkmargin.verifier.statements.solvency.statement import summary
 from zkmargin.verifier.statements.solvency.terms import read_terms
@@ -91,7 +92,7 @@ def attest(
         if not sign or asset in held:
             raise FormatError(f"--amount {amount!r:.80}: expected ASSET=AMOUNT, each asset once")
         held[asset] = value
-    agreed, named = read_terms(terms), _digest(epoch, "--epoch")
+    agreed, named = read_terms(terms), parse_hex_exactly(epoch, "--epoch", length=32)
     private = read_key(key)
     claim = claim_of(chain, custodian or "wallet", address_of_key(private), held, agreed)
     attestation = sign_reserves(claim, agreed, named, private)
@@ -212,10 +213,10 @@ def check(
     if statement is not None:
         trusted = read_solvency(statement).liabilities
     elif liabilities is not None:
-        trusted = _digest(liabilities, "--liabilities")
+        trusted = parse_hex_exactly(liabilities, "--liabilities", length=32)
     else:
         note("warning: compare the liabilities digest with the one that auditors verified, or give --statement")
-    balances = check_inclusion(found, load_setup_key(setup), trusted)
+    balances = verify_inclusion(found, load_setup_key(setup), trusted)
     result: dict[str, Any] = {
         "included": True,
         "customer": found.customer,

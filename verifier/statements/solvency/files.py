@@ -9,15 +9,16 @@ from zkmargin.verifier.curve import POINT_BYTES, decode_g1
 from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.solvency.reserves import attestation_from_fields
-from zkmargin.verifier.statements.solvency.statement import BatchStatement, PublicTotals, Solvency
+from zkmargin.verifier.hexadecimal import parse_hex
+from zkmargin.verifier.statements.solvency.reserves import reserves_from_fields
+from zkmargin.verifier.statements.solvency.statement import MAX_BATCHES, BatchStatement, PublicTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import terms_from_fields
 
 KIND: Final = "solvency"
-MAX_BATCHES: Final = 65535
-MAX_PROOF_BYTES: Final = 1 << 17
+MAX_SOLVENCY_PROOF_BYTES: Final = 1 << 17
 NUMBERS: Final = ("low", "high", "accounts")
-POINTS: Final = ("equity", "debt", "opened")
+POINTS: Final = {"equity": "equity", "debt": "debt", "opened": "batched_opening"}
+"""Arrays of points, and the attribute of a batch that each holds."""
 
 
 def read_solvency(path: str | Path) -> Solvency:
@@ -28,7 +29,7 @@ def read_solvency(path: str | Path) -> Solvency:
     nonce, setup = fields.hexadecimal("nonce", 32), fields.hexadecimal("setup", 32)
     rows = fields.integer("rows", 1, 1 << 30)
     count = fields.integer("batches", 1, MAX_BATCHES)
-    length = fields.integer("proof_bytes", 1, MAX_PROOF_BYTES)
+    length = fields.integer("proof_bytes", 1, MAX_SOLVENCY_PROOF_BYTES)
     stated = fields.hexadecimal("liabilities", 32)
     attestations = fields.array("reserves")
     totals = fields.optional_record("totals")
@@ -39,7 +40,7 @@ def read_solvency(path: str | Path) -> Solvency:
     if totals is not None and proof is None:
         settlement = _totals(totals, f"{path}: totals", len(terms.assets) + 1)
     elif totals is None and isinstance(proof, str):
-        settlement = _proof(proof, f"{path}: field 'settlement'")
+        settlement = parse_hex(proof, f"{path}: field 'settlement'", most=MAX_SOLVENCY_PROOF_BYTES)
     else:
         raise FormatError(f"{path}: expected either 'totals' or 'settlement', and null for the other")
     bare = Solvency(terms, nonce, setup, rows, batches, (), settlement)
@@ -48,7 +49,7 @@ def read_solvency(path: str | Path) -> Solvency:
         where = f"{path}: reserves[{position}]"
         if not isinstance(value, dict):
             raise FormatError(f"{where}: expected an object")
-        reserves.append(attestation_from_fields(Fields(where, value), terms, bare.epoch, where))
+        reserves.append(reserves_from_fields(Fields(where, value), terms, bare.epoch, where))
     statement = Solvency(terms, nonce, setup, rows, batches, tuple(reserves), settlement)
     if statement.liabilities != stated:
         raise FormatError(f"{path}: field 'liabilities': expected 0x{statement.liabilities.hex()}, got another")
@@ -64,10 +65,12 @@ def _read_batches(path: str | Path, document: dict[str, Any], count: int, length
     arrays = read_arrays(path, document, shapes)
     batches = []
     for index in range(count):
-        equity, debt, opened = (decode_g1(arrays[name][index].tobytes(), f"{path}: {name}[{index}]") for name in POINTS)
+        equity, debt, batched_opening = (
+            decode_g1(arrays[name][index].tobytes(), f"{path}: {name}[{index}]") for name in POINTS
+        )
         low, high, accounts = (int(arrays[name][index]) for name in NUMBERS)
         proof = arrays["proofs"][index].tobytes()
-        batches.append(BatchStatement(index, low, high, accounts, equity, debt, opened, proof))
+        batches.append(BatchStatement(index, low, high, accounts, equity, debt, batched_opening, proof))
     return tuple(batches)
 
 
@@ -88,10 +91,3 @@ def _totals(fields: Fields, where: str, count: int) -> PublicTotals:
 def _is_total(value: object) -> bool:
     digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 31
     return digits and int(str(value)) < 1 << 100
-
-
-def _proof(text: str, where: str) -> bytes:
-    digits = text[2:] if text.startswith("0x") else "?"
-    if len(digits) % 2 or len(digits) > 2 * MAX_PROOF_BYTES or set(digits) - set("0123456789abcdef"):
-        raise FormatError(f"{where}: expected 0x and lower-case hexadecimal digits, at most {MAX_PROOF_BYTES} bytes")
-    return bytes.fromhex(digits)
