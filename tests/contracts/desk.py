@@ -10,7 +10,8 @@ from typing import Any
 from eth_account import Account
 
 from zkmargin.api import margin as api
-from zkmargin.chain import DeploymentRecord, deploy
+from zkmargin.chain.deployment import DeploymentRecord
+from zkmargin.chain.contracts import deploy
 from zkmargin.chain.client import Client
 from zkmargin.chain.contracts import publish
 from zkmargin.chain.submission import epoch_argument, holder_argument, proof_argument, statement_argument

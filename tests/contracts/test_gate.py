@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from zkmargin.chain import ChainError, ProofRefused, status, submit
+from zkmargin.chain.errors import ChainError, ProofRefused
+from zkmargin.chain.submission import status, submit
 from zkmargin.chain.client import Client
 from zkmargin.chain.contracts import publish
 from zkmargin.chain.local import LocalChain

@@ -13,7 +13,7 @@ from zkmargin.circuits.statements.solvency.verification import settlement_progra
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.errors import NoProofError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, verify_reserves
 from zkmargin.verifier.statements.solvency.statement import BatchStatement, PublicTotals, Solvency
@@ -25,7 +25,7 @@ from zkmargin.verifier.statements.solvency.verify import (
 )
 
 
-class InsolventError(ZkmarginError):
+class InsolventError(NoProofError):
     """Reserves do not cover what is owed, so that no proof exists. For the exchange's eyes."""
 
 
