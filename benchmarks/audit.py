@@ -1,6 +1,6 @@
 """The figures of docs/audit.md: how many lines each listed file has, and the minutes that reading them takes.
 
-Which files are listed, in which order and why, is written by hand, in rows | [`FILE`](../FILE) | lines | minutes | why |
+Which files are listed, in which order and why, is written by hand: | [`FILE`](../FILE) | lines | minutes | why |
 """
 
 from __future__ import annotations
