@@ -117,6 +117,9 @@ class Attestation:
     attestor: bytes
     signature: bytes
 
+    def __repr__(self) -> str:
+        return f"Attestation({self.claimed.venue}, 0x{self.claimed.account.hex()}, {self.claimed.sequence})"
+
     def to_json(self) -> dict[str, Any]:
         """The document's fields."""
         claimed = self.claimed

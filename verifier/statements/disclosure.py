@@ -73,6 +73,9 @@ class Disclosure:
     weights: NDArray[np.int64] | None
     proof: bytes
 
+    def __repr__(self) -> str:
+        return f"Disclosure({self.exposure}, {len(self.attestations)} attestations, {len(self.proof)} bytes)"
+
     @property
     def context(self) -> bytes:
         """The 32 bytes that the transcript absorbs, beside the amount and the weights' commitment."""

@@ -14,7 +14,7 @@ from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.errors import NoProofError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, verify_reserves
 from zkmargin.verifier.statements.solvency.statement import BatchStatement, PublicTotals, Solvency
@@ -26,7 +26,7 @@ from zkmargin.verifier.statements.solvency.verify import (
 )
 
 
-class InsolventError(ZkmarginError):
+class InsolventError(NoProofError):
     """Reserves do not cover what is owed, so that no proof exists. For the exchange's eyes."""
 
 

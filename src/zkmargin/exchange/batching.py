@@ -8,6 +8,7 @@ carried over.
 from __future__ import annotations
 
 import io
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def _append(path: Path, holdings: Holdings, numbers: Ints, chosen: Ints) -> None
     np.savez(arrays, number=numbers[chosen], **columns)
     names = [holdings.customer[position].encode() for position in chosen.tolist()]
     lengths = np.array([len(name) for name in names], dtype="<u2").tobytes()
-    with path.open("ab") as stream:
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
         for part in (arrays.getvalue(), lengths, b"".join(names)):
             stream.write(len(part).to_bytes(8, "little") + part)
 
