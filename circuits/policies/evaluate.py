@@ -131,7 +131,7 @@ def _report(
     slack = final // constraints.value_scale
     scenarios: list[ScenarioResult] = []
     for inequality in constraints.inequalities:
-        if (floor := inequality.floor) is None or (title := _title(universe, floor)) is None:
+        if (floor := inequality.floor) is None or (title := floor_title(universe, floor)) is None:
             continue
         if floor.when is not None and not assignment.values[floor.when]:
             continue
@@ -152,7 +152,7 @@ def _report(
     )
 
 
-def _title(universe: Universe, floor: Floor) -> str | None:
+def floor_title(universe: Universe, floor: Floor) -> str | None:
     """What the owner calls a floor; None for an underlying slot that is free."""
     if floor.group.kind == "account":
         if floor.titles is None:

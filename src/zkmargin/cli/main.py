@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "setup": "Make, import and verify powers-of-tau setups.",
     "keygen": "Make key files: a venue's, or an account owner's.",
     "market": "Build the public data of one epoch.",
+    "policy": "Look at policies, compare them, make new ones.",
     "attest": "Commit to an account's positions at a venue, and sign.",
     "evaluate": "Show an account's owner its margin in clear.",
     "profile": "Tell what a policy costs over a market's universe.",
