@@ -10,13 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from zkmargin.api import margin as api
-from zkmargin.api.destinations import check_destinations
 from zkmargin.circuits.policies.describe import derived, differences, parameters, remarks, shipped_as
 from zkmargin.circuits.policies.shipped import versions_of
 from zkmargin.circuits.statements.margin.market import read_epoch
 from zkmargin.cli.console import print_json, print_table
-from zkmargin.cli.options import Json
-from zkmargin.verifier.documents import write_document
+from zkmargin.cli.options import Json, writes
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.errors import FormatError
 
 app = typer.Typer(help="Look at policies, compare them, make new ones.", add_completion=False, rich_markup_mode=None)
@@ -106,6 +105,7 @@ def diff(left: Named, right: Named, as_json: Json = False) -> None:
 
 
 @app.command()
+@writes("out")
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new policy's name.")],
     base: Annotated[str, typer.Option("--from", metavar="POLICY", help="What to start from.")],
@@ -119,7 +119,6 @@ def new(
     """Make a policy file from another policy, under a new name.
 
     Fields are set by --set, for instance --set cover=1.25 --set venues=kestrel,marlin; rules are edited in the file."""
-    check_destinations(("--out", out))
     pairs = [setting.partition("=") for setting in settings or []]
     for field, equals, _ in pairs:
         if not equals:

@@ -25,7 +25,7 @@ from zkmargin.prover.prove import Options, prove
 from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.margin import MarginProof, make_statement, public_inputs
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
+from zkmargin.verifier.statements.margin.statement import OFF_CHAIN
 
 
 def coins() -> InstrumentSet:
@@ -220,7 +220,7 @@ def forge(desk: Desk, book: Book, lies: Mapping[str, int]) -> tuple[MarginProof,
     inputs = Inputs(holdings={HOLDING: Holding(lots, blinding)}, market=desk.prover.columns, hints=values)
     witness = generate_witness(desk.prover.program.compiled, desk.backend, inputs, check=False)
     public = public_inputs(statement, ordered, market.terms)
-    data = prove(desk.prover.key, public, witness.assignment, Options(check=False))
+    data = prove(desk.prover.argument.key, public, witness.assignment, Options(check=False))
     return MarginProof(statement, desk.policy.name, ordered, data), broken
 
 
