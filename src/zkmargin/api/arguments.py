@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkmargin.circuits.statements.attestation import read_recipient
-from zkmargin.prover.kernels import load_backend, native_engine
-from zkmargin.prover.kernels.choice import BackendError
-from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.instants import parse_seconds
 
 if TYPE_CHECKING:
@@ -37,13 +34,3 @@ def seconds_of(instant: Instant, where: str) -> int:
 def private_key(identity: PathLike | EccKey | None) -> EccKey | None:
     """The X25519 private key of an identity file. Raises FormatError."""
     return read_recipient(identity, private=True) if isinstance(identity, str | Path) else identity
-
-
-def verifying_engine() -> GroupEngine | None:
-    """Native group operations, or None, which means pure Python, where they are missing or not wanted."""
-    if load_backend().name == "reference":
-        return None
-    try:
-        return native_engine()
-    except BackendError:
-        return None

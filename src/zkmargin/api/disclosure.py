@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from zkmargin.api.arguments import PathLike, loaded, private_key, verifying_engine
+from zkmargin.api.arguments import PathLike, loaded, private_key
 from zkmargin.api.destinations import check_destinations
 from zkmargin.api.margin import check_pairs
 from zkmargin.circuits.markets.epoch import MarketEpoch
@@ -16,7 +16,7 @@ from zkmargin.circuits.statements.attestation import Opening, read_opening
 from zkmargin.circuits.statements.disclosure import prover as disclosing
 from zkmargin.circuits.statements.disclosure.prover import DisclosureError, Exposure
 from zkmargin.circuits.statements.margin.market import Market, read_universe_of_market
-from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels import load_backend, verifying_engine
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent

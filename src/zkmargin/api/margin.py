@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zkmargin.api.arguments import Instant, PathLike, loaded, private_key, seconds_of, verifying_engine
+from zkmargin.api.arguments import Instant, PathLike, loaded, private_key, seconds_of
 from zkmargin.api.destinations import check_destinations
 from zkmargin.api.key_files import read_signing_key
 from zkmargin.circuits.markets.epoch import MarketEpoch
@@ -32,7 +32,7 @@ from zkmargin.circuits.statements.margin.market import Market, read_market, writ
 from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver, margin_verifying_key
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.prover import setup as setups
-from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels import load_backend, verifying_engine
 from zkmargin.prover.kernels.choice import AnyBackend, set_threads
 from zkmargin.prover.phases import Phases
 from zkmargin.prover.prove import Options

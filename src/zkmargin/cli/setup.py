@@ -72,7 +72,7 @@ def verify(
     S must hold the powers of the one x of its [x]_2, and their Lagrange and blinding points."""
     with progress() as report:
         setup = load_setup(path)
-        verify_setup(setup, load_backend(), report, where=str(path))
+        verify_setup(setup, report, where=str(path))
     _print(setup, path, as_json, valid=True)
 
 
@@ -108,8 +108,10 @@ def summarise(setup: Setup, path: Path) -> dict[str, str]:
 
 def warn_if_unsafe(setup: Setup, path: Path) -> None:
     """Say loudly, on standard error, that a development setup is one."""
-    if setup.unsafe:
+    if setup.unsafe and setup.development:
         note(f"warning: {path}: UNSAFE development setup: proofs under it convince nobody; never use it for value")
+    elif setup.unsafe:
+        note(f"warning: {path}: UNSAFE: a setup of no known ceremony; whoever made it may know x and forge proofs")
 
 
 def _print(setup: Setup, path: Path, as_json: bool, **more: Any) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.api.arguments import verifying_engine
 from zkmargin.api.destinations import check_destinations
 from zkmargin.circuits.statements.solvency import settlement
 from zkmargin.cli.console import note, print_json, print_table, progress
@@ -18,7 +17,7 @@ from zkmargin.exchange import balances as source
 from zkmargin.exchange import epoch_folder as work
 from zkmargin.exchange import proving as run
 from zkmargin.exchange.inclusion_files import make_inclusion, make_inclusions
-from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels import load_backend, verifying_engine
 from zkmargin.prover.setup import load_setup_key
 from zkmargin.reports.inclusion_page import write_page
 from zkmargin.reports.solvency import write_report
