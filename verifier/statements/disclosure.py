@@ -25,13 +25,12 @@ from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, attestation_from_fields, venue_id
 from zkmargin.verifier.statements.margin import (
-    MAX_VENUES,
     MarketTerms,
     PolicyTerms,
     check_attestations,
-    check_attestors,
     parse_proof_bytes,
 )
+from zkmargin.verifier.statements.trust import MAX_VENUES, check_attestors
 from zkmargin.verifier.verify import VerifyingKey, verify
 
 KIND: Final = "disclosure"

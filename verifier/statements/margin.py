@@ -15,11 +15,11 @@ from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.proof import PublicInputs
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, attestation_from_fields, venue_id
 from zkmargin.verifier.statements.margin_statement import Deployment, MarginStatement, epoch_id
+from zkmargin.verifier.statements.trust import MAX_VENUES, check_attestors
 from zkmargin.verifier.verify import VerifyingKey, verify
 
 KIND: Final = "proof"
 MAX_PROOF_BYTES: Final = 1 << 16
-MAX_VENUES: Final = 64
 
 
 class StatementError(FormatError):
@@ -28,13 +28,18 @@ class StatementError(FormatError):
 
 @dataclass(frozen=True)
 class PolicyTerms:
-    """What a policy says of attestations and time. `venues` empty: whoever verifies decides who must attest."""
+    """What a policy says of attestations and time.
+
+    venues: empty when whoever verifies decides who must attest. attestors: the keys that the policy binds its venues
+    to, empty when it names none.
+    """
 
     digest: bytes
     name: str
     venues: tuple[str, ...]
     max_attestation_age_seconds: int
     validity_seconds: int
+    attestors: tuple[Attestor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,8 @@ def verify_margin_proof(
 ) -> None:
     """Return if the proof is valid at time `at` (seconds since 1970); raise ProofRejected or FormatError if not.
 
-    attestors: when given, exactly these must have signed, a missing one being an omitted venue.
+    attestors: when given, exactly these must have signed, a missing one being an omitted venue; so must those of the
+    policy.
     """
     statement = margin.statement
     expected, ordered = make_statement(margin.attestations, policy, market, statement.deployment)
@@ -180,34 +186,18 @@ def verify_margin_proof(
     ):
         if getattr(statement, name) != getattr(expected, name):
             raise ProofRejected(f"the statement's {field} is not that of the given policy, market and attestations")
+    if margin.policy_name != policy.name:
+        raise StatementError(
+            f"field 'statement.policy.name': expected {policy.name!r}, as the given policy is called, got "
+            f"{margin.policy_name[:64]!r}"
+        )
+    check_attestors(margin.attestations, policy.attestors)
     check_attestors(margin.attestations, attestors)
     if at < statement.epoch_time:
         raise ProofRejected(f"not valid before {format_seconds(statement.epoch_time)}")
     if at > statement.valid_until:
         raise ProofRejected(f"expired at {format_seconds(statement.valid_until)}")
     verify(key, public_inputs(statement, margin.attestations, market), margin.proof, engine)
-
-
-def check_attestors(attestations: Collection[Attestation], attestors: Collection[bytes | Attestor]) -> None:
-    """Raise ProofRejected unless exactly the given attestors signed; with none given, anybody may have.
-
-    An attestor that is given with a venue may sign for that venue only.
-    """
-    trusted = {each if isinstance(each, Attestor) else Attestor(each) for each in attestors}
-    if not trusted:
-        return
-    for attestation in attestations:
-        signed = (Attestor(attestation.attestor), Attestor(attestation.attestor, attestation.claimed.venue))
-        if trusted.isdisjoint(signed):
-            raise ProofRejected(
-                f"{format_address(attestation.attestor)} signed the attestation of {attestation.claimed.venue} and is "
-                "not a trusted attestor of it"
-            )
-    seen = {Attestor(each.attestor) for each in attestations}
-    seen |= {Attestor(each.attestor, each.claimed.venue) for each in attestations}
-    for missing in sorted(trusted - seen, key=lambda each: (each.address, each.venue or "")):
-        venue = f" of {missing.venue}" if missing.venue else ""
-        raise ProofRejected(f"trusted attestor {format_address(missing.address)}{venue} has not attested")
 
 
 def read_margin_proof(path: str | Path) -> MarginProof:

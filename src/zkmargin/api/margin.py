@@ -8,7 +8,7 @@ that proves or verifies many times keeps a `MarginProver`, or the objects that t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from zkmargin.api.arguments import Instant, PathLike, loaded, private_key, seconds_of
 from zkmargin.api.destinations import check_destinations
 from zkmargin.api.key_files import read_signing_key
+from zkmargin.api.trusting import Attestors, trusted
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
 from zkmargin.circuits.markets.positions import Positions, PositionsError, positions_from_quantities, read_positions
-from zkmargin.circuits.markets.units import format_instant
+from zkmargin.circuits.markets.units import format_decimal, format_instant
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
@@ -43,7 +44,6 @@ from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.attestation import (
     Attestation,
-    parse_attestor,
     read_attestation,
     universe_id,
     write_attestation,
@@ -57,6 +57,7 @@ from zkmargin.verifier.statements.margin import (
     write_margin_proof,
 )
 from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
+from zkmargin.verifier.statements.trust import Trust
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
@@ -312,20 +313,36 @@ def refuse_expired_openings(epoch: MarketEpoch, openings: Sequence[Opening]) -> 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a proof was found to say. `reason` is None when it is valid."""
+    """What a proof was found to say, under what, and on whose word. `reason` is None when it is valid.
+
+    authenticated: whether keys that were given beforehand, one for every venue, signed the attestations; without that
+    anybody may have. unsafe_setup: whether nobody vouches for the setup's secret. attestors: who signed, by venue.
+    Digests and ids are 0x and hexadecimal digits; times are ISO-8601; chain 0 and gate 0x0 mean no gate.
+    """
 
     valid: bool
+    authenticated: bool
+    unsafe_setup: bool
     reason: str | None
     account: str
     policy: str
+    policy_digest: str
+    setup_digest: str
+    ceremony: str | None
+    universe: str
     epoch: str
-    attestors: tuple[str, ...]
+    attestors: Mapping[str, str]
+    snapshot_time: str
+    sequences: Mapping[str, int]
+    cover: str
+    chain_id: int
+    gate: str
+    judged_at: str
     valid_until: str
-    unsafe_setup: bool
 
     def to_json(self) -> dict[str, Any]:
         """The object that `verify --json` prints."""
-        return {**vars(self), "attestors": list(self.attestors)}
+        return {**vars(self), "attestors": dict(self.attestors), "sequences": dict(self.sequences)}
 
 
 def verify(
@@ -334,16 +351,32 @@ def verify(
     policy: PathLike | Policy,
     setup: PathLike | Setup,
     *,
-    attestors: Collection[str | bytes] = (),
+    attestors: Attestors = (),
+    trust: PathLike | Trust | None = None,
+    any_attestor: bool = False,
+    require_setup: str | None = None,
     at: Instant | None = None,
     report: Report = silent,
 ) -> Verdict:
     """Return what a valid proof says; raise ProofRejected for any other, FormatError for bad input.
 
-    attestors: when given, exactly these addresses must have signed; without them, and without venues in the policy, it
-    is for the caller to look at the verdict's `attestors`. at: the time to judge by, by default now.
+    Whose signatures count must be said, unless the policy binds its venues to keys: by `trust`, a trust file; or by
+    `attestors`, of whom exactly these must have signed, each for one venue; or by `any_attestor`, and then the verdict
+    is not `authenticated`. require_setup: the digest that the setup must have, or "ceremony". at: the time to judge by,
+    by default the trust file's, else now.
     """
-    verdict = judge(proof, market, policy, setup, attestors=attestors, at=at, report=report)
+    verdict = judge(
+        proof,
+        market,
+        policy,
+        setup,
+        attestors=attestors,
+        trust=trust,
+        any_attestor=any_attestor,
+        require_setup=require_setup,
+        at=at,
+        report=report,
+    )
     if verdict.reason is not None:
         raise ProofRejected(verdict.reason)
     return verdict
@@ -355,17 +388,28 @@ def judge(
     policy: PathLike | Policy,
     setup: PathLike | Setup,
     *,
-    attestors: Collection[str | bytes] = (),
+    attestors: Attestors = (),
+    trust: PathLike | Trust | None = None,
+    any_attestor: bool = False,
+    require_setup: str | None = None,
     at: Instant | None = None,
     report: Report = silent,
 ) -> Verdict:
     """`verify`, with a rejection as a verdict too. Raises FormatError for bad input only."""
-    time = int(datetime.now(UTC).timestamp()) if at is None else seconds_of(at, "--at")
-    trusted = [each if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in attestors]
     margin = loaded(proof, MarginProof, read_margin_proof)
     rules = loaded(policy, Policy, load_policy)
     report("reading", 0, 0)
     source = loaded(setup, Setup, load_setup)
+    trusting = trusted(
+        source,
+        attestors=attestors,
+        trust=trust,
+        any_attestor=any_attestor,
+        require_setup=require_setup,
+        of_policy=rules.attestors,
+    )
+    time = seconds_of(at, "--at") if at is not None else trusting.at
+    time = int(datetime.now(UTC).timestamp()) if time is None else time
     backend = load_backend()
     epoch = _market(market, rules, source, backend)
     report("verifying", 0, 0)
@@ -377,7 +421,7 @@ def judge(
             key=key,
             policy=epoch.policy,
             market=epoch.terms,
-            attestors=trusted,
+            attestors=trusting.attestors,
             at=time,
             engine=verifying_engine(),
         )
@@ -388,15 +432,27 @@ def judge(
     except FormatError as error:
         # All that is left to be malformed is the argument itself.
         reason = f"malformed: {error}"
+    statement = margin.statement
     return Verdict(
         valid=reason is None,
+        authenticated=trusting.authenticates(margin.attestations),
+        unsafe_setup=trusting.unsafe(source),
         reason=reason,
-        account=format_address(margin.statement.account),
+        account=format_address(statement.account),
         policy=rules.name,
-        epoch="0x" + margin.statement.epoch.hex(),
-        attestors=tuple(format_address(each.attestor) for each in margin.attestations),
-        valid_until=format_seconds(margin.statement.valid_until),
-        unsafe_setup=source.unsafe,
+        policy_digest="0x" + rules.digest.hex(),
+        setup_digest="0x" + source.digest.hex(),
+        ceremony=source.ceremony,
+        universe="0x" + epoch.universe.hex(),
+        epoch="0x" + statement.epoch.hex(),
+        attestors={each.claimed.venue: format_address(each.attestor) for each in margin.attestations},
+        snapshot_time=format_seconds(statement.snapshot_time),
+        sequences={each.claimed.venue: each.claimed.sequence for each in margin.attestations},
+        cover=format_decimal(rules.cover),
+        chain_id=statement.deployment.chain_id,
+        gate=format_address(statement.deployment.gate),
+        judged_at=format_seconds(time),
+        valid_until=format_seconds(statement.valid_until),
     )
 
 

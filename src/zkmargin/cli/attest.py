@@ -11,7 +11,7 @@ from zkmargin.api import margin as api
 from zkmargin.api.destinations import check_destinations
 from zkmargin.cli.console import print_json, print_table, progress
 from zkmargin.cli.options import Json, Market, SetupFile, Threads, read_key
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.cli.setup import setup_fields, warn_if_unsafe
 from zkmargin.verifier.statements.attestation import MAX_SEQUENCE
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -73,7 +73,7 @@ def attest(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    result = {"attestation": str(out), "secret": str(secret), **attestation.to_json()}
+    result = {"attestation": str(out), "secret": str(secret), **attestation.to_json(), **setup_fields(source)}
     if as_json:
         print_json(result)
     else:

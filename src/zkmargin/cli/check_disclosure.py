@@ -9,9 +9,9 @@ import typer
 
 from zkmargin.api import disclosure as disclosures
 from zkmargin.api.margin import load_setup
-from zkmargin.cli.console import progress
+from zkmargin.cli.console import note, progress
 from zkmargin.cli.disclose import print_disclosed
-from zkmargin.cli.options import Json, Market, SetupFile, Threads
+from zkmargin.cli.options import AnyAttestor, Attestors, Json, Market, RequireSetup, SetupFile, Threads, TrustFile
 from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.verifier.errors import ProofRejected
 
@@ -23,26 +23,40 @@ def check_disclosure(
     disclosure: Annotated[Path, typer.Argument(metavar="D", help="A disclosure's file.")],
     market: Market,
     setup: SetupFile,
+    policy: Annotated[
+        str | None, typer.Option("--policy", metavar="P", help="The policy of M, to recompute its columns.")
+    ] = None,
     auditor: Annotated[
         str | None, typer.Option("--auditor", metavar="TEXT", help="Whom it must be addressed to.")
     ] = None,
-    attestors: Annotated[
-        list[str] | None,
-        typer.Option("--attestor", metavar="[VENUE=]0x..", help="Who must have signed, and nobody else; repeat it."),
-    ] = None,
+    trust: TrustFile = None,
+    attestors: Attestors = None,
+    any_attestor: AnyAttestor = False,
+    require_setup: RequireSetup = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Judge a disclosure.
 
-    It is checked against the venues' commitments and the market's prices. Exit code 0 when it is true, 1 when it is
-    rejected."""
+    It is checked against the venues' commitments and the market's prices. Without a key for every venue nothing is
+    checked, unless --any-attestor asks for it. Exit code 0 when it is true, 1 when it is rejected."""
     with progress() as report:
         source = load_setup(setup)
         found = disclosures.judge_disclosure(
-            disclosure, market, source, auditor=auditor, attestors=attestors or (), report=report
+            disclosure,
+            market,
+            source,
+            policy=policy,
+            auditor=auditor,
+            attestors=attestors or (),
+            trust=trust,
+            any_attestor=any_attestor,
+            require_setup=require_setup,
+            report=report,
         )
     warn_if_unsafe(source, setup)
+    if any_attestor and not found.authenticated:
+        note("warning: UNAUTHENTICATED: anybody may have signed for these venues; name their keys by --trust")
     print_disclosed(found, as_json=as_json)
     if found.reason is not None:
         raise ProofRejected(found.reason)

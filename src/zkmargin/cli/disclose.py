@@ -11,9 +11,11 @@ from zkmargin.api import disclosure as disclosures
 from zkmargin.api.destinations import check_destinations
 from zkmargin.api.disclosure import Disclosed
 from zkmargin.api.margin import check_pairs, load_setup
+from zkmargin.api.trusting import NOBODY
 from zkmargin.cli.console import print_json, print_table, progress
 from zkmargin.cli.options import Json, Market, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.cli.setup import setup_line, warn_if_unsafe
+from zkmargin.cli.trust import venue_lines, verdict_word
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -65,7 +67,7 @@ def disclose(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    print_disclosed(disclosures.disclosed(disclosure, reason=None, setup=source), as_json=as_json)
+    print_disclosed(disclosures.disclosed(disclosure, reason=None, setup=source, trusting=NOBODY), as_json=as_json)
 
 
 def print_disclosed(said: Disclosed, *, as_json: bool) -> None:
@@ -75,11 +77,11 @@ def print_disclosed(said: Disclosed, *, as_json: bool) -> None:
         return
     print_table(
         {
-            "verdict": "true" if said.valid else "REJECTED",
+            "verdict": verdict_word(said.valid, said.authenticated, word="true"),
             "discloses": f"{said.exposure} = {said.amount} {said.unit}",
             "account": said.account,
-            "venues": ", ".join(said.venues),
-            "attestors": ", ".join(said.attestors),
+            "setup": setup_line(said.setup_digest, said.ceremony, unsafe=said.unsafe_setup),
+            "venues": venue_lines(said.attestors, said.sequences),
             "auditor": said.auditor,
             "purpose": said.purpose,
             "snapshot": said.snapshot_time,

@@ -11,7 +11,7 @@ from zkmargin.api import margin as api
 from zkmargin.api.destinations import check_destinations
 from zkmargin.cli.console import print_json, print_table, progress
 from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.cli.setup import setup_fields, warn_if_unsafe
 from zkmargin.connectors.deribit import import_deribit as read_deribit
 from zkmargin.verifier.documents import write_document
 
@@ -51,6 +51,7 @@ def build(
         "rows": epoch.universe.rows,
         "columns": len(market.columns),
         "commitments": len(market.commitments),
+        **setup_fields(source),
     }
     if as_json:
         print_json(result)

@@ -21,6 +21,25 @@ Out = Annotated[Path, typer.Option("--out", help="Where to write it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+Attestors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attestor",
+        metavar="[VENUE=]0x..",
+        help="Who must have signed, and nobody else; repeat it.",
+    ),
+]
+TrustFile = Annotated[
+    Path | None, typer.Option("--trust", metavar="FILE", help="Trust file: the setup, every venue's keys.")
+]
+AnyAttestor = Annotated[
+    bool, typer.Option("--any-attestor", help="Accept anybody's signatures; the verdict says UNAUTHENTICATED.")
+]
+RequireSetup = Annotated[
+    str | None, typer.Option("--require-setup", metavar="DIGEST|ceremony", help="Refuse any other setup.")
+]
+
+
 def _use_threads(count: int | None) -> int | None:
     if count is not None:
         set_threads(count)

@@ -11,7 +11,7 @@ from zkmargin.api import margin as api
 from zkmargin.api.destinations import check_destinations
 from zkmargin.cli.console import note, print_json, print_table, progress
 from zkmargin.cli.options import Json, Market, Policy, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.cli.setup import setup_fields, setup_line, warn_if_unsafe
 from zkmargin.prover.phases import Phases
 from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
 
@@ -75,7 +75,7 @@ def margin(
     warn_if_unsafe(source, setup)
     document = proof.to_json()
     statement = document["statement"]
-    result = {"proof": str(out), "bytes": len(proof.proof), "statement": statement}
+    result = {"proof": str(out), "bytes": len(proof.proof), "statement": statement, **setup_fields(source)}
     if as_json:
         print_json(result)
         return
@@ -85,6 +85,7 @@ def margin(
             "says": f"the account's netted portfolio is adequate under {statement['policy']['name']}",
             "account": statement["account"],
             "epoch": f"{statement['epoch']} of {statement['epoch_time']}",
+            "setup": setup_line(result["setup_digest"], result["ceremony"], unsafe=result["unsafe_setup"]),
             "venues": ", ".join(sorted(attestation.claimed.venue for attestation in proof.attestations)),
             "for": "off-chain verification"
             if deployment is None

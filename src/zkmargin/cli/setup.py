@@ -21,6 +21,7 @@ from zkmargin.prover.setup import (
     verify_setup,
 )
 from zkmargin.prover.setup.ceremonies import published_power
+from zkmargin.verifier.srs import SetupKey
 
 app = typer.Typer(help="Make, import and verify powers-of-tau setups.", rich_markup_mode=None)
 
@@ -104,6 +105,22 @@ def summarise(setup: Setup, path: Path) -> dict[str, str]:
     if setup.source is not None:
         lines["BLAKE2b-512"] = setup.source.blake2b
     return {**lines, "provenance": provenance(setup)}
+
+
+def setup_line(digest: str, ceremony: str | None, *, unsafe: bool) -> str:
+    """A setup in one line of a table: its digest, and who vouches for it."""
+    if ceremony is not None:
+        return f"{digest}, {ceremony}"
+    return f"{digest}, UNSAFE: nobody vouches that its x is unknown" if unsafe else f"{digest}, as required"
+
+
+def setup_fields(setup: Setup | SetupKey) -> dict[str, Any]:
+    """What the JSON of a command that used a setup says of it."""
+    return {
+        "setup_digest": "0x" + setup.digest.hex(),
+        "ceremony": setup.ceremony,
+        "unsafe_setup": setup.ceremony is None,
+    }
 
 
 def warn_if_unsafe(setup: Setup, path: Path) -> None:

@@ -11,8 +11,8 @@ from zkmargin.api import margin as api
 from zkmargin.api.destinations import check_destinations
 from zkmargin.circuits.statements.solvency import settlement
 from zkmargin.cli.console import note, print_json, print_table, progress
-from zkmargin.cli.options import Json, SetupFile, Threads, read_key
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.cli.options import Json, RequireSetup, SetupFile, Threads, read_key
+from zkmargin.cli.setup import setup_fields, setup_line, warn_if_unsafe
 from zkmargin.exchange import balances as source
 from zkmargin.exchange import epoch_folder as work
 from zkmargin.exchange import proving as run
@@ -29,6 +29,7 @@ from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserv
 from zkmargin.verifier.statements.solvency.statement import Solvency, summary
 from zkmargin.verifier.statements.solvency.terms import read_terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
+from zkmargin.verifier.statements.trust import is_unsafe, parse_required_setup
 
 app = typer.Typer(
     help="Prove that an exchange's reserves cover what it owes.", add_completion=False, rich_markup_mode=None
@@ -133,7 +134,7 @@ def prove(
         settlement.verify_statement(statement, parameters, backend, verifying_engine())
         write_solvency(out, statement)
     warn_if_unsafe(parameters, setup)
-    _show({"statement": str(out), "proven": proven, **summary(statement)}, as_json)
+    _show({"statement": str(out), "proven": proven, **summary(statement), **setup_fields(parameters)}, as_json)
 
 
 @app.command()
@@ -143,6 +144,7 @@ def verify(
     terms: Annotated[
         Path | None, typer.Option("--terms", metavar="T", help="The terms that it must be under; else its own.")
     ] = None,
+    require_setup: RequireSetup = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -151,8 +153,8 @@ def verify(
     Prices, haircuts and what wallets held at their block are for whoever verifies to look at. Exit code 1 when it is
     rejected."""
     with progress() as report:
-        statement, verdict, reason = _judge(path, setup, terms, report)
-    document = {"valid": verdict is not None, "reason": reason, **summary(statement)}
+        statement, verdict, reason, vouched = _judge(path, setup, terms, require_setup, report)
+    document = {"valid": verdict is not None, "reason": reason, **summary(statement), **vouched}
     if verdict is not None:
         document["reserves"] = _amounts(statement, verdict.reserves)
         document["owed"] = None if verdict.owed is None else _amounts(statement, verdict.owed)
@@ -160,6 +162,7 @@ def verify(
         print_json(document)
     else:
         shown = {"verdict": "valid" if verdict else "REJECTED", **{k: str(v) for k, v in summary(statement).items()}}
+        shown["setup"] = setup_line(vouched["setup_digest"], vouched["ceremony"], unsafe=vouched["unsafe_setup"])
         shown["reserves"] = ", ".join(f"{a} {x}" for a, x in document.get("reserves", {}).items()) or "none"
         shown["signed by"] = ", ".join(sorted({each.claim.holder for each in statement.reserves})) or "nobody"
         shown["totals"] = "published" if statement.terms.totals == "public" else "hidden"
@@ -174,13 +177,15 @@ def report(
     setup: SetupFile,
     out: Annotated[Path, typer.Option("--out", metavar="R.html", help="Where to write the page.")],
     terms: Annotated[Path | None, typer.Option("--terms", metavar="T", help="The terms that it must be under.")] = None,
+    require_setup: RequireSetup = None,
     threads: Threads = None,
 ) -> None:
     """Verify a statement and write what it says on one HTML page."""
     check_destinations(("--out", out))
     with progress() as told:
-        statement, verdict, reason = _judge(path, setup, terms, told)
-        write_report(out, statement, verdict, reason)
+        statement, verdict, reason, vouched = _judge(path, setup, terms, require_setup, told)
+        setup_said = setup_line(vouched["setup_digest"], vouched["ceremony"], unsafe=vouched["unsafe_setup"])
+        write_report(out, statement, verdict, reason, setup=setup_said, unsafe_setup=vouched["unsafe_setup"])
     typer.echo(str(out))
     if reason is not None:
         raise ProofRejected(reason)
@@ -222,7 +227,7 @@ def inclusion(
             check_destinations(("--out", out))
             made = make_inclusion(opened, published, parameters, load_backend(), customer)
             write_inclusion(out, made, published.liabilities)
-    _show({"out": str(out), "files": files}, as_json)
+    _show({"out": str(out), "files": files, **setup_fields(parameters)}, as_json)
 
 
 @inclusion_app.command()
@@ -260,26 +265,39 @@ def check(
         trusted = _digest(liabilities, "--liabilities")
     else:
         note("warning: compare the liabilities digest with the one that auditors verified, or give --statement")
-    balances = check_inclusion(found, load_setup_key(setup), trusted)
+    key = load_setup_key(setup)
+    balances = check_inclusion(found, key, trusted)
     result: dict[str, Any] = {
         "included": True,
         "customer": found.customer,
         "liabilities": "0x" + trusted.hex(),
+        **setup_fields(key),
         "balances": [vars(balance) for balance in balances],
     }
     if as_json:
         print_json(result)
         return
-    print_table({"verdict": "included in full", "customer": found.customer, "liabilities": result["liabilities"]})
+    print_table(
+        {
+            "verdict": "included in full",
+            "customer": found.customer,
+            "liabilities": result["liabilities"],
+            "setup": setup_line(result["setup_digest"], result["ceremony"], unsafe=result["unsafe_setup"]),
+        }
+    )
     for balance in balances:
         typer.echo(f"{balance.asset}: equity {balance.equity}, debt {balance.debt}, collateral {balance.collateral}")
 
 
 def _judge(
-    path: Path, setup: Path, terms: Path | None, report: Any
-) -> tuple[Solvency, SolvencyVerdict | None, str | None]:
+    path: Path, setup: Path, terms: Path | None, require_setup: str | None, report: Any
+) -> tuple[Solvency, SolvencyVerdict | None, str | None, dict[str, Any]]:
     report("reading", 0, 0)
     statement, parameters = read_solvency(path), api.load_setup(setup)
+    required = None if require_setup is None else parse_required_setup(require_setup, "--require-setup")
+    if required is not None:
+        required.check(parameters.key, str(setup))
+    unsafe = is_unsafe(parameters.key, required, development=parameters.development)
     if terms is not None and read_terms(terms).digest != statement.terms.digest:
         raise ProofRejected("the statement is under other terms")
     report("verifying", 0, 0)
@@ -289,7 +307,7 @@ def _judge(
     except ProofRejected as error:
         reason = error.reason
     warn_if_unsafe(parameters, setup)
-    return statement, verdict, reason
+    return statement, verdict, reason, {**setup_fields(parameters), "unsafe_setup": unsafe}
 
 
 def _amounts(statement: Solvency, lots: tuple[int, ...]) -> dict[str, str]:

@@ -9,8 +9,19 @@ import typer
 
 from zkmargin.api import margin as api
 from zkmargin.cli.console import note, print_json, print_table, progress
-from zkmargin.cli.options import Json, Market, Policy, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.cli.options import (
+    AnyAttestor,
+    Attestors,
+    Json,
+    Market,
+    Policy,
+    RequireSetup,
+    SetupFile,
+    Threads,
+    TrustFile,
+)
+from zkmargin.cli.setup import setup_line, warn_if_unsafe
+from zkmargin.cli.trust import venue_lines, verdict_word
 from zkmargin.verifier.documents import read_format
 from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.statements.solvency.files import KIND as SOLVENCY
@@ -24,45 +35,61 @@ def verify(
     setup: SetupFile,
     market: Market | None = None,
     policy: Policy | None = None,
-    attestors: Annotated[
-        list[str] | None,
-        typer.Option("--attestor", metavar="[VENUE=]0x..", help="Who must have signed, and nobody else; repeat it."),
+    trust: TrustFile = None,
+    attestors: Attestors = None,
+    any_attestor: AnyAttestor = False,
+    require_setup: RequireSetup = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="ISO", help="The time to judge by; else the trust file's, else now.")
     ] = None,
-    at: Annotated[str | None, typer.Option("--at", metavar="ISO", help="The time to judge by; by default now.")] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Judge a proof as of a time.
 
-    Everything is recomputed but the policy, the setup and the prices in M, which whoever verifies must know. Exit code
-    0 when the proof is valid, 1 when it is rejected or has expired. A solvency statement carries its own prices
-    and needs neither M nor P."""
+    Everything is recomputed but the policy, the setup's secret, the prices in M and whose keys are which venue's, which
+    whoever verifies must know. Without a key for every venue (--trust, --attestor, or a policy's own) nothing is
+    verified, unless --any-attestor asks for it. Exit code 0 when the proof is valid, 1 when it is rejected or has
+    expired. A solvency statement carries its own prices and needs neither M nor P."""
     if market is None and policy is None and read_format(proof) == SOLVENCY:
         from zkmargin.cli import solvency  # noqa: PLC0415 - half of the program
 
-        solvency.verify(proof, setup, None, threads, as_json)
+        solvency.verify(proof, setup, None, require_setup, threads, as_json)
         return
     if market is None or policy is None:
         raise typer.BadParameter(f"a margin proof needs {'--market' if market is None else '--policy'}")
     with progress() as report:
-        rules, source = api.load_policy(policy), api.load_setup(setup)
-        verdict = api.judge(proof, market, rules, source, attestors=attestors or (), at=at, report=report)
-    warn_if_unsafe(source, setup)
-    if not attestors and not rules.venues:
-        note(
-            "warning: neither --attestor nor the policy says who must have signed; check that the attestors are all of "
-            "the account's venues"
+        source = api.load_setup(setup)
+        verdict = api.judge(
+            proof,
+            market,
+            policy,
+            source,
+            attestors=attestors or (),
+            trust=trust,
+            any_attestor=any_attestor,
+            require_setup=require_setup,
+            at=at,
+            report=report,
         )
+    warn_if_unsafe(source, setup)
+    if any_attestor and not verdict.authenticated:
+        note("warning: UNAUTHENTICATED: anybody may have signed for these venues; name their keys by --trust")
     if as_json:
         print_json(verdict.to_json())
     else:
         print_table(
             {
-                "verdict": "valid" if verdict.valid else "REJECTED",
+                "verdict": verdict_word(verdict.valid, verdict.authenticated),
                 "account": verdict.account,
-                "policy": verdict.policy,
+                "policy": f"{verdict.policy} {verdict.policy_digest}, cover {verdict.cover}",
+                "setup": setup_line(verdict.setup_digest, verdict.ceremony, unsafe=verdict.unsafe_setup),
+                "universe": verdict.universe,
                 "epoch": verdict.epoch,
-                "attestors": ", ".join(verdict.attestors),
+                "venues": venue_lines(verdict.attestors, verdict.sequences),
+                "snapshot": verdict.snapshot_time,
+                "for": f"gate {verdict.gate} on chain {verdict.chain_id}" if verdict.chain_id else "no gate: off chain",
+                "judged at": verdict.judged_at,
                 "valid until": verdict.valid_until,
             }
         )

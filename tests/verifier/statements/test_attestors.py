@@ -8,7 +8,7 @@ from zkmargin.verifier.curve import G1_GENERATOR
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import address_of_key, format_address
 from zkmargin.verifier.statements.attestation import Attestation, AttestationData, Attestor, parse_attestor
-from zkmargin.verifier.statements.margin import check_attestors
+from zkmargin.verifier.statements.trust import TrustError, check_attestors
 
 KEYS = [bytes([n]) * 32 for n in (1, 2, 3)]
 A, B, C = (address_of_key(key) for key in KEYS)
@@ -56,7 +56,11 @@ def test_anybody_else_or_anybody_missing(trusted: list[bytes | Attestor], says: 
 
 def test_one_venue_cannot_sign_under_another_name() -> None:
     twice = [attested("left", KEYS[0]), attested("right", KEYS[0])]
-    check_attestors(twice, [A])
+    for trusted in ([A], [Attestor(A)]):
+        with pytest.raises(ProofRejected, match="the attestations of left and right: a key stands for one venue"):
+            check_attestors(twice, trusted)
+    with pytest.raises(TrustError, match="what one key signs is one venue's word"):
+        check_attestors(twice, [Attestor(A, "left"), Attestor(A, "right")])
     with pytest.raises(ProofRejected, match="right"):
         check_attestors(twice, [Attestor(A, "left")])
 
