@@ -99,6 +99,7 @@ class Disclosed:
     setup_digest: str
     ceremony: str | None
     universe: str
+    venues: tuple[str, ...]
     attestors: Mapping[str, str]
     snapshot_time: str
     sequences: Mapping[str, int]
@@ -106,7 +107,12 @@ class Disclosed:
 
     def to_json(self) -> dict[str, Any]:
         """The object that `disclose --json` and `check-disclosure --json` print."""
-        return {**vars(self), "attestors": dict(self.attestors), "sequences": dict(self.sequences)}
+        return {
+            **vars(self),
+            "venues": list(self.venues),
+            "attestors": dict(self.attestors),
+            "sequences": dict(self.sequences),
+        }
 
 
 def check_disclosure(
@@ -216,6 +222,7 @@ def disclosed(disclosure: Disclosure, *, reason: str | None, setup: Setup, trust
         setup_digest="0x" + setup.digest.hex(),
         ceremony=setup.ceremony,
         universe="0x" + disclosure.universe.hex(),
+        venues=tuple(each.claimed.venue for each in disclosure.attestations),
         attestors={each.claimed.venue: format_address(each.attestor) for each in disclosure.attestations},
         snapshot_time=format_seconds(disclosure.snapshot_time),
         sequences={each.claimed.venue: each.claimed.sequence for each in disclosure.attestations},

@@ -20,7 +20,7 @@ from zkmargin.chain.submission import submit as submit_proof
 from zkmargin.circuits.statements.margin.market import read_market
 from zkmargin.cli.console import note, print_json, print_table, progress
 from zkmargin.cli.options import Json, Market, Policy, SetupFile, read_key
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.cli.setup import setup_fields, warn_if_unsafe
 from zkmargin.prover.kernels import load_backend
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds
@@ -97,6 +97,7 @@ def deploy(
         "policy": {"name": rules.name, "digest": "0x" + rules.digest.hex()},
         "venues": {name: format_address(address) for name, address in record.venues.items()},
         "gas_used": client.gas_used,
+        **setup_fields(source),
     }
     if as_json:
         print_json(result)
@@ -156,6 +157,7 @@ def publish(
             pin=pin,
             report=report,
         )
+    warn_if_unsafe(source, where)
     result = {
         "epoch": "0x" + published.digest.hex(),
         "epoch_time": format_seconds(published.epoch_time),
@@ -163,6 +165,7 @@ def publish(
         "new_verifier": published.new_verifier,
         "gas_used": published.gas_used,
         "transaction": published.transaction,
+        **setup_fields(source),
     }
     if as_json:
         print_json(result)

@@ -38,7 +38,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "evaluate": "Show an account's owner its margin in clear.",
     "profile": "Tell what a policy costs over a market's universe.",
     "prove": "Prove a statement without showing a holding.",
-    "trust": "Write down whom a verifier trusts, once.",
+    "trust": "Write a trust file, for `verify` and `check-disclosure`.",
     "verify": "Judge a proof as of a time.",
     "solvency": "Prove that an exchange's reserves cover what it owes.",
     "disclose": "Open one number to one auditor, and nothing else.",

@@ -34,8 +34,9 @@ from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.documents import Fields, read_json, replacing, write_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import address_of_key, format_address
-from zkmargin.verifier.statements.attestation import Attestation
+from zkmargin.verifier.statements.attestation import Attestation, Attestor
 from zkmargin.verifier.statements.margin import MarginProof, write_margin_proof
+from zkmargin.verifier.statements.trust import RequiredSetup, Trust, write_trust
 
 MAX_ROWS: Final = 1 << 13
 ALWAYS_LISTED: Final = ("cash", "spot", "perpetual")
@@ -64,7 +65,6 @@ class Demonstration:
     netted: MarginResult
     proof: MarginProof
     verdict: api.Verdict
-    judged_at: str
     smaller: bool
     prepare_seconds: float
     prove_seconds: float
@@ -85,6 +85,7 @@ class Demonstration:
             "VENUE.attestation.json": "signed commitment: public",
             "VENUE.opening.json": "its opening: secret",
             "proof.json": "the proof: public",
+            "trust.json": "whom the auditor trusts: the setup, and each venue's key",
         }
 
     @property
@@ -92,11 +93,10 @@ class Demonstration:
         """How to do the last steps by hand."""
         common = "--market market.json --policy policy.json"
         books = " ".join(f"--positions {venue}.csv" for venue in self.venues)
-        signers = " ".join(f"--attestor {address}" for address in self.verdict.attestors)
         return [
             f"cd {shlex.quote(str(self.folder))}",
             f"zkmargin evaluate {common} {books}",
-            f"zkmargin verify proof.json {common} --setup setup.json --at {self.judged_at} {signers}",
+            f"zkmargin verify proof.json {common} --setup setup.json --trust trust.json",
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -191,10 +191,12 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     write_margin_proof(folder / "proof.json", proof)
 
     report("verifying", 0, 0)
-    judged_at = format_instant(market.epoch.as_of.replace(microsecond=0) + JUDGED_AFTER)
+    judged = market.epoch.as_of.replace(microsecond=0) + JUDGED_AFTER
+    keys = tuple(Attestor(attestation.attestor, attestation.claimed.venue) for attestation, _ in attested)
+    trust = Trust(RequiredSetup(setup.digest), keys, at=int(judged.timestamp()))
+    write_trust(folder / "trust.json", trust)
     begun = time.perf_counter()
-    attestors = [attestation.attestor for attestation, _ in attested]
-    verdict = api.verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=judged_at)
+    verdict = api.verify(folder / "proof.json", market, policy, setup, trust=trust)
     return Demonstration(
         folder=folder,
         backend=backend.name,
@@ -204,7 +206,6 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
         netted=netted,
         proof=proof,
         verdict=verdict,
-        judged_at=judged_at,
         smaller=smaller,
         prepare_seconds=prepared - started,
         prove_seconds=proven - prepared,

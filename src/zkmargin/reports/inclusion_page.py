@@ -37,6 +37,6 @@ def _setup(setup: SetupKey) -> str:
     if setup.ceremony is not None:
         return f"<p>Setup: {digest}, {escape(setup.ceremony)}</p>"
     return (
-        f'<p class="rejected"><strong>UNSAFE setup</strong> {digest}: it is not the known ceremony\'s. Whoever made it may '
-        "know its secret, and could make false files that this page calls right.</p>"
+        f'<p class="rejected"><strong>UNSAFE setup</strong> {digest}: it is not the known ceremony\'s. Whoever made it '
+        "may know its secret, and could make false files that this page calls right.</p>"
     )

@@ -46,7 +46,7 @@ def test_exactly_the_attestors(trusted: list[bytes | Attestor]) -> None:
         ([A, B, C], f"{format_address(C)} has not attested"),
         ([Attestor(A, "right"), Attestor(B, "left")], "not a trusted attestor"),
         ([Attestor(A, "left"), Attestor(B, "left")], "signed the attestation of right"),
-        ([Attestor(A, "left"), Attestor(B, "right"), Attestor(B, "third")], "of third has not attested"),
+        ([Attestor(A, "left"), Attestor(B, "right"), Attestor(C, "third")], "of third has not attested"),
     ],
 )
 def test_anybody_else_or_anybody_missing(trusted: list[bytes | Attestor], says: str) -> None:
