@@ -81,6 +81,7 @@ def policy_terms(policy: Policy) -> PolicyTerms:
         policy.venues,
         policy.max_attestation_age_seconds,
         policy.validity_seconds,
+        policy.attestors,
     )
 
 
@@ -166,7 +167,7 @@ def read_market(
     named = fields.record("policy")
     name, digest = named.text("name"), named.hexadecimal("digest", 32)
     named.finish()
-    if digest != policy.digest:
+    if (digest, name) != (policy.digest, policy.name):
         raise FormatError(
             f"{where}: field 'policy': expected policy {policy.name} (0x{policy.digest.hex()[:16]}...), got {name} "
             f"(0x{digest.hex()[:16]}...): build the market under the policy that is to be proven"
