@@ -3,8 +3,9 @@
     ./run generate            writes what differs
     ./run generate --check    writes nothing; exit code 1 and a list when something differs
 
-Dated presets, snapshots of what every preset costs, JSON Schemas, contract artefacts, the licences of linked crates, the
-customers' page, the sample, the README's pictures. What needs node or cargo is left out, and said to be, without them.
+Dated presets, snapshots of what every preset costs, the auditor's reading list, JSON Schemas, contract artefacts, the
+licences of linked crates, the customers' page, the sample, the README's pictures. What needs node or cargo is left out,
+and said to be, where it is not installed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+import audit
 import snapshots
 
 from zkmargin.circuits.policies import generation
@@ -139,6 +141,7 @@ def _draw_images(recorded: str, now: str) -> None:
 EVERYTHING: Final = (
     Generated("presets", generation.FOLDER, "*@*.json", _make_presets),
     Generated("snapshots", SNAPSHOTS, "*.json", _make_snapshots, same=_same_snapshot),
+    Generated("reading list", audit.LIST.parent, audit.LIST.name, audit.make, same=audit.same),
     Generated("schemas", SCHEMAS, "*.json", _make_schemas),
     Generated("contract artefacts", compiler.ARTIFACTS, "*.json", _make_artifacts),
     Generated("licences", NATIVE, "THIRD-PARTY.txt", _make_licences),

@@ -1,7 +1,8 @@
 """What every preset and statement costs, counted: the figures of benchmarks/snapshots, which are kept in git.
 
-A preset's file has the circuit of its newest version over the shipped sample's universe, the proof that two venues' account gets, and the gas
-of one transaction that has the verifier contract check that proof, without the gate's signatures and storage.
+A preset's file has the circuit of its newest version over the shipped sample's universe, the proof that two venues'
+account gets, and the gas of one transaction that has the verifier contract check that proof, without the gate's
+signatures and storage.
 `contracts.json` has the whole way through the gate, for the statement of docs/gas.md. Everything is made with fixed
 randomness, a setup included, so that the same code gives the same figures; nothing here is good for anything of value.
 """

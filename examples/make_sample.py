@@ -15,8 +15,8 @@ and options are marked with Black-76. Expiries follow the listing calendar of cr
 Books. `kestrel` is an options venue: volatility is sold there, mostly calls, and some wings are bought. `marlin` trades
 perpetuals and futures: it holds the hedge of kestrel's delta. `harbor` lends: ether is supplied against borrowed
 dollars and solana, which marlin and kestrel hedge in turn. Each book has a few dozen lines drawn with a fixed seed.
-Cash is set so that each venue alone holds about half of what `derive-pmrm2@2025-06` asks of it; netted, the deltas cancel
-and it is ample.
+Cash is set so that each venue alone holds about half of what `derive-pmrm2@2025-06` asks of it; netted, the deltas
+cancel and it is ample.
 """
 
 from __future__ import annotations
