@@ -17,6 +17,7 @@ from zkmargin.api.arguments import (
     attestors_of,
     loaded,
     loaded_market,
+    loaded_signed,
     seconds_of,
     verifying_engine,
 )
@@ -101,7 +102,7 @@ def verify_margin(
     """Verify as `verify` does and return the verdict, also a rejection. Raises FormatError for bad input only."""
     time = int(datetime.now(UTC).timestamp()) if at is None else seconds_of(at, "at")
     trusted = attestors_of(attestors)
-    margin = loaded(proof, MarginProof, read_margin_proof, "proof")
+    margin = loaded_signed(proof, MarginProof, read_margin_proof, "proof")
     rules = loaded(policy, Policy, load_policy, "policy")
     report("reading", 0, 0)
     source = loaded(setup, Setup, load_setup, "setup")
