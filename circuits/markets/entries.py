@@ -38,7 +38,7 @@ def read_positions(path: str | Path, universe: Universe) -> Positions:
 
 
 def positions_from_entries(universe: Universe, rows: Iterable[tuple[int, list[str]]], where: str) -> Positions:
-    """Positions of rows of text, each with its line: instrument, quantity, entry price or "", and perhaps multiplier."""
+    """Positions of rows of text, each with its line: instrument, quantity, entry price or "", perhaps multiplier."""
     quantities: dict[str, Decimal] = {}
     cash = Decimal(0)
     with localcontext() as context:
