@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_volatility_agrees_with_floating_point_from_above(
         }
     )
     found = volatilities(made, ewma, "X")
-    returns = [float(after) / float(before) - 1 for before, after in zip(prices, prices[1:], strict=False)]
+    returns = [float(after) / float(before) - 1 for before, after in pairwise(prices)]
     variance = worst = sum(r * r for r in returns[:3]) / 3
     for index, move in enumerate(found):
         if index:
@@ -92,10 +93,7 @@ def test_two_parties_make_the_same_policy_and_a_changed_price_another() -> None:
 
 
 def test_breaches_of_a_known_history() -> None:
-    prices = ["100"] * 40
-    for step in (10, 20, 30):
-        prices[step:] = ["50"] * (40 - step) if step == 10 else prices[step:]
-    made = history(BTC=prices)
+    made = history(BTC=["100"] * 10 + ["50"] * 30)
     ewma = Ewma.model_validate({"warm_up": 2})
     found = {item.side: item for item in backtest(load_policy("span"), made, confidence=Decimal("0.99"), ewma=ewma)}
     assert (found["long"].breaches, found["short"].breaches) == (1, 0)
