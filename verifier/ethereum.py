@@ -7,6 +7,7 @@ from typing import Final
 
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.recursion import recursion_limit_kept
 
 ADDRESS_BYTES: Final = 20
 SIGNATURE_BYTES: Final = 65
@@ -71,7 +72,8 @@ def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
             f"{where}: expected s in the lower half of the curve's order, got a malleable (high-s) signature"
         )
     # Public data only. eth_keys, which signs, checks against secrets and takes a tenth of a second to load.
-    from py_ecc.secp256k1 import ecdsa_raw_recover  # noqa: PLC0415 - only where something is signed
+    with recursion_limit_kept():
+        from py_ecc.secp256k1 import ecdsa_raw_recover  # noqa: PLC0415 - only where something is signed
 
     try:
         x, y = ecdsa_raw_recover(digest, (v, r, s))

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer
 
+from zkmargin.verifier.decimals import exact_decimal
 from zkmargin.verifier.errors import FormatError
 
 USD_E12: Final = 10**12
@@ -30,7 +31,6 @@ QUANTITY_BITS: Final = 60
 PUNITIVE_CHARGE_USD_E12: Final = 1 << (VALUE_BITS - 1)
 """Charge per lot sold short of what has no price: a closed, stale, unlisted or inadmissible row. About 70 USD a lot."""
 
-_DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,24})?")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -48,9 +48,7 @@ def parse_decimal(text: Any) -> Decimal:
         return text
     if not isinstance(text, str):
         raise ValueError("expected a decimal string such as '1.25', not a number")
-    if not _DECIMAL.fullmatch(text):
-        raise ValueError("expected a plain decimal such as '1.25', without exponent, NaN or infinity")
-    return Decimal(text)
+    return exact_decimal(text)
 
 
 def format_decimal(value: Decimal) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zkmargin.circuits.markets.instruments import CASH_ID, Cash, Future, Instrument, InstrumentSet, Option, Spot
-from zkmargin.circuits.markets.models import read_json
+from zkmargin.verifier.documents import read_json
 from zkmargin.verifier.errors import FormatError
 
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -32,7 +32,7 @@ def import_deribit(path: str | Path) -> InstrumentSet:
     Raises FormatError naming file, entry, field, expected and got.
     """
     path = Path(path)
-    document = read_json(path, decimals=True)
+    document = read_json(path, fraction=Decimal)
     entries = document.get("result") if isinstance(document, dict) else document
     if not isinstance(entries, list) or not entries:
         raise FormatError(f"{path}: field 'result': expected a non-empty list of book summaries")

@@ -31,13 +31,14 @@ from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import development_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.verifier.documents import Fields, read_json, replacing, write_document
-from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.documents import Fields, read_object, replacing, write_document
 from zkmargin.verifier.ethereum import address_of_key, format_address
 from zkmargin.verifier.statements.attestation import Attestation
 from zkmargin.verifier.statements.margin import MarginProof, write_margin_proof
+from zkmargin.verifier.text import decode_text, read_bounded
 
 MAX_ROWS: Final = 1 << 13
+MAX_BOOK_BYTES: Final = 1 << 20
 ALWAYS_LISTED: Final = ("cash", "spot", "perpetual")
 """Kinds that stay when the slow back end gets a smaller market."""
 JUDGED_AFTER: Final = timedelta(hours=1)
@@ -125,12 +126,13 @@ def read_sample(folder: Traversable | None = None) -> Sample:
     """The sample in `folder`, by default the shipped one. Raises FormatError, OSError."""
     source = resources.files("zkmargin") / "sample" if folder is None else folder
     with resources.as_file(source) as path:
-        manifest = read_json(path / "sample.json")
-        if not isinstance(manifest, dict):
-            raise FormatError(f"{path / 'sample.json'}: expected one JSON object")
-        fields = Fields(path / "sample.json", manifest)
-        venues = fields.raw("venues")
-        books = {venue: (path / name).read_text(encoding="utf-8") for venue, name in venues.items()}
+        where = path / "sample.json"
+        fields = Fields(where, read_object(where))
+        venues = fields.record("venues")
+        books = {}
+        for venue in venues.names:
+            book = path / venues.text(venue)
+            books[venue] = decode_text(read_bounded(book, MAX_BOOK_BYTES), book)
         return Sample(read_instruments(path / fields.text("instruments")), fields.text("policy"), books)
 
 

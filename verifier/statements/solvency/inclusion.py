@@ -17,7 +17,6 @@ from the commitment, the value and the row alone.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from zkmargin.verifier.curve import (
     decode_g1,
     encode_g1,
 )
-from zkmargin.verifier.documents import Fields, encode_compactly, read_document, replacing
+from zkmargin.verifier.documents import Fields, encode_compactly, parse_object, read_document, replacing
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, root_of_unity
 from zkmargin.verifier.merkle import path_length, root_of_path
@@ -166,14 +165,17 @@ def _terms_of(inclusion: Inclusion) -> bytes:
 def _listing(held: IncludedRow, inclusion: Inclusion) -> dict[str, Any]:
     """The line in words. Only its place in the Merkle tree makes it true: its number must be the leaf's."""
     try:
-        line, header = json.loads(held.listing), json.loads(inclusion.header)
+        line, header = (
+            parse_object(held.listing, "inclusion: line"),
+            parse_object(inclusion.header, "inclusion: heading"),
+        )
         asset, decimals, number, count = line["asset"], line["decimals"], line["line"], header["lines"]
-    except (ValueError, KeyError, TypeError):
+    except (FormatError, KeyError):
         raise FormatError("inclusion: expected lines and a heading of solvency terms") from None
     known = isinstance(asset, str) and type(decimals) is type(number) is type(count) is int and 0 <= decimals <= 18
     if not known or number != held.row.line or not 1 <= number <= count or len(held.path) != path_length(count):
         raise ProofRejected("a holding's line is not the one that it names")
-    return dict(line)
+    return line
 
 
 def _balances(inclusion: Inclusion, lines: Sequence[dict[str, Any]]) -> list[Balance]:
@@ -278,10 +280,7 @@ def read_inclusion(path: str | Path) -> tuple[Inclusion, bytes]:
 
 def _held(fields: Fields, where: str) -> IncludedRow:
     listing = _ascii(fields.text("line"), f"{where}: field 'line'")
-    try:
-        number = json.loads(listing)["line"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        number = None
+    number = parse_object(listing, f"{where}: field 'line'").get("line")
     if type(number) is not int or not 1 <= number < 1 << 31:
         raise FormatError(f"{where}: field 'line': expected a line of solvency terms")
     amounts = [_lots(fields.text(name), f"{where}: field {name!r}") for name in ("free", "collateral", "debt")]
