@@ -32,7 +32,7 @@ def exact_decimal(text: str) -> Decimal:
 
 def in_units(amount: Decimal, decimals: int) -> Fraction:
     """An amount in units of 10^-decimals, exactly: a whole number when it has no more decimals than that."""
-    return Fraction(amount) * 10**decimals
+    return Fraction(amount) * Fraction(10**decimals)
 
 
 def decimals_of(amount: Decimal) -> int:

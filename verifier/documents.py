@@ -424,6 +424,14 @@ class Fields:
             self._refuse(name, f"0x and {2 * length} lower-case hexadecimal digits", value)
         return bytes.fromhex(digits)
 
+    def data(self, name: str, most: int) -> bytes:
+        """At most `most` bytes as 0x and lower-case hexadecimal digits."""
+        value = self._take(name)
+        digits = value[2:] if isinstance(value, str) and value.startswith("0x") else "?"
+        if len(digits) % 2 or len(digits) > 2 * most or set(digits) - set("0123456789abcdef"):
+            self._refuse(name, f"0x and lower-case hexadecimal digits of at most {most} bytes", value)
+        return bytes.fromhex(digits)
+
     def array(self, name: str) -> list[Any]:
         """A list, its items still untrusted."""
         value = self._take(name)

@@ -22,7 +22,7 @@ from zkmargin.prover.commitments import weighted_sum
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, parse_object, read_document, write_document
+from zkmargin.verifier.documents import MAX_DOCUMENT_BYTES, Fields, parse_object, read_document, write_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.field import SCALAR_MODULUS
@@ -144,12 +144,14 @@ def read_opening(path: str | Path, *, identity: EccKey | None = None) -> Opening
         return _from_fields(Fields(path, read_document(path, OPENING_KIND), secret=True), str(path))
     from Crypto.Protocol import HPKE  # noqa: PLC0415
 
-    document = read_document(path, SEALED_KIND)
+    fields = Fields(path, read_document(path, SEALED_KIND), secret=True)
+    check_venue(fields.text("venue"), f"{path}: field 'venue'")
+    encapsulated, sealed = fields.data("encapsulated", MAX_KEY_FILE_BYTES), fields.data("sealed", MAX_DOCUMENT_BYTES)
+    fields.finish()
     try:
-        encapsulated, sealed = (bytes.fromhex(document[name].removeprefix("0x")) for name in ("encapsulated", "sealed"))
         receiver = HPKE.new(receiver_key=identity, aead_id=HPKE.AEAD.AES256_GCM, enc=encapsulated, info=SEAL_INFO)
         opened = receiver.unseal(sealed)
-    except (KeyError, AttributeError, ValueError, TypeError):
+    except (ValueError, TypeError):
         raise OpeningError(
             f"{path}: expected an opening sealed to the given key, got another or an altered one"
         ) from None

@@ -16,12 +16,12 @@ ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("verifier", "prover", "circuits", "src/zkmargin")
 DOCUMENTS: Final = "verifier/documents.py"
 BALANCES: Final = "src/zkmargin/exchange/balances.py"
-PARSERS: Final[Mapping[str, set[str]]] = {
-    **dict.fromkeys(("json.load", "json.loads", "json.JSONDecoder", "json.decoder"), {DOCUMENTS}),
-    "csv": {"verifier/tables.py"},
-    "polars.scan_parquet": {BALANCES},
+PARSERS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("json.load", "json.loads", "json.JSONDecoder", "json.decoder"), (DOCUMENTS,)),
+    "csv": ("verifier/tables.py",),
+    "polars.scan_parquet": (BALANCES,),
     # Archives are read in the first of these places and written in the others.
-    "zipfile": {DOCUMENTS, "prover/writing.py", "src/zkmargin/exchange/inclusion_files.py"},
+    "zipfile": (DOCUMENTS, "prover/writing.py", "src/zkmargin/exchange/inclusion_files.py"),
     **dict.fromkeys(
         (
             *("pydantic_core.from_json", "ast", "pickle", "marshal", "shelve", "plistlib", "configparser", "tomllib"),
@@ -30,28 +30,28 @@ PARSERS: Final[Mapping[str, set[str]]] = {
             *("numpy.lib.format.read_array", "polars.read_csv", "polars.scan_csv", "polars.read_parquet"),
             *("polars.read_json", "polars.read_ndjson", "polars.scan_ndjson"),
         ),
-        set[str](),
+        (),
     ),
 }
 """What parses, or belongs to it, and the files that may use it."""
-METHODS: Final[Mapping[str, set[str]]] = {
+METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(
         (
             *("model_validate_json", "validate_json", "model_validate_strings", "validate_strings", "parse_raw"),
             *("parse_file", "from_json", "raw_decode", "read_csv", "scan_csv"),
         ),
-        set[str](),
+        (),
     ),
-    "scan_parquet": {BALANCES},
+    "scan_parquet": (BALANCES,),
     # What ships in the package, the sources of its contracts, and /proc: the rest of files is read up to a bound.
     **dict.fromkeys(
         ("read_text", "read_bytes"),
-        {
+        (
             "verifier/contracts/artifacts.py",
             "verifier/contracts/compile.py",
             "src/zkmargin/cli/doctor.py",
             "src/zkmargin/reports/inclusion_page.py",
-        },
+        ),
     ),
 }
 """Methods that parse, or read a file to its end, of whatever object."""
@@ -100,7 +100,7 @@ def violations(file: str, tree: ast.Module) -> list[str]:
     for line, name in uses(tree):
         parser = next((each for each in PARSERS if name == each or name.startswith(f"{each}.")), "")
         method = name.rpartition(".")[2] if "." in name else ""
-        if file not in PARSERS.get(parser, {file}) or file not in METHODS.get(method, {file}):
+        if file not in PARSERS.get(parser, (file,)) or file not in METHODS.get(method, (file,)):
             found.append(f"{file}:{line}: {name}")
     return found
 

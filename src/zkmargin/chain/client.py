@@ -150,7 +150,8 @@ class Client:
 class _Node(HTTPProvider):
     """A JSON-RPC node over HTTP, whose answers are read like every other untrusted document."""
 
-    def decode_rpc_response(self, raw_response: bytes) -> RPCResponse:
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
         answer = parse_json(raw_response, "the node's answer", fraction=float, controls=True)
         if not isinstance(answer, dict):
             raise FormatError("the node's answer: expected one JSON object, got another value")

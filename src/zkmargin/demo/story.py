@@ -133,7 +133,9 @@ def read_sample(folder: Traversable | None = None) -> Sample:
         for venue in venues.names:
             book = path / venues.text(venue)
             books[venue] = decode_text(read_bounded(book, MAX_BOOK_BYTES), book)
-        return Sample(read_instruments(path / fields.text("instruments")), fields.text("policy"), books)
+        instruments, policy = fields.text("instruments"), fields.text("policy")
+        fields.finish()
+        return Sample(read_instruments(path / instruments), policy, books)
 
 
 def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
