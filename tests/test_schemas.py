@@ -57,7 +57,7 @@ def test_the_schemas_are_up_to_date() -> None:
     module = exporter()
     for name, schema in module.schemas().items():
         written = (FOLDER / name).read_text(encoding="utf-8")
-        assert written == module.encode(schema), f"{name}: run python docs/schemas/export.py"
+        assert written == module.encode(schema), f"{name}: run ./run generate schemas"
     assert {path.name for path in FOLDER.glob("*.json")} == set(module.schemas())
 
 

@@ -1,4 +1,4 @@
-"""Addresses, EIP-712 hashes and signatures: the little of Ethereum that a verifier needs."""
+"""Addresses, EIP-712 hashes and the recovery of signers: the little of Ethereum that a verifier needs."""
 
 from __future__ import annotations
 
@@ -71,7 +71,6 @@ def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
         raise FormatError(
             f"{where}: expected s in the lower half of the curve's order, got a malleable (high-s) signature"
         )
-    # Public data only. eth_keys, which signs, checks against secrets and takes a tenth of a second to load.
     with recursion_limit_kept():
         from py_ecc.secp256k1 import ecdsa_raw_recover  # noqa: PLC0415 - only where something is signed
 
@@ -82,18 +81,3 @@ def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
     if (x, y) == (0, 0):
         raise FormatError(f"{where}: expected a valid signature, got one that every key and none has made")
     return keccak256(word(x) + word(y))[-ADDRESS_BYTES:]
-
-
-def sign_digest(digest: bytes, private_key: bytes) -> bytes:
-    """r || s || v of a deterministic (RFC 6979), low-s signature."""
-    from eth_keys import keys  # noqa: PLC0415 - takes a tenth of a second to load
-
-    v, r, s = keys.PrivateKey(private_key).sign_msg_hash(digest).vrs
-    return word(r) + word(s) + bytes([27 + v])
-
-
-def address_of_key(private_key: bytes) -> bytes:
-    """The address of a private key."""
-    from eth_keys import keys  # noqa: PLC0415
-
-    return bytes(keys.PrivateKey(private_key).public_key.to_canonical_address())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from zkmargin.circuits.markets.units import QUANTITY_BITS, RangeError, format_decimal, parse_decimal
+from zkmargin.circuits.markets.units import QUANTITY_BITS, RangeError, format_decimal, format_instant, parse_decimal
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.verifier.decimals import decimals_of, in_units
 from zkmargin.verifier.errors import FormatError
@@ -113,6 +114,17 @@ def _as_text(name: object, quantity: object) -> str:
     if not quantity.is_finite() or abs(quantity.adjusted()) > _MAX_ADJUSTED:
         raise PositionsError(f"{where}: expected a Decimal within 10^{_MAX_ADJUSTED} of either size")
     return format_decimal(quantity)
+
+
+def refuse_expired(universe: Universe, positions: Positions, at: datetime, where: str) -> None:
+    """Raise PositionsError naming the first held instrument that has expired at `at`: its holder is owed cash."""
+    held = set(np.flatnonzero(positions.lots).tolist())
+    for listing in universe.listings:
+        if listing.row in held and listing.expiry is not None and listing.expiry <= at:
+            raise PositionsError(
+                f"{where}: field 'instrument': expected instruments that expire after {format_instant(at)}, got "
+                f"{listing.id}, which expired {format_instant(listing.expiry)}; enter what it settled for as cash"
+            )
 
 
 def _name_of_row(universe: Universe, row: int) -> str:

@@ -13,6 +13,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, PlainSerializer
 
 from zkmargin.verifier.decimals import exact_decimal
@@ -34,6 +36,10 @@ PUNITIVE_CHARGE_USD_E12: Final = 1 << (VALUE_BITS - 1)
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
+
+RECOMPUTATION_UNITS: Final = 4
+RECOMPUTATION_SHIFT: Final = 36
+"""Floating point differs by machine: a recomputed column may be off by 4 units and 2^-36 of its largest value."""
 
 
 class RangeError(FormatError):
@@ -87,6 +93,15 @@ def format_usd_e12(amount: int) -> str:
     whole, fraction = divmod(magnitude, USD_E12)
     digits = f"{fraction:012d}".rstrip("0")
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+
+def differs_by_more_than_rounding(stated: NDArray[np.int64], expected: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return where a stated column is not the recomputed one, up to what floating point does on another machine.
+
+    Shapes: (n,), (n,) -> (n,). Values are below 2^62 in magnitude.
+    """
+    tolerance = RECOMPUTATION_UNITS + (int(np.abs(expected).max(initial=0)) >> RECOMPUTATION_SHIFT)
+    return (stated > expected + tolerance) | (stated < expected - tolerance)
 
 
 def _parse_shared(text: Any) -> Decimal:

@@ -105,6 +105,8 @@ def _report(
     for inequality in constraints.inequalities:
         if (floor := inequality.floor) is None or (title := _title(universe, floor)) is None:
             continue
+        if floor.when is not None and not assignment.values[floor.when]:
+            continue
         requirement = assignment.values[floor.requirement]
         loss = requirement - assignment.values[inequality.slack.name]
         relief = constraints.risk_scale * (requirement - max(loss, 0))
@@ -118,6 +120,18 @@ def _report(
 def _title(universe: Universe, floor: Floor) -> str | None:
     """What the owner calls a floor; None for an underlying slot that is free."""
     if floor.group.kind == "account":
-        return floor.title
+        if floor.titles is None:
+            return floor.title
+        return _titled(floor.titles, next(iter(universe.underlyings), ""))
     name = universe.underlyings[floor.group.slot]
-    return f"{name} {floor.title}" if name else None
+    if not name:
+        return None
+    if floor.titles is None:
+        return f"{name} {floor.title}"
+    title = _titled(floor.titles, name)
+    return f"{name} {title}" if title else None
+
+
+def _titled(titles: tuple[tuple[str, str], ...], underlying: str) -> str | None:
+    found = dict(titles)
+    return found.get(underlying, found.get("*"))

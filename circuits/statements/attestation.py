@@ -21,12 +21,14 @@ from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.prover.commitments import weighted_sum
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
+from zkmargin.prover.signing import sign_attestation
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
-from zkmargin.verifier.documents import MAX_DOCUMENT_BYTES, Fields, parse_object, read_document, write_document
+from zkmargin.verifier.documents import MAX_DOCUMENT_BYTES, Fields, parse_object, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.attestation import Attestation, AttestationData, check_venue
+from zkmargin.verifier.statements.attestation import KIND, Attestation, AttestationData, check_venue
 from zkmargin.verifier.text import decode_text, read_bounded
 
 if TYPE_CHECKING:
@@ -78,7 +80,9 @@ def attest(
     blinding = secrets.randbelow(SCALAR_MODULUS)
     commitment = commit_lots(setup, backend, positions.lots, blinding)
     claimed = AttestationData(account, venue, universe, commitment, snapshot_time, sequence)
-    return claimed.sign(private_key), Opening(venue, account, universe, commitment, positions.lots, blinding)
+    return sign_attestation(claimed, private_key), Opening(
+        venue, account, universe, commitment, positions.lots, blinding
+    )
 
 
 def commit_lots(setup: Setup, backend: Backend[V, P], lots: NDArray[np.int64], blinding: int) -> G1:
@@ -115,6 +119,11 @@ def check_openings(
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
+
+
+def write_attestation(path: str | Path, attestation: Attestation) -> None:
+    """Write an attestation's file, whole or not at all."""
+    write_document(path, KIND, attestation.to_json())
 
 
 def write_opening(path: str | Path, opening: Opening, *, recipient: EccKey | None = None) -> None:

@@ -18,8 +18,8 @@ import platformdirs
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup.checks import lagrange_fault
 from zkmargin.prover.setup.lagrange import lagrange_basis
+from zkmargin.prover.writing import replacing
 from zkmargin.verifier.curve import POINT_BYTES
-from zkmargin.verifier.documents import replacing
 
 V = TypeVar("V", bound=FieldVector)
 P = TypeVar("P", bound=PointVector)

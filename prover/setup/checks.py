@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
+from zkmargin.prover.kernels.packing import unpack_points
 from zkmargin.verifier.curve import G1, G1_GENERATOR, G2, G2_GENERATOR
 
 COEFFICIENT_BYTES: Final = 16
@@ -67,4 +68,4 @@ def lagrange_fault(backend: Backend[V, P], powers: P, basis: P, n: int) -> str |
 
 def _point(backend: Backend[V, P], points: P, index: int) -> G1:
     data = backend.points_to_bytes(backend.slice_points(points, index, index + 1))
-    return G1(int.from_bytes(data[:32], "little"), int.from_bytes(data[32:], "little"))
+    return unpack_points(data)[0]

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
-from zkmargin.prover.setup import cache
 from zkmargin.prover.setup.ceremonies import ceremony_of
 from zkmargin.prover.setup.errors import SetupError
 from zkmargin.verifier.circuit import SPARE_POWERS, setup_powers
@@ -118,6 +117,8 @@ class Setup:
         return self._handle(backend, n, lambda: self._lagrange(backend, n))
 
     def _lagrange(self, backend: Backend[V, P], n: int) -> P:
+        from zkmargin.prover.setup import cache  # noqa: PLC0415 - whoever verifies needs no basis
+
         powers = self.monomial(backend)
         if n == self.rows:
             basis = decode(backend, self.lagrange_points.tobytes(), "setup: lagrange")

@@ -12,26 +12,23 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from zkmargin.api.disclosure import Disclosed, check_disclosure, disclose
+    from zkmargin.api.disclosure import disclose
+    from zkmargin.api.disclosure_verification import Disclosed, check_disclosure
     from zkmargin.api.margin import (
-        FormatError,
-        InadequateError,
-        MarginProver,
-        ProofRejected,
-        Verdict,
-        ZkmarginError,
         attest,
         build_market,
         development_setup,
         evaluate,
         import_deribit,
-        load_policy,
-        load_setup,
         margin_prover,
         prove_margin,
-        set_threads,
-        verify,
     )
+    from zkmargin.api.verification import Verdict, verify
+    from zkmargin.circuits.policies.policy import load_policy
+    from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
+    from zkmargin.prover.kernels import set_threads
+    from zkmargin.prover.setup import load_setup
+    from zkmargin.verifier.errors import FormatError, ProofRejected, ZkmarginError
 
 __all__ = [
     "Disclosed",
@@ -57,15 +54,23 @@ __all__ = [
     "verify",
 ]
 
-_DISCLOSURES = ("Disclosed", "check_disclosure", "disclose")
+_MODULES = {
+    **dict.fromkeys(("FormatError", "ProofRejected", "ZkmarginError"), "verifier.errors"),
+    **dict.fromkeys(("Verdict", "verify"), "api.verification"),
+    **dict.fromkeys(("Disclosed", "check_disclosure"), "api.disclosure_verification"),
+    "disclose": "api.disclosure",
+    "load_policy": "circuits.policies.policy",
+    "load_setup": "prover.setup",
+    "set_threads": "prover.kernels",
+}
+"""Where the names are that `zkmargin.api.margin` does not define. Whoever verifies loads nothing that proves."""
 
 
 def __getattr__(name: str) -> Any:
     """A name of the API, loaded on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "zkmargin.api.disclosure" if name in _DISCLOSURES else "zkmargin.api.margin"
-    value = getattr(import_module(module), name)
+    value = getattr(import_module(f"zkmargin.{_MODULES.get(name, 'api.margin')}"), name)
     globals()[name] = value
     return value
 

@@ -14,7 +14,7 @@ from support.shell_desk import ACCOUNT
 
 from zkmargin.api.key_files import KeyFileError, read_signing_key, write_signing_key
 from zkmargin.cli import options
-from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.prover.signing import address_of_key
 
 KEY = bytes(range(1, 33))
 PASSWORD = "correct horse"  # noqa: S105

@@ -49,6 +49,7 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
         (
             "verifier/contracts/artifacts.py",
             "verifier/contracts/compile.py",
+            "circuits/policies/generation.py",
             "src/zkmargin/cli/doctor.py",
             "src/zkmargin/reports/inclusion_page.py",
         ),

@@ -15,10 +15,11 @@ import pytest
 from support.solvency import WALLET_KEY, terms
 
 from zkmargin.api.key_files import write_signing_key
+from zkmargin.circuits.statements.solvency.files import write_terms
 from zkmargin.cli.main import run
 from zkmargin.exchange.epoch_folder import open_epoch_folder
-from zkmargin.verifier.documents import write_document
-from zkmargin.verifier.statements.solvency.terms import KIND, write_terms
+from zkmargin.prover.writing import write_document
+from zkmargin.verifier.statements.solvency.terms import KIND
 
 BALANCES = """customer,asset,equity,debt,collateral
 anna,BTC,3,0,0

@@ -20,10 +20,9 @@ from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.attestation import Opening
 from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.margin import MarginProof
-from zkmargin.verifier.statements.margin_statement import Deployment
+from zkmargin.verifier.statements.margin import Deployment, MarginProof
 
 DATA = Path(__file__).parent.parent / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 VENUES = {"kestrel": (101).to_bytes(32, "big"), "marlin": (102).to_bytes(32, "big")}

@@ -8,7 +8,7 @@ from typing import Any, Final
 from py_ecc import optimized_bn128 as bn
 
 from zkmargin.circuits.language import CompiledProgram
-from zkmargin.circuits.language.witness import vector_of
+from zkmargin.circuits.language.keys import fixed_vectors
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.key import ProvingKey, make_proving_key
 from zkmargin.prover.setup.lagrange import lagrange_basis
@@ -39,5 +39,5 @@ def proving_key(backend: AnyBackend, program: CompiledProgram, tau: int = TAU) -
     """The proving key of a compiled program."""
     rows = program.circuit.rows
     lagrange, powers = bases(backend, rows, tau)
-    fixed = [vector_of(backend, values, rows) for values in program.fixed_values]
+    fixed = fixed_vectors(program, backend)
     return make_proving_key(backend, program.circuit, setup_key(tau), lagrange, powers, fixed)

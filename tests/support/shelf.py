@@ -27,14 +27,16 @@ from zkmargin.circuits.markets.universe import read_universe
 from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.circuits.statements.attestation import read_opening, read_recipient, write_opening
 from zkmargin.circuits.statements.margin.market import read_epoch, read_universe_of
+from zkmargin.circuits.statements.solvency.files import write_terms
 from zkmargin.cli.main import run
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.demo.story import read_sample
 from zkmargin.exchange.balances import open_balances
 from zkmargin.exchange.epoch_folder import open_epoch_folder
 from zkmargin.prover.setup import load_setup
-from zkmargin.verifier.documents import read_format, write_document
-from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.prover.signing import address_of_key
+from zkmargin.prover.writing import write_document
+from zkmargin.verifier.documents import read_format
 from zkmargin.verifier.statements.attestation import read_attestation
 from zkmargin.verifier.statements.deployment import read_deployment
 from zkmargin.verifier.statements.disclosure import read_disclosure
@@ -42,7 +44,7 @@ from zkmargin.verifier.statements.margin import read_margin_proof
 from zkmargin.verifier.statements.solvency.files import read_solvency
 from zkmargin.verifier.statements.solvency.inclusion import read_inclusion
 from zkmargin.verifier.statements.solvency.reserves import read_reserves
-from zkmargin.verifier.statements.solvency.terms import read_terms, write_terms
+from zkmargin.verifier.statements.solvency.terms import read_terms
 
 PASSWORD: Final = "correct horse"  # noqa: S105
 BALANCES: Final = """customer,asset,equity,debt,collateral

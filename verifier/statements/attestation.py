@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import (
     SIGNATURE_BYTES,
@@ -22,7 +22,6 @@ from zkmargin.verifier.ethereum import (
     format_address,
     parse_address,
     recover_signer,
-    sign_digest,
     struct_hash,
     word,
 )
@@ -108,11 +107,6 @@ class AttestationData:
         """What the signature is over."""
         return keccak256(b"\x19\x01" + DOMAIN_SEPARATOR + self.struct_hash)
 
-    def sign(self, private_key: bytes) -> Attestation:
-        """Sign as the venue whose key this is."""
-        signature = sign_digest(self.digest, private_key)
-        return Attestation(self, recover_signer(self.digest, signature, "signature"), signature)
-
 
 @dataclass(frozen=True)
 class Attestation:
@@ -162,8 +156,3 @@ def attestation_from_fields(fields: Fields, where: str) -> Attestation:
 def read_attestation(path: str | Path) -> Attestation:
     """An attestation's file, signature checked. Raises FormatError; OSError when it cannot be read."""
     return attestation_from_fields(Fields(path, read_document(path, KIND)), str(path))
-
-
-def write_attestation(path: str | Path, attestation: Attestation) -> None:
-    """Write an attestation's file, whole or not at all."""
-    write_document(path, KIND, attestation.to_json())

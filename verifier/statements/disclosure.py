@@ -8,7 +8,7 @@ context binds account, auditor, purpose, epoch and attestations, so that it cann
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin.verifier.curve import G1, GroupEngine
-from zkmargin.verifier.documents import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import address_word, format_address, parse_address, struct_hash, word
+from zkmargin.verifier.hexadecimal import parse_hex
 from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs
@@ -30,8 +31,8 @@ from zkmargin.verifier.statements.margin import (
     PolicyTerms,
     check_attestations,
     check_attestors,
-    parse_proof_bytes,
 )
+from zkmargin.verifier.statements.margin.files import MAX_ACCOUNT_PROOF_BYTES
 from zkmargin.verifier.verify import VerifyingKey, verify
 
 KIND: Final = "disclosure"
@@ -133,7 +134,7 @@ def verify_disclosure(
     attestors: Collection[bytes | Attestor] = (),
     engine: GroupEngine | None = None,
 ) -> None:
-    """Return if the disclosure is true; raise ProofRejected or FormatError if not.
+    """Verify that the disclosure is true. Raises ProofRejected or FormatError if not.
 
     key, universe, epoch_time and weights (their commitment; none for a quantity) are the caller's own, of an epoch that
     it trusts; that the disclosure's weights are what its exposure means is for the caller to check.
@@ -159,14 +160,6 @@ def check_text(text: str, where: str) -> str:
     if not _PRINTABLE.fullmatch(text):
         raise FormatError(f"{where}: expected 1 to 200 printable characters")
     return text
-
-
-def write_disclosure(path: str | Path, disclosure: Disclosure) -> None:
-    """Write a disclosure's file, and its weights beside it, whole or not at all."""
-    arrays: Mapping[str, NDArray[Any]] | None = None
-    if disclosure.weights is not None:
-        arrays = {WEIGHTS: disclosure.weights}
-    write_document(path, KIND, disclosure.to_json(), arrays=arrays)
 
 
 def read_disclosure(path: str | Path) -> Disclosure:
@@ -203,7 +196,7 @@ def read_disclosure(path: str | Path) -> Disclosure:
             for i, item in enumerate(listed)
         ),
         weights=weights,
-        proof=parse_proof_bytes(fields.text("proof"), f"{where}: field 'proof'"),
+        proof=parse_hex(fields.text("proof"), f"{where}: field 'proof'", most=MAX_ACCOUNT_PROOF_BYTES),
     )
     fields.finish(*(("arrays", "arrays_digest") if rows else ()))
     return disclosure

@@ -55,21 +55,23 @@ def constrain_excess(
 def publish_excess(view: RiskView, name: str, tables: Mapping[str, Steps], rows: Bools) -> dict[str, Ints]:
     """The rate and boundary columns. A boundary stands in the first row of its underlying that is counted."""
     columns: dict[str, Ints] = {}
-    first_row = {
-        slot: int(found[0])
-        for slot in range(len(view.slot_names))
-        if (found := np.flatnonzero(rows & (view.arrays.underlying == slot))).size
-    }
     for index in range(1, excess_count(tables) + 1):
         increments = {name_: _increment(steps, index) for name_, steps in tables.items()}
         rates = view.by_underlying({name_: abs(step) for name_, (_, step) in increments.items()})
         columns[f"{name}.rate[{index}]"] = ceil_units(np.where(rows, rates * view.arrays.price, 0.0))
-        boundaries = np.zeros(rows.shape, dtype=np.int64)
-        for slot, row in first_row.items():
-            boundary, step = increments.get(view.slot_names[slot], increments[ANY])
-            boundaries[row] = int(boundary * abs(step) * USD_E12) // BOUNDARY_UNIT
-        columns[f"{name}.boundary[{index}]"] = boundaries
+        amounts = {name_: boundary * abs(step) for name_, (boundary, step) in increments.items()}
+        columns[f"{name}.boundary[{index}]"] = publish_boundaries(view, amounts, rows)
     return columns
+
+
+def publish_boundaries(view: RiskView, amounts: Mapping[str, Decimal], rows: Bools) -> Ints:
+    """(rows,) amounts in USD by underlying, in units of a boundary, in the first of `rows` of each underlying."""
+    boundaries = np.zeros(rows.shape, dtype=np.int64)
+    for slot, name in enumerate(view.slot_names):
+        found = np.flatnonzero(rows & (view.arrays.underlying == slot))
+        if found.size:
+            boundaries[found[0]] = int(amounts.get(name, amounts[ANY]) * USD_E12) // BOUNDARY_UNIT
+    return boundaries
 
 
 def _increment(steps: Steps, index: int) -> tuple[Decimal, Decimal]:

@@ -15,9 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from zkmargin.verifier.documents import Fields, parse_object, replacing
+from zkmargin.prover.signing import address_of_key
+from zkmargin.prover.writing import replacing
+from zkmargin.verifier.documents import Fields, parse_object
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.ethereum import CURVE_ORDER, address_of_key
+from zkmargin.verifier.ethereum import CURVE_ORDER
 from zkmargin.verifier.recursion import recursion_limit_kept
 from zkmargin.verifier.text import decode_text
 

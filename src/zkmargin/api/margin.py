@@ -1,4 +1,4 @@
-"""The Python API: what the command line does, in the same words.
+"""The Python API of who builds markets, attests and proves: what the command line does, in the same words.
 
 Every argument that is a file on the command line may here be a path or the object that the file holds. Functions that
 make something return it, and write it too when told where. Errors are `ZkmarginError`s: `FormatError` and its kin for
@@ -8,55 +8,52 @@ that proves or verifies many times keeps a `MarginProver`, or the objects that t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zkmargin.api.arguments import Instant, PathLike, loaded, private_key, seconds_of, verifying_engine
+from zkmargin.api.arguments import Instant, PathLike, loaded, loaded_epoch, loaded_market, seconds_of
 from zkmargin.api.destinations import check_destinations
 from zkmargin.api.key_files import read_signing_key
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
-from zkmargin.circuits.markets.positions import Positions, PositionsError, positions_from_quantities, read_positions
-from zkmargin.circuits.markets.units import format_instant
+from zkmargin.circuits.markets.positions import Positions, positions_from_quantities, read_positions, refuse_expired
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements import attestation as attesting
-from zkmargin.circuits.statements.attestation import Opening, OpeningError, read_opening, read_recipient, write_opening
+from zkmargin.circuits.statements.attestation import (
+    Opening,
+    OpeningError,
+    read_opening,
+    read_recipient,
+    write_attestation,
+    write_opening,
+)
 from zkmargin.circuits.statements.margin import market as markets
-from zkmargin.circuits.statements.margin.market import Market, read_market, write_market
-from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver, margin_verifying_key
+from zkmargin.circuits.statements.margin.files import write_margin_proof
+from zkmargin.circuits.statements.margin.market import Market, write_market
+from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.prover import setup as setups
 from zkmargin.prover.kernels import load_backend
-from zkmargin.prover.kernels.choice import AnyBackend, set_threads
+from zkmargin.prover.kernels.choice import set_threads
 from zkmargin.prover.phases import Phases
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import FormatError, ProofRejected, ZkmarginError
-from zkmargin.verifier.ethereum import format_address, parse_address
-from zkmargin.verifier.instants import format_seconds
-from zkmargin.verifier.statements.attestation import (
-    Attestation,
-    parse_attestor,
-    read_attestation,
-    universe_id,
-    write_attestation,
-)
+from zkmargin.verifier.ethereum import parse_address
+from zkmargin.verifier.statements.attestation import Attestation, read_attestation
 from zkmargin.verifier.statements.deployment import read_deployment
 from zkmargin.verifier.statements.margin import (
+    OFF_CHAIN,
+    Deployment,
     MarginProof,
-    StatementError,
-    read_margin_proof,
-    verify_margin_proof,
-    write_margin_proof,
 )
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
@@ -66,20 +63,17 @@ __all__ = [
     "InadequateError",
     "MarginProver",
     "ProofRejected",
-    "Verdict",
     "ZkmarginError",
     "attest",
     "build_market",
     "development_setup",
     "evaluate",
     "import_deribit",
-    "judge",
     "load_policy",
     "load_setup",
     "margin_prover",
     "prove_margin",
     "set_threads",
-    "verify",
 ]
 
 Book = PathLike | Positions | Mapping[str, Decimal | str]
@@ -170,10 +164,7 @@ def attest(
     if isinstance(sealed_to, str | Path):
         sealed_to = read_recipient(sealed_to, private=False)
     source = loaded(setup, Setup, load_setup)
-    if isinstance(market, Market):
-        epoch, identity = market.epoch, universe_id(market.epoch.universe.digest, source.key)
-    else:
-        epoch, identity = markets.read_universe_of_market(market, source)
+    epoch, identity = loaded_epoch(market, source)
     held_at = int(epoch.as_of.timestamp()) if snapshot_time is None else seconds_of(snapshot_time, "--snapshot-time")
     book = _book(positions, epoch.universe)
     refuse_expired(epoch.universe, book, datetime.fromtimestamp(held_at, UTC), _where(positions))
@@ -220,16 +211,6 @@ def read_books(epoch: MarketEpoch, positions: Book | Sequence[Book]) -> list[Pos
     return books
 
 
-def refuse_expired(universe: Universe, positions: Positions, at: datetime, where: str) -> None:
-    """Raise PositionsError naming the first held instrument that has expired at `at`: its holder is owed cash."""
-    for listing in universe.listings:
-        if listing.expiry is not None and listing.expiry <= at and positions.lots[listing.row]:
-            raise PositionsError(
-                f"{where}: field 'instrument': expected instruments that expire after {format_instant(at)}, got "
-                f"{listing.id}, which expired {format_instant(listing.expiry)}; enter what it settled for as cash"
-            )
-
-
 # -- proofs ------------------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +222,7 @@ def margin_prover(
     rules = loaded(policy, Policy, load_policy)
     source = loaded(setup, Setup, load_setup)
     backend = load_backend()
-    return MarginProver(rules, _market(market, rules, source, backend), source, backend)
+    return MarginProver(rules, loaded_market(market, rules, source, backend), source, backend)
 
 
 def prove_margin(
@@ -273,7 +254,6 @@ def prove_margin(
     attested = [loaded(each, Attestation, read_attestation) for each in attestations]
     openings = [each if isinstance(each, Opening) else read_opening(each, identity=private) for each in secrets]
     prover = margin_prover(market, policy, setup, report=report)
-    refuse_expired_openings(prover.market.epoch, openings)
 
     if phases is not None:
         prover = replace(prover, backend=phases.watch(prover.backend))
@@ -299,112 +279,12 @@ def check_pairs(attestations: int, secrets: int) -> None:
         )
 
 
-def refuse_expired_openings(epoch: MarketEpoch, openings: Sequence[Opening]) -> None:
-    """Raise PositionsError naming the first held instrument that has expired in `epoch`."""
-    for opening in openings:
-        if len(opening.lots) == epoch.universe.rows:
-            book = Positions(epoch.universe.digest, opening.lots)
-            refuse_expired(epoch.universe, book, epoch.as_of, f"opening of {opening.venue}")
-
-
-# -- verdicts ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a proof was found to say. `reason` is None when it is valid."""
-
-    valid: bool
-    reason: str | None
-    account: str
-    policy: str
-    epoch: str
-    attestors: tuple[str, ...]
-    valid_until: str
-    unsafe_setup: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that `verify --json` prints."""
-        return {**vars(self), "attestors": list(self.attestors)}
-
-
-def verify(
-    proof: PathLike | MarginProof,
-    market: PathLike | Market,
-    policy: PathLike | Policy,
-    setup: PathLike | Setup,
-    *,
-    attestors: Collection[str | bytes] = (),
-    at: Instant | None = None,
-    report: Report = silent,
-) -> Verdict:
-    """Return what a valid proof says; raise ProofRejected for any other, FormatError for bad input.
-
-    attestors: when given, exactly these addresses must have signed; without them, and without venues in the policy, it
-    is for the caller to look at the verdict's `attestors`. at: the time to judge by, by default now.
-    """
-    verdict = judge(proof, market, policy, setup, attestors=attestors, at=at, report=report)
-    if verdict.reason is not None:
-        raise ProofRejected(verdict.reason)
-    return verdict
-
-
-def judge(
-    proof: PathLike | MarginProof,
-    market: PathLike | Market,
-    policy: PathLike | Policy,
-    setup: PathLike | Setup,
-    *,
-    attestors: Collection[str | bytes] = (),
-    at: Instant | None = None,
-    report: Report = silent,
-) -> Verdict:
-    """`verify`, with a rejection as a verdict too. Raises FormatError for bad input only."""
-    time = int(datetime.now(UTC).timestamp()) if at is None else seconds_of(at, "--at")
-    trusted = [each if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in attestors]
-    margin = loaded(proof, MarginProof, read_margin_proof)
-    rules = loaded(policy, Policy, load_policy)
-    report("reading", 0, 0)
-    source = loaded(setup, Setup, load_setup)
-    backend = load_backend()
-    epoch = _market(market, rules, source, backend)
-    report("verifying", 0, 0)
-    key = margin_verifying_key(rules, epoch, source, backend)
-    reason = None
-    try:
-        verify_margin_proof(
-            margin,
-            key=key,
-            policy=epoch.policy,
-            market=epoch.terms,
-            attestors=trusted,
-            at=time,
-            engine=verifying_engine(),
-        )
-    except ProofRejected as error:
-        reason = error.reason
-    except StatementError:
-        raise
-    except FormatError as error:
-        # All that is left to be malformed is the argument itself.
-        reason = f"malformed: {error}"
-    return Verdict(
-        valid=reason is None,
-        reason=reason,
-        account=format_address(margin.statement.account),
-        policy=rules.name,
-        epoch="0x" + margin.statement.epoch.hex(),
-        attestors=tuple(format_address(each.attestor) for each in margin.attestations),
-        valid_until=format_seconds(margin.statement.valid_until),
-        unsafe_setup=source.unsafe,
-    )
+def private_key(identity: PathLike | EccKey | None) -> EccKey | None:
+    """The X25519 private key of an identity file. Raises FormatError."""
+    return read_recipient(identity, private=True) if isinstance(identity, str | Path) else identity
 
 
 # -- paths or objects --------------------------------------------------------------------------------------------------
-
-
-def _market(market: PathLike | Market, policy: Policy, setup: Setup, backend: AnyBackend) -> Market:
-    return market if isinstance(market, Market) else read_market(market, policy, setup, backend)
 
 
 def _book(book: Book, universe: Universe) -> Positions:

@@ -9,9 +9,8 @@ import typer
 
 from zkmargin.api import margin as api
 from zkmargin.api.destinations import check_destinations
-from zkmargin.cli.console import print_json, print_table, progress
+from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, SetupFile, Threads, read_key
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.verifier.statements.attestation import MAX_SEQUENCE
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -18,9 +18,8 @@ from zkmargin.chain.submission import read_market_terms
 from zkmargin.chain.submission import status as ask_status
 from zkmargin.chain.submission import submit as submit_proof
 from zkmargin.circuits.statements.margin.market import read_market
-from zkmargin.cli.console import note, print_json, print_table, progress
+from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, Policy, SetupFile, read_key
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.prover.kernels import load_backend
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds

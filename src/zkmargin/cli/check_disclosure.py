@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from zkmargin.api import disclosure as disclosures
-from zkmargin.api.margin import load_setup
-from zkmargin.cli.console import progress
-from zkmargin.cli.disclose import print_disclosed
+from zkmargin.api.disclosure_verification import Disclosed, judge_disclosure
+from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.prover.setup import load_setup
 from zkmargin.verifier.errors import ProofRejected
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -39,10 +37,28 @@ def check_disclosure(
     rejected."""
     with progress() as report:
         source = load_setup(setup)
-        found = disclosures.judge_disclosure(
-            disclosure, market, source, auditor=auditor, attestors=attestors or (), report=report
-        )
+        found = judge_disclosure(disclosure, market, source, auditor=auditor, attestors=attestors or (), report=report)
     warn_if_unsafe(source, setup)
     print_disclosed(found, as_json=as_json)
     if found.reason is not None:
         raise ProofRejected(found.reason)
+
+
+def print_disclosed(said: Disclosed, *, as_json: bool) -> None:
+    """What a disclosure says, on standard output."""
+    if as_json:
+        print_json(said.to_json())
+        return
+    print_table(
+        {
+            "verdict": "true" if said.valid else "REJECTED",
+            "discloses": f"{said.exposure} = {said.amount} {said.unit}",
+            "account": said.account,
+            "venues": ", ".join(said.venues),
+            "attestors": ", ".join(said.attestors),
+            "auditor": said.auditor,
+            "purpose": said.purpose,
+            "snapshot": said.snapshot_time,
+            "prices of": said.epoch_time,
+        }
+    )

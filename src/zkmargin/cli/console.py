@@ -9,17 +9,25 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from zkmargin.prover.setup import Setup
     from zkmargin.prover.setup.progress import Report
 
 
 def note(message: str) -> None:
     """One line on standard error. Control characters, which a hostile file's name may hold, are escaped."""
     typer.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in message), err=True)
+
+
+def warn_if_unsafe(setup: Setup, path: Path) -> None:
+    """Say loudly, on standard error, that a development setup is one."""
+    if setup.unsafe:
+        note(f"warning: {path}: UNSAFE development setup: proofs under it convince nobody; never use it for value")
 
 
 def print_json(result: Mapping[str, Any]) -> None:

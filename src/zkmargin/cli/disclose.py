@@ -9,11 +9,12 @@ import typer
 
 from zkmargin.api import disclosure as disclosures
 from zkmargin.api.destinations import check_destinations
-from zkmargin.api.disclosure import Disclosed
-from zkmargin.api.margin import check_pairs, load_setup
-from zkmargin.cli.console import print_json, print_table, progress
+from zkmargin.api.disclosure_verification import disclosed
+from zkmargin.api.margin import check_pairs
+from zkmargin.cli.check_disclosure import print_disclosed
+from zkmargin.cli.console import progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.prover.setup import load_setup
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -65,24 +66,4 @@ def disclose(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    print_disclosed(disclosures.disclosed(disclosure, reason=None, setup=source), as_json=as_json)
-
-
-def print_disclosed(said: Disclosed, *, as_json: bool) -> None:
-    """What a disclosure says, on standard output."""
-    if as_json:
-        print_json(said.to_json())
-        return
-    print_table(
-        {
-            "verdict": "true" if said.valid else "REJECTED",
-            "discloses": f"{said.exposure} = {said.amount} {said.unit}",
-            "account": said.account,
-            "venues": ", ".join(said.venues),
-            "attestors": ", ".join(said.attestors),
-            "auditor": said.auditor,
-            "purpose": said.purpose,
-            "snapshot": said.snapshot_time,
-            "prices of": said.epoch_time,
-        }
-    )
+    print_disclosed(disclosed(disclosure, reason=None, setup=source), as_json=as_json)

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 
 import zkmargin
-from zkmargin.cli.console import print_json, print_table
-from zkmargin.cli.setup import describe, summarise, warn_if_unsafe
+from zkmargin.cli.console import print_json, print_table, warn_if_unsafe
+from zkmargin.cli.setup import describe, summarise
 from zkmargin.prover.kernels import describe_backends, load_backend
 from zkmargin.prover.kernels.choice import ENVIRONMENT_VARIABLE
 from zkmargin.prover.setup import Setup, load_setup

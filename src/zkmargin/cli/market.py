@@ -9,11 +9,10 @@ import typer
 
 from zkmargin.api import margin as api
 from zkmargin.api.destinations import check_destinations
-from zkmargin.cli.console import print_json, print_table, progress
+from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.connectors.deribit import import_deribit as read_deribit
-from zkmargin.verifier.documents import write_document
+from zkmargin.prover.writing import write_document
 
 app = typer.Typer(help="Build the public data of one epoch.", add_completion=False, rich_markup_mode=None)
 

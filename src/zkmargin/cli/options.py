@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from zkmargin.api.key_files import PASSWORD_VARIABLE, KeyFileError, read_signing_key
 from zkmargin.prover.kernels.choice import set_threads
 
 Market = Annotated[Path, typer.Option("--market", metavar="M", help="Market file of the epoch, its columns beside it.")]
@@ -35,10 +34,14 @@ Threads = Annotated[
 
 def read_key(path: Path) -> bytes:
     """The private key of a key file; a keystore's password may be asked for on a terminal."""
+    from zkmargin.api.key_files import read_signing_key  # noqa: PLC0415 - most commands need no key
+
     return read_signing_key(path, lambda: _ask(path))
 
 
 def _ask(path: Path) -> str:
+    from zkmargin.api.key_files import PASSWORD_VARIABLE, KeyFileError  # noqa: PLC0415
+
     if not sys.stdin.isatty():
         raise KeyFileError(
             f"{path}: expected a password for the encrypted keystore, and there is no terminal to ask at; set "

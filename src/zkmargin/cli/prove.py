@@ -9,11 +9,10 @@ import typer
 
 from zkmargin.api import margin as api
 from zkmargin.api.destinations import check_destinations
-from zkmargin.cli.console import note, print_json, print_table, progress
+from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, Policy, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
 from zkmargin.prover.phases import Phases
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
+from zkmargin.verifier.statements.margin import OFF_CHAIN
 
 app = typer.Typer(help="Prove a statement without showing a holding.", add_completion=False, rich_markup_mode=None)
 

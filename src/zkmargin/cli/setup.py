@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api.destinations import check_destinations
-from zkmargin.cli.console import note, print_json, print_table, progress
+from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Threads
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import (
@@ -104,12 +104,6 @@ def summarise(setup: Setup, path: Path) -> dict[str, str]:
     if setup.source is not None:
         lines["BLAKE2b-512"] = setup.source.blake2b
     return {**lines, "provenance": provenance(setup)}
-
-
-def warn_if_unsafe(setup: Setup, path: Path) -> None:
-    """Say loudly, on standard error, that a development setup is one."""
-    if setup.unsafe:
-        note(f"warning: {path}: UNSAFE development setup: proofs under it convince nobody; never use it for value")
 
 
 def _print(setup: Setup, path: Path, as_json: bool, **more: Any) -> None:

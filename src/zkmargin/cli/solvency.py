@@ -7,29 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
-from zkmargin.api import margin as api
 from zkmargin.api.arguments import verifying_engine
 from zkmargin.api.destinations import check_destinations
-from zkmargin.circuits.statements.solvency import settlement
-from zkmargin.cli.console import note, print_json, print_table, progress
+from zkmargin.circuits.statements.solvency.files import write_inclusion, write_reserves, write_solvency
+from zkmargin.circuits.statements.solvency.verification import verify_statement
+from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, SetupFile, Threads, read_key
-from zkmargin.cli.setup import warn_if_unsafe
-from zkmargin.exchange import balances as source
-from zkmargin.exchange import epoch_folder as work
-from zkmargin.exchange import proving as run
-from zkmargin.exchange.inclusion_files import make_inclusion, make_inclusions
+from zkmargin.cli.solvency_verification import report, verify
 from zkmargin.prover.kernels import load_backend
-from zkmargin.prover.setup import load_setup_key
+from zkmargin.prover.setup import load_setup, load_setup_key
+from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.reports.inclusion_page import write_page
-from zkmargin.reports.solvency import write_report
-from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_of_key
-from zkmargin.verifier.statements.solvency.files import read_solvency, write_solvency
-from zkmargin.verifier.statements.solvency.inclusion import check_inclusion, read_inclusion, write_inclusion
-from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves, sign_reserves, write_reserves
-from zkmargin.verifier.statements.solvency.statement import Solvency, summary
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.hexadecimal import parse_hex_exactly
+from zkmargin.verifier.statements.solvency.files import read_solvency
+from zkmargin.verifier.statements.solvency.inclusion import read_inclusion, verify_inclusion
+from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves
+from zkmargin.verifier.statements.solvency.statement import summary
 from zkmargin.verifier.statements.solvency.terms import read_terms
-from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
 
 app = typer.Typer(
     help="Prove that an exchange's reserves cover what it owes.", add_completion=False, rich_markup_mode=None
@@ -38,7 +33,6 @@ inclusion_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.add_typer(inclusion_app, name="inclusion", help="Make a customer's inclusion file, or check one.")
 
 Work = Annotated[Path, typer.Option("--work", metavar="DIR", help="The epoch's work folder. Secret.")]
-Statement = Annotated[Path, typer.Argument(metavar="STATEMENT", help="A solvency statement, its arrays beside it.")]
 
 
 @app.command()
@@ -57,11 +51,12 @@ def commit(
 
     The folder appears when everything is right, or not at all; the first wrong row is named. What is proven later is
     what was taken here, whatever becomes of B."""
-    with progress() as report:
+    from zkmargin.exchange.balances import open_balances  # noqa: PLC0415 - verifying has no use for it
+    from zkmargin.exchange.epoch_folder import create_epoch_folder  # noqa: PLC0415
+
+    with progress() as told:
         agreed, key = read_terms(terms), load_setup_key(setup)
-        made = work.create_epoch_folder(
-            out, source.open_balances(customers, table=table), agreed, key.digest, rows, report
-        )
+        made = create_epoch_folder(out, open_balances(customers, table=table), agreed, key.digest, rows, told)
     result = {
         "work": str(out),
         "epoch": "0x" + made.epoch.hex(),
@@ -97,7 +92,7 @@ def attest(
         if not sign or asset in held:
             raise FormatError(f"--amount {amount!r:.80}: expected ASSET=AMOUNT, each asset once")
         held[asset] = value
-    agreed, named = read_terms(terms), _digest(epoch, "--epoch")
+    agreed, named = read_terms(terms), parse_hex_exactly(epoch, "--epoch", length=32)
     private = read_key(key)
     claim = claim_of(chain, custodian or "wallet", address_of_key(private), held, agreed)
     attestation = sign_reserves(claim, agreed, named, private)
@@ -123,68 +118,25 @@ def prove(
     """Prove every batch that is not proven yet, then that reserves cover what is owed.
 
     May be interrupted at any moment and started again: what is proven is kept. Exit code 1 when reserves fall short."""
+    from zkmargin.exchange.epoch_folder import open_epoch_folder  # noqa: PLC0415 - verifying has no use for it
+    from zkmargin.exchange.proving import prove_batches, settle_folder  # noqa: PLC0415
+
     check_destinations(("--out", out), arrays=True)
-    opened, parameters, backend = work.open_epoch_folder(folder), api.load_setup(setup), load_backend()
+    opened, parameters, backend = open_epoch_folder(folder), load_setup(setup), load_backend()
     attested = [read_reserves(path, opened.terms, opened.epoch) for path in reserves or ()]
-    with progress() as report:
-        proven = run.prove_batches(opened, parameters, ray_address=ray, report=report)
-        report("settling", 0, 0)
-        statement = run.settle_folder(opened, attested, parameters, backend)
-        report("verifying", 0, 0)
-        settlement.verify_statement(statement, parameters, backend, verifying_engine())
+    with progress() as told:
+        proven = prove_batches(opened, parameters, ray_address=ray, report=told)
+        told("settling", 0, 0)
+        statement = settle_folder(opened, attested, parameters, backend)
+        told("verifying", 0, 0)
+        verify_statement(statement, parameters, backend, verifying_engine())
         write_solvency(out, statement)
     warn_if_unsafe(parameters, setup)
     _show({"statement": str(out), "proven": proven, **summary(statement)}, as_json)
 
 
-@app.command()
-def verify(
-    path: Statement,
-    setup: SetupFile,
-    terms: Annotated[
-        Path | None, typer.Option("--terms", metavar="T", help="The terms that it must be under; else its own.")
-    ] = None,
-    threads: Threads = None,
-    as_json: Json = False,
-) -> None:
-    """Verify a whole statement: all batches, the order of accounts, totals, reserves.
-
-    Prices, haircuts and what wallets held at their block are for whoever verifies to look at. Exit code 1 when it is
-    rejected."""
-    with progress() as report:
-        statement, verdict, reason = _judge(path, setup, terms, report)
-    document = {"valid": verdict is not None, "reason": reason, **summary(statement)}
-    if verdict is not None:
-        document["reserves"] = _amounts(statement, verdict.reserves)
-        document["owed"] = None if verdict.owed is None else _amounts(statement, verdict.owed)
-    if as_json:
-        print_json(document)
-    else:
-        shown = {"verdict": "valid" if verdict else "REJECTED", **{k: str(v) for k, v in summary(statement).items()}}
-        shown["reserves"] = ", ".join(f"{a} {x}" for a, x in document.get("reserves", {}).items()) or "none"
-        shown["signed by"] = ", ".join(sorted({each.claim.holder for each in statement.reserves})) or "nobody"
-        shown["totals"] = "published" if statement.terms.totals == "public" else "hidden"
-        print_table(shown)
-    if reason is not None:
-        raise ProofRejected(reason)
-
-
-@app.command()
-def report(
-    path: Statement,
-    setup: SetupFile,
-    out: Annotated[Path, typer.Option("--out", metavar="R.html", help="Where to write the page.")],
-    terms: Annotated[Path | None, typer.Option("--terms", metavar="T", help="The terms that it must be under.")] = None,
-    threads: Threads = None,
-) -> None:
-    """Verify a statement and write what it says on one HTML page."""
-    check_destinations(("--out", out))
-    with progress() as told:
-        statement, verdict, reason = _judge(path, setup, terms, told)
-        write_report(out, statement, verdict, reason)
-    typer.echo(str(out))
-    if reason is not None:
-        raise ProofRejected(reason)
+app.command()(verify)
+app.command()(report)
 
 
 @inclusion_app.callback(invoke_without_command=True)
@@ -210,11 +162,14 @@ def inclusion(
     """Make a customer's inclusion file, or, without --customer, everybody's."""
     if context.invoked_subcommand is not None:
         return
+    from zkmargin.exchange.epoch_folder import open_epoch_folder  # noqa: PLC0415 - customers have no use for it
+    from zkmargin.exchange.inclusion_files import make_inclusion, make_inclusions  # noqa: PLC0415
+
     if folder is None or statement is None or setup is None or out is None:
         raise FormatError("inclusion: expected --work, --statement, --setup and --out; or inclusion check FILE")
     if archive and customer is not None:
         raise FormatError("--archive: expected no --customer with it, whose file is one")
-    opened, published, parameters = work.open_epoch_folder(folder), read_solvency(statement), api.load_setup(setup)
+    opened, published, parameters = open_epoch_folder(folder), read_solvency(statement), load_setup(setup)
     files = 1
     with progress() as told:
         if customer is None:
@@ -258,10 +213,10 @@ def check(
     if statement is not None:
         trusted = read_solvency(statement).liabilities
     elif liabilities is not None:
-        trusted = _digest(liabilities, "--liabilities")
+        trusted = parse_hex_exactly(liabilities, "--liabilities", length=32)
     else:
         note("warning: compare the liabilities digest with the one that auditors verified, or give --statement")
-    balances = check_inclusion(found, load_setup_key(setup), trusted)
+    balances = verify_inclusion(found, load_setup_key(setup), trusted)
     result: dict[str, Any] = {
         "included": True,
         "customer": found.customer,
@@ -274,28 +229,6 @@ def check(
     print_table({"verdict": "included in full", "customer": found.customer, "liabilities": result["liabilities"]})
     for balance in balances:
         typer.echo(f"{balance.asset}: equity {balance.equity}, debt {balance.debt}, collateral {balance.collateral}")
-
-
-def _judge(
-    path: Path, setup: Path, terms: Path | None, report: Any
-) -> tuple[Solvency, SolvencyVerdict | None, str | None]:
-    report("reading", 0, 0)
-    statement, parameters = read_solvency(path), api.load_setup(setup)
-    if terms is not None and read_terms(terms).digest != statement.terms.digest:
-        raise ProofRejected("the statement is under other terms")
-    report("verifying", 0, 0)
-    verdict, reason = None, None
-    try:
-        verdict = settlement.verify_statement(statement, parameters, load_backend(), verifying_engine())
-    except ProofRejected as error:
-        reason = error.reason
-    warn_if_unsafe(parameters, setup)
-    return statement, verdict, reason
-
-
-def _amounts(statement: Solvency, lots: tuple[int, ...]) -> dict[str, str]:
-    terms = statement.terms
-    return {terms.assets[a - 1].id: terms.format_amount(a, x) for a, x in enumerate(lots) if a and x}
 
 
 def _digest(text: str, option: str) -> bytes:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from zkmargin.api import margin as api
-from zkmargin.cli.console import note, print_json, print_table, progress
+from zkmargin.api.verification import judge
+from zkmargin.circuits.policies.policy import load_policy
+from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, Policy, SetupFile, Threads
-from zkmargin.cli.setup import warn_if_unsafe
+from zkmargin.prover.setup import load_setup
 from zkmargin.verifier.documents import read_format
 from zkmargin.verifier.errors import ProofRejected
-from zkmargin.verifier.statements.solvency.files import KIND as SOLVENCY
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -37,16 +37,17 @@ def verify(
     Everything is recomputed but the policy, the setup and the prices in M, which whoever verifies must know. Exit code
     0 when the proof is valid, 1 when it is rejected or has expired. A solvency statement carries its own prices
     and needs neither M nor P."""
-    if market is None and policy is None and read_format(proof) == SOLVENCY:
-        from zkmargin.cli import solvency  # noqa: PLC0415 - half of the program
+    if market is None and policy is None:
+        from zkmargin.cli import solvency_verification as solvency  # noqa: PLC0415 - another statement
 
-        solvency.verify(proof, setup, None, threads, as_json)
-        return
+        if read_format(proof) == solvency.KIND:
+            solvency.verify(proof, setup, None, threads, as_json)
+            return
     if market is None or policy is None:
         raise typer.BadParameter(f"a margin proof needs {'--market' if market is None else '--policy'}")
     with progress() as report:
-        rules, source = api.load_policy(policy), api.load_setup(setup)
-        verdict = api.judge(proof, market, rules, source, attestors=attestors or (), at=at, report=report)
+        rules, source = load_policy(policy), load_setup(setup)
+        verdict = judge(proof, market, rules, source, attestors=attestors or (), at=at, report=report)
     warn_if_unsafe(source, setup)
     if not attestors and not rules.venues:
         note(

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from zkmargin.api import margin as api
 from zkmargin.api.key_files import new_signing_key, write_signing_key
+from zkmargin.api.verification import Verdict, verify
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
 from zkmargin.circuits.markets.positions import Positions
 from zkmargin.circuits.markets.units import format_instant
@@ -25,16 +26,19 @@ from zkmargin.circuits.markets.universe import UniverseError
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.attestation import Opening
+from zkmargin.circuits.statements.margin.files import write_margin_proof
 from zkmargin.circuits.statements.margin.market import Market, build_epoch, write_market
 from zkmargin.circuits.statements.margin.prover import MarginProver
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import development_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.verifier.documents import Fields, read_object, replacing, write_document
-from zkmargin.verifier.ethereum import address_of_key, format_address
+from zkmargin.prover.signing import address_of_key
+from zkmargin.prover.writing import replacing, write_document
+from zkmargin.verifier.documents import Fields, read_object
+from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.margin import MarginProof, write_margin_proof
+from zkmargin.verifier.statements.margin import MarginProof
 from zkmargin.verifier.text import decode_text, read_bounded
 
 MAX_ROWS: Final = 1 << 13
@@ -64,7 +68,7 @@ class Demonstration:
     venues: Mapping[str, MarginResult]
     netted: MarginResult
     proof: MarginProof
-    verdict: api.Verdict
+    verdict: Verdict
     judged_at: str
     smaller: bool
     prepare_seconds: float
@@ -187,7 +191,7 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     report("preparing the prover", 0, 0)
     started = time.perf_counter()
     prover = MarginProver(policy, market, setup, backend)
-    _ = prover.key, prover.columns
+    prover.prepare()
     prepared = time.perf_counter()
     options = Options(progress=lambda name, fraction: report(f"proving: {name}", round(100 * fraction), 100))
     proof = prover.prove([a for a, _ in attested], [o for _, o in attested], options=options)
@@ -198,7 +202,7 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     judged_at = format_instant(market.epoch.as_of.replace(microsecond=0) + JUDGED_AFTER)
     begun = time.perf_counter()
     attestors = [attestation.attestor for attestation, _ in attested]
-    verdict = api.verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=judged_at)
+    verdict = verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=judged_at)
     return Demonstration(
         folder=folder,
         backend=backend.name,

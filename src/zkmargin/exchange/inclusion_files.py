@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, ZipInfo
 
+from zkmargin.circuits.statements.solvency.files import encode_inclusion
 from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker, UnknownCustomerError
 from zkmargin.circuits.statements.solvency.prover import BatchProver
 from zkmargin.exchange.epoch_folder import EpochFolder, WorkError
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.documents import appearing, create_secret, replacing
+from zkmargin.prover.writing import appearing, create_secret, replacing
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.solvency.accounts import account_number, customer_bytes
-from zkmargin.verifier.statements.solvency.inclusion import Inclusion, encode_inclusion
+from zkmargin.verifier.statements.solvency.inclusion import Inclusion
 from zkmargin.verifier.statements.solvency.statement import Solvency
 
 Report = Callable[[str, int, int], None]

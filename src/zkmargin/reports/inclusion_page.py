@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from zkmargin.prover.writing import replacing
 from zkmargin.verifier.curve import encode_g2
-from zkmargin.verifier.documents import replacing
 from zkmargin.verifier.srs import SetupKey
 
 _CONFIG: Final = '{"g2_x":"","liabilities":""}'

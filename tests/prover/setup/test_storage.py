@@ -10,7 +10,7 @@ import pytest
 
 from zkmargin.prover.kernels.reference import ReferenceBackend
 from zkmargin.prover.setup import Setup, ceremonies, load_setup, load_setup_key, save_setup, verify_setup
-from zkmargin.verifier.documents import write_document
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.errors import FormatError
 
 
