@@ -24,8 +24,8 @@ from support.evm import VERIFY, evm
 from support.randomness import hashed, predictable
 from support.setup import bases, setup_key
 
-from zkmargin.chain import submit
 from zkmargin.chain.local import LocalChain
+from zkmargin.chain.submission import submit
 from zkmargin.circuits.language import CompiledProgram
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.policies.policy import load_policy, preset_names
@@ -34,7 +34,7 @@ from zkmargin.circuits.statements.disclosure.circuit import Exposure, compile_di
 from zkmargin.circuits.statements.margin.market import Market, build_market
 from zkmargin.circuits.statements.margin.prover import MarginProver
 from zkmargin.circuits.statements.solvency.circuit import compile_batch, compile_settlement
-from zkmargin.demo.story import read_sample
+from zkmargin.demo.run import read_sample
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.prove import Options

@@ -10,18 +10,17 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
-import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from zkmargin.prover.staging import NAME, staging
 from zkmargin.verifier.documents import VERSION
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256_of_stream
@@ -43,15 +42,16 @@ def write_document(
     *,
     arrays: Mapping[str, NDArray[Any]] | None = None,
     secret: bool = False,
+    replace: bool = True,
 ) -> None:
-    """Write a document, and its arrays beside it, whole or not at all; `secret` is that of `replacing`.
+    """Write a document, and its arrays beside it, whole or not at all; `secret` and `replace` are `replacing`'s.
 
     With arrays, `fields` gain `arrays` and `arrays_digest`; the array file takes the document's name with the suffix
     `.npz`. Raises FormatError for a path that leaves no name for it, OSError when it cannot be written.
     """
     path = Path(path)
     document = _document(kind, fields)
-    with replacing(path, secret=secret) as stream:
+    with replacing(path, secret=secret, replace=replace) as stream:
         if arrays is None:
             stream.write(_encode(document))
             return
@@ -87,55 +87,92 @@ def _write_members(stream: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None
 
 
 @contextmanager
-def replacing(path: str | Path, *, secret: bool = False) -> Iterator[BinaryIO]:
-    """A file, open for writing and reading, that takes the place of `path` when the block ends without an exception.
+def replacing(
+    path: str | Path, *, secret: bool = False, replace: bool = True, outside: str | Path | None = None
+) -> Iterator[BinaryIO]:
+    """Open a file, for writing and reading, that takes the place of `path` when the block ends without an exception.
 
     Until then, and for ever after an exception, whatever stood at `path` stands untouched. `secret` makes the mode
-    0600 from the first byte. Raises OSError.
+    0600 from the first byte; without `replace` a file at `path` is never replaced, also when another process makes it
+    meanwhile. `outside` is that of `appearing`. Raises OSError naming `path`, FileExistsError for a name taken.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
+    with _naming(path), staging(_beside(path, outside)) as folder:
+        temporary = folder / path.name
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o666)
-    except OSError as error:
-        # The temporary name means nothing to the reader of the message.
-        raise type(error)(error.errno, error.strerror, str(path)) from None
-    try:
         with os.fdopen(descriptor, "w+b") as stream:
             yield stream
             _to_disk(stream)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+        if replace:
+            temporary.replace(path)
+        else:
+            _take_name(temporary, path)
+        _sync_folder(path.parent)
 
 
 @contextmanager
-def appearing(folder: str | Path) -> Iterator[Path]:
-    """A folder, of mode 0700, that takes its name when the block ends without an exception, and is gone after one.
+def appearing(folder: str | Path, *, outside: str | Path | None = None) -> Iterator[Path]:
+    """Make a folder, of mode 0700, that takes its name when the block ends without an exception, and is gone after one.
 
-    By then everything in it is on disk, so that the block may write its files by `create_secret`. Raises OSError.
+    By then everything in it is on disk, so that the block may write its files by `create_secret`. Until then it lies
+    beside `folder`, or beside `outside`, where a process that is killed leaves it, where that is on the same file
+    system. Raises OSError naming `folder`, FileExistsError when another process has taken the name.
     """
     folder = Path(folder)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.tmp")
-    try:
+    with _naming(folder), staging(_beside(folder, outside)) as holder:
+        temporary = holder / folder.name
         temporary.mkdir(mode=0o700)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(folder)) from None
-    try:
         yield temporary
         if hasattr(os, "sync"):
             os.sync()
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    _sync_folder(folder.parent)
+        try:
+            temporary.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            raise FileExistsError(errno.EEXIST, _TAKEN, str(folder)) from None
+        _sync_folder(folder.parent)
+
+
+_TAKEN: Final = "expected a new name, but something exists there by now; it is not replaced"
+
+
+def _take_name(temporary: Path, path: Path) -> None:
+    """Give a file its name unless the name is taken. Raises FileExistsError."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise FileExistsError(errno.EEXIST, _TAKEN, str(path)) from None
+    except OSError:
+        # A file system without links: taking the name and filling it are two steps, and the first is exclusive.
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            raise FileExistsError(errno.EEXIST, _TAKEN, str(path)) from None
+        temporary.replace(path)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an OSError of the block that names a temporary file, or nothing, name `path`."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename
+        if named is not None and not NAME.search(os.fsdecode(named)):
+            raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def _beside(path: Path, outside: str | Path | None) -> Path:
+    """Return `outside` where a rename from beside it reaches `path`, else `path`."""
+    if outside is None or Path(outside).parent.stat().st_dev != path.parent.stat().st_dev:
+        return path
+    return Path(outside)
 
 
 def create_secret(path: str | Path, data: bytes) -> None:
-    """A new file of mode 0600, for a folder that nobody reads yet. Raises OSError, FileExistsError for a name taken."""
+    """Make a file of mode 0600 in a folder that nobody reads yet. Raises OSError, FileExistsError for a name taken."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         if os.write(descriptor, data) != len(data):

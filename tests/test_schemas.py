@@ -16,7 +16,7 @@ from zkmargin.circuits.policies.policy import load_policy, preset_names
 from zkmargin.circuits.statements.attestation import read_opening, read_recipient, write_opening
 from zkmargin.circuits.statements.margin.market import read_universe_of
 from zkmargin.cli.main import run
-from zkmargin.demo.story import read_sample
+from zkmargin.demo.run import read_sample
 from zkmargin.verifier.documents import read_json
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"

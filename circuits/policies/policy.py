@@ -118,6 +118,11 @@ class Policy(StrictModel):
     validity_seconds: Seconds = 86400
     rules: Annotated[tuple[AnyRule, ...], Field(strict=False, min_length=1, max_length=32)]
 
+    def __repr__(self) -> str:
+        return f"Policy({self.name}, {len(self.rules)} rules)"
+
+    __str__ = __repr__
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         names = [rule.name for rule in self.rules]

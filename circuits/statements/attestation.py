@@ -126,11 +126,14 @@ def write_attestation(path: str | Path, attestation: Attestation) -> None:
     write_document(path, KIND, attestation.to_json())
 
 
-def write_opening(path: str | Path, opening: Opening, *, recipient: EccKey | None = None) -> None:
-    """Write an opening with mode 0600, sealed to `recipient`'s X25519 public key when one is given."""
+def write_opening(path: str | Path, opening: Opening, *, recipient: EccKey | None = None, replace: bool = True) -> None:
+    """Write an opening with mode 0600, sealed to `recipient`'s X25519 public key when one is given.
+
+    Raises FileExistsError when there is a file that is not to be replaced.
+    """
     fields = _to_json(opening)
     if recipient is None:
-        write_document(path, OPENING_KIND, fields, secret=True)
+        write_document(path, OPENING_KIND, fields, secret=True, replace=replace)
         return
     from Crypto.Protocol import HPKE  # noqa: PLC0415 - slow to load, and most openings are not sealed
 
@@ -141,6 +144,7 @@ def write_opening(path: str | Path, opening: Opening, *, recipient: EccKey | Non
         SEALED_KIND,
         {"venue": opening.venue, "encapsulated": "0x" + sender.enc.hex(), "sealed": "0x" + sealed.hex()},
         secret=True,
+        replace=replace,
     )
 
 

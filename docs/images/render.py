@@ -25,7 +25,7 @@ from zkmargin.circuits.markets.positions import net, read_positions
 from zkmargin.circuits.policies.evaluate import evaluate_margin
 from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.circuits.statements.margin.market import build_epoch
-from zkmargin.demo.story import read_sample
+from zkmargin.demo.run import read_sample
 from zkmargin.reports.heat_map import plot_profit, profit_surface_usd, save_profit_plot
 
 FOLDER: Final = Path(__file__).parent

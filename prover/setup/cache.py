@@ -9,11 +9,10 @@ is made again, with a warning. The folder is the platform's cache folder, or ZKM
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import TypeVar
-
-import platformdirs
 
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup.checks import lagrange_fault
@@ -31,7 +30,19 @@ class CacheWarning(UserWarning):
 
 def folder() -> Path:
     """Where bases are kept: ZKMARGIN_CACHE if set and not empty, else the platform's cache folder for zkmargin."""
-    return Path(os.environ.get("ZKMARGIN_CACHE") or platformdirs.user_cache_dir("zkmargin", appauthor=False))
+    return Path(os.environ.get("ZKMARGIN_CACHE") or _platforms_folder())
+
+
+def _platforms_folder() -> str:
+    """Return where the platform wants it. Source: XDG Base Directory Specification; guides of Apple and Microsoft."""
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or os.path.expanduser(os.path.join("~", "AppData", "Local"))
+        return os.path.join(local, "zkmargin", "Cache")
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Caches/zkmargin")
+    stated = os.environ.get("XDG_CACHE_HOME", "").strip()
+    # The specification has relative paths ignored.
+    return os.path.join(stated if os.path.isabs(stated) else os.path.expanduser("~/.cache"), "zkmargin")
 
 
 def lagrange_points(backend: Backend[V, P], powers: P, digest: bytes, n: int) -> P:

@@ -72,4 +72,4 @@ def test_keygen_signing(zkmargin: Any, tmp_path: Path) -> None:
     address = Account.from_key((tmp_path / "k").read_text().strip()).address
     assert address in made.out
     again = zkmargin("keygen", "signing", "--out", tmp_path / "k")
-    assert "a key is not replaced" in again.line
+    assert "got a signing key, which is not replaced" in again.line

@@ -72,7 +72,7 @@ def test_the_statement_verifies(made: Path, capsys: pytest.CaptureFixture[str]) 
     assert call(made, "verify {d}/st.json --setup {d}/s.json --json") == 0
     assert printed(capsys) == verdict
     assert call(made, "verify {d}/r.json --setup {d}/s.json") == 2
-    assert "a margin proof needs --market" in capsys.readouterr().err
+    assert "field 'format': expected a margin proof" in capsys.readouterr().err
 
 
 def test_other_terms_and_damaged_statements_are_told_apart(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,7 +173,7 @@ def test_reserves_that_fall_short_are_exit_code_one(made: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ("--chain eip155:1 --custodian x --amount BTC=1", "either --chain for a wallet or --custodian"),
+        ("--chain eip155:1 --custodian x --amount BTC=1", "either a chain, for a wallet, or a custodian"),
         ("--chain eip155:5 --amount BTC=1", "a chain of the terms"),
         ("--custodian vault --amount BTC=1", "a custodian of the terms"),
         ("--chain eip155:1 --amount ETH=1", "an asset of the terms"),

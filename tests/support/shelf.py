@@ -30,7 +30,7 @@ from zkmargin.circuits.statements.margin.market import read_epoch, read_universe
 from zkmargin.circuits.statements.solvency.files import write_terms
 from zkmargin.cli.main import run
 from zkmargin.connectors.deribit import import_deribit
-from zkmargin.demo.story import read_sample
+from zkmargin.demo.run import read_sample
 from zkmargin.exchange.balances import open_balances
 from zkmargin.exchange.epoch_folder import open_epoch_folder
 from zkmargin.prover.setup import load_setup

@@ -54,6 +54,9 @@ class Market:
     """The circuit's market columns: a public column each, or two that are packed, "a & b"."""
     commitments: tuple[G1, ...]
 
+    def __repr__(self) -> str:
+        return f"Market({self.policy.name}, {self.epoch!r})"
+
     @cached_property
     def terms(self) -> MarketTerms:
         """What a verifier needs of it."""

@@ -21,7 +21,7 @@ from zkmargin.prover.assignment import PublicColumns
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.errors import NoProofError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.attestation import Attestation
 from zkmargin.verifier.statements.margin import (
@@ -33,7 +33,7 @@ from zkmargin.verifier.statements.margin import (
 )
 
 
-class InadequateError(ZkmarginError):
+class InadequateError(NoProofError):
     """The account is under-margined, so that no proof exists. For the owner's eyes: names the scenario that fails."""
 
     def __init__(self, result: MarginResult) -> None:
@@ -53,6 +53,9 @@ class MarginProver(Generic[V, P]):
     setup: Setup
     backend: Backend[V, P]
     _limbs: ColumnLimbs = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return f"MarginProver({self.policy!r}, {self.market!r}, {self.backend.name})"
 
     @cached_property
     def program(self) -> MarginProgram:

@@ -1,14 +1,13 @@
-"""Disclosing in the Python API: one number about an account's holdings, to one auditor, for one purpose."""
+"""Disclose in the Python API: one number about an account's holdings, to one auditor, for one purpose."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zkmargin.api.arguments import PathLike, loaded, loaded_epoch
-from zkmargin.api.destinations import check_destinations
-from zkmargin.api.margin import check_pairs, private_key
-from zkmargin.circuits.statements.attestation import Opening, read_opening
+from zkmargin.api.arguments import PathLike, check_outputs, loaded, loaded_epoch
+from zkmargin.api.margin import read_pairs
+from zkmargin.circuits.statements.attestation import Opening
 from zkmargin.circuits.statements.disclosure import prover as disclosing
 from zkmargin.circuits.statements.disclosure.circuit import Exposure
 from zkmargin.circuits.statements.disclosure.files import write_disclosure
@@ -17,7 +16,7 @@ from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.verifier.statements.attestation import Attestation, read_attestation
+from zkmargin.verifier.statements.attestation import Attestation
 from zkmargin.verifier.statements.disclosure import Disclosure
 
 if TYPE_CHECKING:
@@ -46,14 +45,12 @@ def disclose(
 
     Raises DisclosureError, StatementError or OpeningError when the inputs do not go together.
     """
-    check_destinations(("--out", out), arrays=True)
-    check_pairs(len(attestations), len(secrets))
+    given = {"market": market, "setup": setup, "identity": identity, "attestations": attestations, "secrets": secrets}
+    check_outputs({"out": out}, inputs=given, arrays=True)
     what = Exposure.parse(exposure)
     report("reading", 0, 0)
-    private = private_key(identity)
-    attested = [loaded(each, Attestation, read_attestation) for each in attestations]
-    openings = [each if isinstance(each, Opening) else read_opening(each, identity=private) for each in secrets]
-    source = loaded(setup, Setup, load_setup)
+    attested, openings = read_pairs(attestations, secrets, identity)
+    source = loaded(setup, Setup, load_setup, "setup")
     epoch, universe = loaded_epoch(market, source)
     disclosure = disclosing.disclose(
         what,

@@ -1,4 +1,4 @@
-"""The Python API of whoever receives a disclosure: nothing here loads what proves."""
+"""Verify disclosures in the Python API: nothing here loads what proves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from zkmargin.api.arguments import PathLike, loaded, loaded_epoch, verifying_engine
+from zkmargin.api.arguments import PathLike, attestors_of, loaded, loaded_epoch, loaded_signed, verifying_engine
 from zkmargin.circuits.markets.units import format_decimal
 from zkmargin.circuits.statements.disclosure import verification as disclosures
 from zkmargin.circuits.statements.disclosure.circuit import DisclosureError, Exposure
@@ -18,11 +18,10 @@ from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
-from zkmargin.verifier.statements.attestation import parse_attestor
 from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure
 from zkmargin.verifier.statements.margin import StatementError
 
-__all__ = ["Disclosed", "check_disclosure", "disclosed", "judge_disclosure"]
+__all__ = ["Disclosed", "check_disclosure", "disclosed", "verify_disclosure"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,29 @@ class Disclosed:
     epoch_time: str
     unsafe_setup: bool
 
+    def require(self) -> Disclosed:
+        """Return this when the disclosure is true. Raises ProofRejected."""
+        if self.reason is not None:
+            raise ProofRejected(self.reason)
+        return self
+
     def to_json(self) -> dict[str, Any]:
-        """The object that `disclose --json` and `check-disclosure --json` print."""
+        """Return the object that `disclose --json` and `check-disclosure --json` print."""
         return {**vars(self), "venues": list(self.venues), "attestors": list(self.attestors)}
+
+    def to_table(self) -> dict[str, str]:
+        """Return what `disclose` and `check-disclosure` print, by name."""
+        return {
+            "verdict": "true" if self.valid else "REJECTED",
+            "discloses": f"{self.exposure} = {self.amount} {self.unit}",
+            "account": self.account,
+            "venues": ", ".join(self.venues),
+            "attestors": ", ".join(self.attestors),
+            "auditor": self.auditor,
+            "purpose": self.purpose,
+            "snapshot": self.snapshot_time,
+            "prices of": self.epoch_time,
+        }
 
 
 def check_disclosure(
@@ -57,17 +76,14 @@ def check_disclosure(
     attestors: Collection[str | bytes] = (),
     report: Report = silent,
 ) -> Disclosed:
-    """Return what a true disclosure says; raise ProofRejected for any other, FormatError for bad input.
+    """Verify a disclosure; raise ProofRejected unless it is true, FormatError for bad input.
 
     auditor: when given, the disclosure must be addressed to it. attestors: when given, exactly these must have signed.
     """
-    found = judge_disclosure(disclosure, market, setup, auditor=auditor, attestors=attestors, report=report)
-    if found.reason is not None:
-        raise ProofRejected(found.reason)
-    return found
+    return verify_disclosure(disclosure, market, setup, auditor=auditor, attestors=attestors, report=report).require()
 
 
-def judge_disclosure(
+def verify_disclosure(
     disclosure: PathLike | Disclosure,
     market: PathLike | Market,
     setup: PathLike | Setup,
@@ -76,11 +92,11 @@ def judge_disclosure(
     attestors: Collection[str | bytes] = (),
     report: Report = silent,
 ) -> Disclosed:
-    """`check_disclosure`, with a rejection as a result too. Raises FormatError for bad input only."""
-    trusted = [each if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in attestors]
-    given = loaded(disclosure, Disclosure, read_disclosure)
+    """Verify as `check_disclosure` does and return what was found, also a rejection. Raises FormatError."""
+    trusted = attestors_of(attestors)
+    given = loaded_signed(disclosure, Disclosure, read_disclosure, "disclosure")
     report("reading", 0, 0)
-    source = loaded(setup, Setup, load_setup)
+    source = loaded(setup, Setup, load_setup, "setup")
     epoch, universe = loaded_epoch(market, source)
     report("verifying", 0, 0)
     reason = None
@@ -88,7 +104,7 @@ def judge_disclosure(
         reason = "the disclosure is addressed to another auditor"
     else:
         try:
-            disclosures.check_disclosure(
+            disclosures.verify_disclosure_in_epoch(
                 given,
                 epoch=epoch,
                 universe=universe,
@@ -108,7 +124,7 @@ def judge_disclosure(
 
 
 def disclosed(disclosure: Disclosure, *, reason: str | None, setup: Setup) -> Disclosed:
-    """What a disclosure says, for printing."""
+    """Return what a disclosure says, for printing."""
     exposure = Exposure(disclosure.exposure, disclosure.subject)
     return Disclosed(
         valid=reason is None,

@@ -1,4 +1,4 @@
-"""The Python API of whoever verifies a margin proof: nothing here loads what proves.
+"""Verify margin proofs in the Python API: nothing here loads what proves.
 
 Every argument that is a file on the command line may here be a path or the object that the file holds. A rejected proof
 raises `ProofRejected`, bad input `FormatError` and its kin.
@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from zkmargin.api.arguments import Instant, PathLike, loaded, loaded_market, seconds_of, verifying_engine
+from zkmargin.api.arguments import (
+    Instant,
+    PathLike,
+    attestors_of,
+    loaded,
+    loaded_market,
+    loaded_signed,
+    seconds_of,
+    verifying_engine,
+)
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.circuits.statements.margin.verification import margin_verifying_key
@@ -21,10 +30,10 @@ from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
-from zkmargin.verifier.statements.attestation import parse_attestor
-from zkmargin.verifier.statements.margin import MarginProof, StatementError, read_margin_proof, verify_margin
+from zkmargin.verifier.statements import margin as statements
+from zkmargin.verifier.statements.margin import MarginProof, StatementError, read_margin_proof
 
-__all__ = ["Verdict", "judge", "verify"]
+__all__ = ["Verdict", "verify", "verify_margin"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +49,26 @@ class Verdict:
     valid_until: str
     unsafe_setup: bool
 
+    def require(self) -> Verdict:
+        """Return the verdict when it is valid. Raises ProofRejected."""
+        if self.reason is not None:
+            raise ProofRejected(self.reason)
+        return self
+
     def to_json(self) -> dict[str, Any]:
-        """The object that `verify --json` prints."""
+        """Return the object that `verify --json` prints."""
         return {**vars(self), "attestors": list(self.attestors)}
+
+    def to_table(self) -> dict[str, str]:
+        """Return what `verify` prints, by name."""
+        return {
+            "verdict": "valid" if self.valid else "REJECTED",
+            "account": self.account,
+            "policy": self.policy,
+            "epoch": self.epoch,
+            "attestors": ", ".join(self.attestors),
+            "valid until": self.valid_until,
+        }
 
 
 def verify(
@@ -55,18 +81,15 @@ def verify(
     at: Instant | None = None,
     report: Report = silent,
 ) -> Verdict:
-    """Return what a valid proof says; raise ProofRejected for any other, FormatError for bad input.
+    """Verify a margin proof at a given time; raise ProofRejected unless it is valid, FormatError for bad input.
 
-    attestors: when given, exactly these addresses must have signed; without them, and without venues in the policy, it
-    is for the caller to look at the verdict's `attestors`. at: the time to judge by, by default now.
+    attestors: when given, exactly these addresses must have signed; without them, and without venues in the policy,
+    the caller must compare the verdict's `attestors`. at: the time of verification, by default now.
     """
-    verdict = judge(proof, market, policy, setup, attestors=attestors, at=at, report=report)
-    if verdict.reason is not None:
-        raise ProofRejected(verdict.reason)
-    return verdict
+    return verify_margin(proof, market, policy, setup, attestors=attestors, at=at, report=report).require()
 
 
-def judge(
+def verify_margin(
     proof: PathLike | MarginProof,
     market: PathLike | Market,
     policy: PathLike | Policy,
@@ -76,20 +99,20 @@ def judge(
     at: Instant | None = None,
     report: Report = silent,
 ) -> Verdict:
-    """`verify`, with a rejection as a verdict too. Raises FormatError for bad input only."""
-    time = int(datetime.now(UTC).timestamp()) if at is None else seconds_of(at, "--at")
-    trusted = [each if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in attestors]
-    margin = loaded(proof, MarginProof, read_margin_proof)
-    rules = loaded(policy, Policy, load_policy)
+    """Verify as `verify` does and return the verdict, also a rejection. Raises FormatError for bad input only."""
+    time = int(datetime.now(UTC).timestamp()) if at is None else seconds_of(at, "at")
+    trusted = attestors_of(attestors)
+    margin = loaded_signed(proof, MarginProof, read_margin_proof, "proof")
+    rules = loaded(policy, Policy, load_policy, "policy")
     report("reading", 0, 0)
-    source = loaded(setup, Setup, load_setup)
+    source = loaded(setup, Setup, load_setup, "setup")
     backend = load_backend()
     epoch = loaded_market(market, rules, source, backend)
     report("verifying", 0, 0)
     key = margin_verifying_key(rules, epoch, source, backend)
     reason = None
     try:
-        verify_margin(
+        statements.verify_margin(
             margin,
             key=key,
             policy=epoch.policy,

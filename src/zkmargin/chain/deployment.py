@@ -50,9 +50,9 @@ class DeploymentRecord:
         }
 
 
-def write_deployment_record(path: str | Path, record: DeploymentRecord) -> None:
-    """Write D, whole or not at all."""
-    write_document(path, KIND, record.to_json())
+def write_deployment_record(path: str | Path, record: DeploymentRecord, *, replace: bool = False) -> None:
+    """Write D, whole or not at all. Raises FileExistsError when there is a file, unless it is to be replaced."""
+    write_document(path, KIND, record.to_json(), replace=replace)
 
 
 def read_deployment_record(path: str | Path) -> DeploymentRecord:

@@ -1,4 +1,4 @@
-"""`zkmargin disclose`: one number, to one auditor."""
+"""`zkmargin disclose`: disclose one number to one auditor."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import disclosure as disclosures
-from zkmargin.api.destinations import check_destinations
 from zkmargin.api.disclosure_verification import disclosed
-from zkmargin.api.margin import check_pairs
-from zkmargin.cli.check_disclosure import print_disclosed
 from zkmargin.cli.console import progress, warn_if_unsafe
-from zkmargin.cli.options import Json, Market, SetupFile, Threads
+from zkmargin.cli.options import Json, Market, SetupFile, Threads, writes
+from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
+@writes("out", arrays=True)
 def disclose(
     market: Market,
     exposure: Annotated[
@@ -46,11 +45,9 @@ def disclose(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Open one number to one auditor, and nothing else.
+    """Disclose one number to one auditor, and nothing else.
 
     A quantity or an exposure of all venues whose attestations are given, netted; of one alone, that venue's."""
-    check_destinations(("--out", out), arrays=True)
-    check_pairs(len(attestations), len(secrets))
     with progress() as report:
         source = load_setup(setup)
         disclosure = disclosures.disclose(
@@ -66,4 +63,4 @@ def disclose(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    print_disclosed(disclosed(disclosure, reason=None, setup=source), as_json=as_json)
+    print_result(disclosed(disclosure, reason=None, setup=source), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`zkmargin evaluate`: the margin in clear, for the owner."""
+"""`zkmargin evaluate`: compute the margin in clear, for the account's owner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from zkmargin.api import margin as api
-from zkmargin.api.destinations import check_destinations
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, net
 from zkmargin.circuits.markets.units import USD_E12
@@ -20,7 +19,6 @@ from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.market import read_epoch
 from zkmargin.cli import options
 from zkmargin.cli.console import print_json, progress
-from zkmargin.cli.main import FALSE_STATEMENT
 from zkmargin.cli.options import Json, Market
 from zkmargin.reports.heat_map import plot_profit, save_profit_plot
 
@@ -30,10 +28,13 @@ SHOWN: Final = 20
 """Losses that the table shows, worst first, unless every scenario is asked for."""
 WIDTH: Final = 120
 """Columns of a table that goes to a file or another program."""
+UNDER_MARGINED: Final = 1
+"""Exit code: a verdict."""
 _USD_E12_A_CENT: Final = 10**10
 
 
 @app.command()
+@options.writes("plot")
 def evaluate(
     market: Market,
     positions: options.Positions,
@@ -44,12 +45,11 @@ def evaluate(
     show_all: Annotated[bool, typer.Option("--all", help=f"Show every scenario, not the {SHOWN} worst.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show an account's owner its margin in clear.
+    """Compute an account's margin in clear, for its owner.
 
     Net liquidation value, requirement, slack by scenario and the one that binds, of all positions files netted. Exit
     code 0 when the account is adequate and 1 when it is under-margined. A market built under another policy serves too:
     what the policy asks is then computed from its prices."""
-    check_destinations(("--plot", plot))
     with progress() as report:
         report("evaluating", 0, 0)
         rules = api.load_policy(policy)
@@ -64,7 +64,7 @@ def evaluate(
     else:
         print_margin(result, everything=show_all)
     if not result.adequate:
-        raise typer.Exit(FALSE_STATEMENT)
+        raise typer.Exit(UNDER_MARGINED)
 
 
 def _draw(path: Path, epoch: MarketEpoch, netted: Positions, policy: Policy, result: MarginResult) -> None:

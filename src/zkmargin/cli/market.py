@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.api.destinations import check_destinations
 from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
-from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads
+from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads, writes
 from zkmargin.connectors.deribit import import_deribit as read_deribit
 from zkmargin.prover.writing import write_document
 
@@ -18,6 +17,7 @@ app = typer.Typer(help="Build the public data of one epoch.", add_completion=Fal
 
 
 @app.command()
+@writes("out", arrays=True)
 def build(
     instruments: Annotated[Path, typer.Option("--instruments", metavar="I", help="Instruments and their prices.")],
     policy: Policy,
@@ -30,7 +30,7 @@ def build(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Price all instruments under a policy, and commit.
+    """Price all instruments under a policy and commit to them.
 
     Writes M and, beside it, its columns: risk arrays, commitments and universe of one epoch. With --universe, new
     instruments take free rows and expired ones stay closed, so that attestations over the old rows remain good."""
@@ -58,15 +58,15 @@ def build(
 
 
 @app.command("import-deribit")
+@writes("out")
 def import_deribit(
     file: Annotated[Path, typer.Argument(metavar="FILE.json", help="A saved get_book_summary_by_currency answer.")],
     out: Out,
     as_json: Json = False,
 ) -> None:
-    """Make instruments of Deribit's public book summary.
+    """Import instruments from Deribit's public book summary.
 
     Reads the JSON answer of public/get_book_summary_by_currency for options, with or without its envelope."""
-    check_destinations(("--out", out))
     with progress() as report:
         report("reading", 0, 0)
         data = read_deribit(file)

@@ -1,13 +1,16 @@
-"""Options that several commands share, and what each means."""
+"""Options that several commands share, what each means, and the check of what a command writes."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from zkmargin.api.arguments import check_outputs
 from zkmargin.prover.kernels.choice import set_threads
 
 Market = Annotated[Path, typer.Option("--market", metavar="M", help="Market file of the epoch, its columns beside it.")]
@@ -16,8 +19,15 @@ SetupFile = Annotated[Path, typer.Option("--setup", metavar="S", help="Setup fil
 Positions = Annotated[
     list[Path], typer.Option("--positions", metavar="F.csv", help="Positions, once a venue: instrument,quantity.")
 ]
+Attestors = Annotated[
+    list[str] | None,
+    typer.Option("--attestor", metavar="[VENUE=]0x..", help="Who must have signed, and nobody else; repeat it."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Where to write it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace an existing key, opening, ceremony's file or deployment record.")
+]
 
 
 def _use_threads(count: int | None) -> int | None:
@@ -31,9 +41,36 @@ Threads = Annotated[
     typer.Option("--threads", min=1, metavar="N", callback=_use_threads, help="Threads to use; by default all cores."),
 ]
 
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def writes(*outputs: str, arrays: bool = False) -> Callable[[Command], Command]:
+    """Declare a command's outputs, by parameter; before it runs, they are checked against everything that it reads.
+
+    arrays: whether large arrays go beside them. A parameter `force` allows what `check_outputs` says.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def checked(*args: Any, **kwargs: Any) -> None:
+            read = {name: value for name, value in kwargs.items() if name not in outputs and _names_files(name, value)}
+            written = {name: kwargs.get(name) for name in outputs}
+            check_outputs(written, inputs=read, arrays=arrays, force=kwargs.get("force", False))
+            command(*args, **kwargs)
+
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def _names_files(parameter: str, value: object) -> bool:
+    """Whether an option's value names files: a path, several, or what may be one, such as a policy."""
+    several = value if isinstance(value, list) else [value]
+    return any(isinstance(each, Path) for each in several) or parameter in ("policy", "customers")
+
 
 def read_key(path: Path) -> bytes:
-    """The private key of a key file; a keystore's password may be asked for on a terminal."""
+    """Return the private key of a key file; a keystore's password may be asked for on a terminal."""
     from zkmargin.api.key_files import read_signing_key  # noqa: PLC0415 - most commands need no key
 
     return read_signing_key(path, lambda: _ask(path))

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from zkmargin.api.destinations import check_destinations
 from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
-from zkmargin.cli.options import Json, Threads
+from zkmargin.cli.options import Force, Json, Threads, writes
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import (
     Setup,
@@ -29,11 +28,11 @@ Out = Annotated[Path, typer.Option("--out", help="Where to write S; its arrays g
 
 
 @app.command()
-def dev(rows: Rows, out: Out, threads: Threads = None, as_json: Json = False) -> None:
+@writes("out", arrays=True)
+def dev(rows: Rows, out: Out, force: Force = False, threads: Threads = None, as_json: Json = False) -> None:
     """Make an UNSAFE development setup.
 
-    This machine chooses x, and whoever knows x forges proofs."""
-    check_destinations(("--out", out), arrays=True)
+    This machine chooses x, and anyone who knows x forges proofs."""
     with progress() as report:
         setup = development_setup(rows, load_backend(), report)
         save_setup(setup, out)
@@ -41,6 +40,7 @@ def dev(rows: Rows, out: Out, threads: Threads = None, as_json: Json = False) ->
 
 
 @app.command("import")
+@writes("out", arrays=True)
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.ptau", help="A powers-of-tau file of snarkjs, BN254.")],
     rows: Rows,
@@ -48,13 +48,13 @@ def import_(
     require_ceremony: Annotated[
         bool, typer.Option("--require-ceremony", help="Refuse a file whose digest is not the known ceremony's.")
     ] = False,
+    force: Force = False,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Import and check a ceremony's file.
 
     Its points are checked by pairings, its BLAKE2b-512 is printed and compared with the known ceremony's."""
-    check_destinations(("--out", out), arrays=True)
     with progress() as report:
         setup = import_ptau(file, rows, load_backend(), require_ceremony=require_ceremony, report=report)
         save_setup(setup, out)
@@ -67,7 +67,7 @@ def verify(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Check a setup by pairings.
+    """Verify a setup by pairings.
 
     S must hold the powers of the one x of its [x]_2, and their Lagrange and blinding points."""
     with progress() as report:

@@ -1,4 +1,4 @@
-"""`zkmargin solvency`: an exchange proves that its reserves cover what it owes, and every customer can check."""
+"""`zkmargin solvency`: prove that an exchange's reserves cover what it owes; every customer can check their part."""
 
 from __future__ import annotations
 
@@ -7,24 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from zkmargin.api.arguments import verifying_engine
-from zkmargin.api.destinations import check_destinations
-from zkmargin.circuits.statements.solvency.files import write_inclusion, write_reserves, write_solvency
-from zkmargin.circuits.statements.solvency.verification import verify_statement
-from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
-from zkmargin.cli.options import Json, SetupFile, Threads, read_key
-from zkmargin.cli.solvency_verification import report, verify
-from zkmargin.prover.kernels import load_backend
-from zkmargin.prover.setup import load_setup, load_setup_key
-from zkmargin.prover.signing import address_of_key, sign_reserves
-from zkmargin.reports.inclusion_page import write_page
-from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.hexadecimal import parse_hex_exactly
-from zkmargin.verifier.statements.solvency.files import read_solvency
-from zkmargin.verifier.statements.solvency.inclusion import read_inclusion, verify_inclusion
-from zkmargin.verifier.statements.solvency.reserves import claim_of, read_reserves
+from zkmargin.api import solvency_verification as verification
+from zkmargin.cli.console import note, print_json, print_line, print_table, progress, warn_if_unsafe
+from zkmargin.cli.options import Json, SetupFile, Threads, read_key, writes
+from zkmargin.cli.verify import print_result
+from zkmargin.prover.setup import load_setup
+from zkmargin.verifier.errors import ArgumentError
 from zkmargin.verifier.statements.solvency.statement import summary
-from zkmargin.verifier.statements.solvency.terms import read_terms
 
 app = typer.Typer(
     help="Prove that an exchange's reserves cover what it owes.", add_completion=False, rich_markup_mode=None
@@ -33,6 +22,7 @@ inclusion_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.add_typer(inclusion_app, name="inclusion", help="Make a customer's inclusion file, or check one.")
 
 Work = Annotated[Path, typer.Option("--work", metavar="DIR", help="The epoch's work folder. Secret.")]
+Statement = Annotated[Path, typer.Argument(metavar="STATEMENT", help="A solvency statement, its arrays beside it.")]
 
 
 @app.command()
@@ -51,12 +41,10 @@ def commit(
 
     The folder appears when everything is right, or not at all; the first wrong row is named. What is proven later is
     what was taken here, whatever becomes of B."""
-    from zkmargin.exchange.balances import open_balances  # noqa: PLC0415 - verifying has no use for it
-    from zkmargin.exchange.epoch_folder import create_epoch_folder  # noqa: PLC0415
+    from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
 
-    with progress() as told:
-        agreed, key = read_terms(terms), load_setup_key(setup)
-        made = create_epoch_folder(out, open_balances(customers, table=table), agreed, key.digest, rows, told)
+    with progress() as report:
+        made = api.commit_balances(terms, customers, setup, out=out, table=table, rows=rows, report=report)
     result = {
         "work": str(out),
         "epoch": "0x" + made.epoch.hex(),
@@ -68,6 +56,7 @@ def commit(
 
 
 @app.command()
+@writes("out")
 def attest(
     terms: Annotated[Path, typer.Option("--terms", metavar="T", help="The epoch's terms.")],
     epoch: Annotated[str, typer.Option("--epoch", metavar="0x..", help="The epoch's id, which commit printed.")],
@@ -83,29 +72,25 @@ def attest(
     """Sign for reserves: a wallet on a chain at the terms' block, or a custodian.
 
     Needs nothing secret but the key. The text that is signed is printed."""
-    check_destinations(("--out", out))
-    if (chain is None) == (custodian is None):
-        raise FormatError("--chain: expected either --chain for a wallet or --custodian")
-    held = {}
+    from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
+
+    held: dict[str, str] = {}
     for amount in amounts:
         asset, sign, value = amount.partition("=")
         if not sign or asset in held:
-            raise FormatError(f"--amount {amount!r:.80}: expected ASSET=AMOUNT, each asset once")
+            raise ArgumentError("amounts", f"{amount!r:.80}: expected ASSET=AMOUNT, each asset once")
         held[asset] = value
-    agreed, named = read_terms(terms), parse_hex_exactly(epoch, "--epoch", length=32)
-    private = read_key(key)
-    claim = claim_of(chain, custodian or "wallet", address_of_key(private), held, agreed)
-    attestation = sign_reserves(claim, agreed, named, private)
-    write_reserves(out, attestation, agreed)
+    attestation = api.attest_reserves(terms, epoch, held, key=read_key(key), chain=chain, custodian=custodian, out=out)
     if as_json:
         print_json({"reserves": str(out), "text": attestation.text})
     else:
-        typer.echo(attestation.text)
+        print_line(attestation.text)
 
 
 @app.command()
+@writes("out", arrays=True)
 def prove(
-    folder: Work,
+    work: Work,
     setup: SetupFile,
     out: Annotated[Path, typer.Option("--out", metavar="STATEMENT", help="Where to write the statement.")],
     reserves: Annotated[
@@ -118,31 +103,59 @@ def prove(
     """Prove every batch that is not proven yet, then that reserves cover what is owed.
 
     May be interrupted at any moment and started again: what is proven is kept. Exit code 1 when reserves fall short."""
-    from zkmargin.exchange.epoch_folder import open_epoch_folder  # noqa: PLC0415 - verifying has no use for it
-    from zkmargin.exchange.proving import prove_batches, settle_folder  # noqa: PLC0415
+    from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
 
-    check_destinations(("--out", out), arrays=True)
-    opened, parameters, backend = open_epoch_folder(folder), load_setup(setup), load_backend()
-    attested = [read_reserves(path, opened.terms, opened.epoch) for path in reserves or ()]
-    with progress() as told:
-        proven = prove_batches(opened, parameters, ray_address=ray, report=told)
-        told("settling", 0, 0)
-        statement = settle_folder(opened, attested, parameters, backend)
-        told("verifying", 0, 0)
-        verify_statement(statement, parameters, backend, verifying_engine())
-        write_solvency(out, statement)
+    with progress() as report:
+        parameters = load_setup(setup)
+        proven = api.prove_batches(work, parameters, ray=ray, report=report)
+        statement = api.prove_solvency(work, parameters, reserves or [], out=out, report=report)
     warn_if_unsafe(parameters, setup)
     _show({"statement": str(out), "proven": proven, **summary(statement)}, as_json)
 
 
-app.command()(verify)
-app.command()(report)
+@app.command()
+def verify(
+    statement: Statement,
+    setup: SetupFile,
+    terms: Annotated[
+        Path | None, typer.Option("--terms", metavar="T", help="The terms that it must be under; else its own.")
+    ] = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Verify a whole statement: all batches, the order of accounts, totals, reserves.
+
+    Prices, haircuts and what wallets held at their block are for the auditor to look at. Exit code 1 when it is
+    rejected."""
+    with progress() as report:
+        parameters = load_setup(setup)
+        found = verification.verify_solvency_statement(statement, parameters, terms=terms, report=report)
+    warn_if_unsafe(parameters, setup)
+    print_result(found, as_json=as_json)
+
+
+@app.command()
+@writes("out")
+def report(
+    statement: Statement,
+    setup: SetupFile,
+    out: Annotated[Path, typer.Option("--out", metavar="R.html", help="Where to write the page.")],
+    terms: Annotated[Path | None, typer.Option("--terms", metavar="T", help="The terms that it must be under.")] = None,
+    threads: Threads = None,
+) -> None:
+    """Verify a statement and write what it says on one HTML page."""
+    with progress() as told:
+        parameters = load_setup(setup)
+        found = verification.report_solvency(statement, parameters, out=out, terms=terms, report=told)
+    warn_if_unsafe(parameters, setup)
+    print_line(str(out))
+    found.require()
 
 
 @inclusion_app.callback(invoke_without_command=True)
 def inclusion(
     context: typer.Context,
-    folder: Annotated[Path | None, typer.Option("--work", metavar="DIR", help="The epoch's work folder.")] = None,
+    work: Annotated[Path | None, typer.Option("--work", metavar="DIR", help="The epoch's work folder.")] = None,
     statement: Annotated[
         Path | None, typer.Option("--statement", metavar="STATEMENT", help="What was published.")
     ] = None,
@@ -162,40 +175,36 @@ def inclusion(
     """Make a customer's inclusion file, or, without --customer, everybody's."""
     if context.invoked_subcommand is not None:
         return
-    from zkmargin.exchange.epoch_folder import open_epoch_folder  # noqa: PLC0415 - customers have no use for it
-    from zkmargin.exchange.inclusion_files import make_inclusion, make_inclusions  # noqa: PLC0415
-
-    if folder is None or statement is None or setup is None or out is None:
-        raise FormatError("inclusion: expected --work, --statement, --setup and --out; or inclusion check FILE")
+    if work is None or statement is None or setup is None or out is None:
+        raise ArgumentError("work", "expected --work, --statement, --setup and --out; or inclusion check FILE")
     if archive and customer is not None:
-        raise FormatError("--archive: expected no --customer with it, whose file is one")
-    opened, published, parameters = open_epoch_folder(folder), read_solvency(statement), load_setup(setup)
-    files = 1
+        raise ArgumentError("archive", "expected no --customer with it: one customer's file is one file")
+    from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
+
     with progress() as told:
         if customer is None:
-            files = make_inclusions(opened, published, parameters, load_backend(), out, told, archive=archive)
+            files = api.make_inclusions(work, statement, setup, out=out, archive=archive, report=told)
         else:
-            check_destinations(("--out", out))
-            made = make_inclusion(opened, published, parameters, load_backend(), customer)
-            write_inclusion(out, made, published.liabilities)
+            api.make_inclusion(work, statement, setup, customer, out=out)
+            files = 1
     _show({"out": str(out), "files": files}, as_json)
 
 
 @inclusion_app.command()
+@writes("out")
 def page(
     setup: SetupFile,
     statement: Annotated[Path, typer.Option("--statement", metavar="STATEMENT", help="What was published.")],
     out: Annotated[Path, typer.Option("--out", metavar="PAGE.html", help="Where to write the page.")],
 ) -> None:
     """Write the static page on which customers check their files in the browser."""
-    check_destinations(("--out", out))
-    write_page(out, load_setup_key(setup), read_solvency(statement).liabilities)
-    typer.echo(str(out))
+    verification.write_inclusion_page(statement, setup, out=out)
+    print_line(str(out))
 
 
 @inclusion_app.command()
 def check(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="An inclusion file.")],
+    inclusion: Annotated[Path, typer.Argument(metavar="FILE", help="An inclusion file.")],
     setup: SetupFile,
     statement: Annotated[
         Path | None, typer.Option("--statement", metavar="STATEMENT", help="The statement that auditors verified.")
@@ -208,34 +217,17 @@ def check(
     """Check that these balances are in an exchange's liabilities, in full and once. Pure Python.
 
     Without --statement or --liabilities the digest in the file is believed, which the exchange wrote: compare it."""
-    found, stated = read_inclusion(path)
-    trusted = stated
-    if statement is not None:
-        trusted = read_solvency(statement).liabilities
-    elif liabilities is not None:
-        trusted = parse_hex_exactly(liabilities, "--liabilities", length=32)
-    else:
+    found = verification.check_inclusion(inclusion, setup, statement=statement, liabilities=liabilities)
+    if not found.compared:
         note("warning: compare the liabilities digest with the one that auditors verified, or give --statement")
-    balances = verify_inclusion(found, load_setup_key(setup), trusted)
-    result: dict[str, Any] = {
-        "included": True,
-        "customer": found.customer,
-        "liabilities": "0x" + trusted.hex(),
-        "balances": [vars(balance) for balance in balances],
-    }
     if as_json:
-        print_json(result)
+        print_json(found.to_json())
         return
-    print_table({"verdict": "included in full", "customer": found.customer, "liabilities": result["liabilities"]})
-    for balance in balances:
-        typer.echo(f"{balance.asset}: equity {balance.equity}, debt {balance.debt}, collateral {balance.collateral}")
-
-
-def _digest(text: str, option: str) -> bytes:
-    digits = text[2:] if text.startswith("0x") else ""
-    if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-        raise FormatError(f"{option}: expected 0x and 64 lower-case hexadecimal digits")
-    return bytes.fromhex(digits)
+    print_table(
+        {"verdict": "included in full", "customer": found.customer, "liabilities": "0x" + found.liabilities.hex()}
+    )
+    for balance in found.balances:
+        print_line(f"{balance.asset}: equity {balance.equity}, debt {balance.debt}, collateral {balance.collateral}")
 
 
 def _show(result: dict[str, Any], as_json: bool, **changes: str) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from zkmargin.extras import extra
 from zkmargin.verifier.decimals import DECIMAL_PATTERN
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency.accounts import MAX_CUSTOMER_BYTES
@@ -182,10 +183,8 @@ def _wrong_type(where: str, column: str, got: str) -> InputError:
 
 def _sql(url: str, table: str | None, chunk_rows: int) -> BalanceTable:
     polars = _polars()
-    try:
+    with extra("solvency", "databases"):
         import sqlalchemy as sql  # noqa: PLC0415 - an optional part
-    except ImportError:
-        raise InputError("databases: expected the extra zkmargin[solvency] to be installed") from None
     if not table:
         raise InputError("balances: expected --table, the name of the table or view that holds the balances")
     where = f"table {one_line(table, 64)}"
@@ -317,8 +316,6 @@ def _check(frame: pl.DataFrame, rows: NDArray[np.int64], source: BalanceTable, t
 
 
 def _polars() -> Any:
-    try:
+    with extra("solvency", "balances"):
         import polars  # noqa: PLC0415 - an optional part
-    except ImportError:
-        raise InputError("balances: expected the extra zkmargin[solvency] to be installed") from None
     return polars

@@ -71,7 +71,7 @@ class EpochFolder:
         return solvency_epoch_id(self.terms.digest, self.setup, self.nonce)
 
     def __repr__(self) -> str:
-        return f"Work({self.folder}, batches={self.batches})"
+        return f"EpochFolder({self.folder}, batches={self.batches})"
 
     # -- batches ------------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,14 @@
 """Setups made for development, the bases made from a setup, and the cache that is never believed."""
 
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 import pytest
 
 from zkmargin.prover.kernels import describe_backends, load_backend
@@ -255,3 +257,13 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert cache.folder() == tmp_path
     monkeypatch.setenv("ZKMARGIN_CACHE", "")
     assert cache.folder().name == "zkmargin"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks Windows itself, which no variable changes")
+@pytest.mark.parametrize("stated", [None, "", "relative/cache", "/somewhere/else"])
+def test_the_cache_is_where_the_platform_wants_it(monkeypatch: pytest.MonkeyPatch, stated: str | None) -> None:
+    monkeypatch.delenv("ZKMARGIN_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if stated is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", stated)
+    assert cache.folder() == Path(platformdirs.user_cache_dir("zkmargin", appauthor=False))

@@ -79,6 +79,9 @@ class MarginProof:
     attestations: tuple[Attestation, ...]
     proof: bytes
 
+    def __repr__(self) -> str:
+        return f"MarginProof({self.policy_name}, {len(self.attestations)} attestations, {len(self.proof)} bytes)"
+
     def to_json(self) -> dict[str, Any]:
         """The document's fields."""
         s = self.statement

@@ -70,6 +70,10 @@ class IncludedRow:
     path: tuple[bytes, ...]
     opening: G1
 
+    def __repr__(self) -> str:
+        """Say nothing of what is held."""
+        return "IncludedRow()"
+
 
 @dataclass(frozen=True)
 class Inclusion:
@@ -86,6 +90,10 @@ class Inclusion:
     leaf_path: tuple[bytes, ...]
     first_row: int
     holdings: tuple[IncludedRow, ...]
+
+    def __repr__(self) -> str:
+        """Say nothing of the customer, nor of what is held."""
+        return f"Inclusion({len(self.holdings)} holdings)"
 
     @property
     def batch(self) -> int:

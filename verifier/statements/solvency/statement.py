@@ -82,6 +82,9 @@ class Solvency:
     reserves: tuple[ReserveAttestation, ...]
     settlement: bytes | PublicTotals
 
+    def __repr__(self) -> str:
+        return f"Solvency({self.terms.exchange}, {len(self.batches)} batches, {len(self.reserves)} reserves)"
+
     @cached_property
     def epoch(self) -> bytes:
         """The epoch's id."""

@@ -109,6 +109,9 @@ class Terms:
     chains: tuple[Chain, ...] = ()
     custodians: tuple[Custodian, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Terms({self.exchange}, {len(self.assets)} assets)"
+
     def __post_init__(self) -> None:
         _check(self)
 

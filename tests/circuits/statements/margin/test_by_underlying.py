@@ -220,7 +220,7 @@ def forge(desk: Desk, book: Book, lies: Mapping[str, int]) -> tuple[MarginProof,
     inputs = Inputs(holdings={HOLDING: Holding(lots, blinding)}, market=desk.prover.columns, hints=values)
     witness = generate_witness(desk.prover.program.compiled, desk.backend, inputs, check=False)
     public = public_inputs(statement, ordered, market.terms)
-    data = prove(desk.prover.key, public, witness.assignment, Options(check=False))
+    data = prove(desk.prover.argument.key, public, witness.assignment, Options(check=False))
     return MarginProof(statement, desk.policy.name, ordered, data), broken
 
 

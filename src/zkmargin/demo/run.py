@@ -1,4 +1,4 @@
-"""The demonstration: the shipped sample from prices to a verdict, every file left in a folder to look at.
+"""Run the demo: the shipped sample from prices to a verdict, every file left in a folder to look at.
 
 One account holds books at three venues that hedge each other. Each venue alone would call it under-margined; netted it
 is adequate, and it proves that without showing a position to anybody but its venues, each of which knows its own.
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zkmargin.api import margin as api
+from zkmargin.api.arguments import precious_kind
 from zkmargin.api.key_files import new_signing_key, write_signing_key
 from zkmargin.api.verification import Verdict, verify
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
@@ -36,6 +37,7 @@ from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.signing import address_of_key
 from zkmargin.prover.writing import replacing, write_document
 from zkmargin.verifier.documents import Fields, read_object
+from zkmargin.verifier.errors import ArgumentError
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.statements.attestation import Attestation
 from zkmargin.verifier.statements.margin import MarginProof
@@ -45,7 +47,9 @@ MAX_ROWS: Final = 1 << 13
 MAX_BOOK_BYTES: Final = 1 << 20
 ALWAYS_LISTED: Final = ("cash", "spot", "perpetual")
 """Kinds that stay when the slow back end gets a smaller market."""
-JUDGED_AFTER: Final = timedelta(hours=1)
+VERIFIED_AFTER: Final = timedelta(hours=1)
+MARK: Final = "demo.txt"
+"""A file that says that a folder is a demo's, whose keys and openings are for show."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What happened, for telling. Times in seconds."""
+    """What happened, for printing. Times in seconds."""
 
     folder: Path
     backend: str
@@ -69,7 +73,7 @@ class Demonstration:
     netted: MarginResult
     proof: MarginProof
     verdict: Verdict
-    judged_at: str
+    verified_at: str
     smaller: bool
     prepare_seconds: float
     prove_seconds: float
@@ -77,7 +81,7 @@ class Demonstration:
 
     @property
     def files(self) -> dict[str, str]:
-        """What lies in the folder, in the order of the story."""
+        """Return what lies in the folder, in the order of its making."""
         beside = "and, beside it, its"
         per_venue = ", ".join(self.venues)
         return {
@@ -90,22 +94,23 @@ class Demonstration:
             "VENUE.attestation.json": "signed commitment: public",
             "VENUE.opening.json": "its opening: secret",
             "proof.json": "the proof: public",
+            MARK: "says that this folder is a demo's",
         }
 
     @property
     def commands(self) -> list[str]:
-        """How to do the last steps by hand."""
+        """Return the commands that repeat the last steps by hand."""
         common = "--market market.json --policy policy.json"
         books = " ".join(f"--positions {venue}.csv" for venue in self.venues)
         signers = " ".join(f"--attestor {address}" for address in self.verdict.attestors)
         return [
             f"cd {shlex.quote(str(self.folder))}",
             f"zkmargin evaluate {common} {books}",
-            f"zkmargin verify proof.json {common} --setup setup.json --at {self.judged_at} {signers}",
+            f"zkmargin verify proof.json {common} --setup setup.json --at {self.verified_at} {signers}",
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `demo --json` prints."""
+        """Return the object that `demo --json` prints."""
         return {
             "folder": str(self.folder),
             "backend": self.backend,
@@ -127,7 +132,7 @@ class Demonstration:
 
 
 def read_sample(folder: Traversable | None = None) -> Sample:
-    """The sample in `folder`, by default the shipped one. Raises FormatError, OSError."""
+    """Read the sample in `folder`, by default the shipped one. Raises FormatError, OSError."""
     source = resources.files("zkmargin") / "sample" if folder is None else folder
     with resources.as_file(source) as path:
         where = path / "sample.json"
@@ -143,14 +148,18 @@ def read_sample(folder: Traversable | None = None) -> Sample:
 
 
 def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
-    """Tell the story into `folder`, which is made when it is missing; files of an earlier demonstration are replaced.
+    """Run the demo into `folder`, which is made when it is missing; files of an earlier demo are replaced.
 
-    On the reference back end the market holds only what the books need: the story is the same, and takes a minute.
+    On the reference back end the market holds only what the books need: the steps are the same, and take a minute.
+
+    Raises ArgumentError, before anything is written, when a key, an opening or a ceremony's setup that is not an
+    earlier demo's would be replaced.
     """
     folder, backend = Path(folder), load_backend()
     folder.mkdir(exist_ok=True)
     report("reading the sample", 0, 0)
     sample = read_sample()
+    _take_folder(folder, sample)
     policy = load_policy(sample.policy)
     smaller = backend.name == "reference"
     data = _needed(sample) if smaller else sample.data
@@ -174,7 +183,7 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     attested: list[tuple[Attestation, Opening]] = []
     for venue, book in books.items():
         report(f"{venue} attests", 0, 0)
-        write_signing_key(folder / f"{venue}.key")
+        write_signing_key(folder / f"{venue}.key", replace=True)
         attested.append(
             api.attest(
                 market,
@@ -185,6 +194,7 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
                 setup=setup,
                 out=folder / f"{venue}.attestation.json",
                 secret=folder / f"{venue}.opening.json",
+                force=True,
             )
         )
 
@@ -199,10 +209,10 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     write_margin_proof(folder / "proof.json", proof)
 
     report("verifying", 0, 0)
-    judged_at = format_instant(market.epoch.as_of.replace(microsecond=0) + JUDGED_AFTER)
+    verified_at = format_instant(market.epoch.as_of.replace(microsecond=0) + VERIFIED_AFTER)
     begun = time.perf_counter()
     attestors = [attestation.attestor for attestation, _ in attested]
-    verdict = verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=judged_at)
+    verdict = verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=verified_at)
     return Demonstration(
         folder=folder,
         backend=backend.name,
@@ -212,12 +222,29 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
         netted=netted,
         proof=proof,
         verdict=verdict,
-        judged_at=judged_at,
+        verified_at=verified_at,
         smaller=smaller,
         prepare_seconds=prepared - started,
         prove_seconds=proven - prepared,
         verify_seconds=time.perf_counter() - begun,
     )
+
+
+def _take_folder(folder: Path, sample: Sample) -> None:
+    """Mark the folder as a demo's. Raises ArgumentError when it is not, and files of a demo's names are precious."""
+    mark = folder / MARK
+    if mark.exists():
+        return
+    names = ("setup.json", "instruments.json", "policy.json", "market.json", "proof.json")
+    suffixes = ("csv", "key", "attestation.json", "opening.json")
+    for name in (*names, *(f"{venue}.{suffix}" for venue in sample.books for suffix in suffixes)):
+        if kind := precious_kind(folder / name):
+            raise ArgumentError(
+                "out",
+                f"{folder / name}: expected an earlier demo's folder or a new one, got {kind}",
+            )
+    with replacing(mark) as stream:
+        stream.write(b"Made by `zkmargin demo`, which replaces the files in this folder when it runs again.\n")
 
 
 def _margin(policy: Policy, market: Market, books: Sequence[Positions]) -> MarginResult:
