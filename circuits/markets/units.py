@@ -42,6 +42,9 @@ RECOMPUTATION_SHIFT: Final = 36
 """Floating point differs by machine: a recomputed column may be off by 4 units and 2^-36 of its largest value."""
 
 
+_FIRST_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class RangeError(FormatError):
     """A number does not fit the fixed-point range of its place. The message names the instrument or the field."""
 
@@ -70,7 +73,7 @@ def parse_instant(text: Any) -> datetime:
     if isinstance(text, datetime):
         if text.tzinfo is None:
             raise ValueError("expected an instant with a time zone")
-        return text.astimezone(UTC)
+        return _in_utc(text)
     if not isinstance(text, str) or not _INSTANT.fullmatch(text):
         raise ValueError("expected an ISO-8601 instant with time zone such as '2026-01-02T08:00:00Z'")
     return _instant(text)
@@ -79,7 +82,18 @@ def parse_instant(text: Any) -> datetime:
 @lru_cache(maxsize=1024)
 def _instant(text: str) -> datetime:
     """A market's instruments share a few dozen expiries."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    return _in_utc(datetime.fromisoformat(text))
+
+
+def _in_utc(instant: datetime) -> datetime:
+    """An instant in UTC, from 1970 to 9999 as signed documents have them."""
+    try:
+        moved = instant.astimezone(UTC)
+    except OverflowError:
+        moved = None
+    if moved is None or moved < _FIRST_INSTANT:
+        raise ValueError("expected an instant of the years 1970 to 9999 in UTC")
+    return moved
 
 
 def format_instant(value: datetime) -> str:
