@@ -29,7 +29,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
 from zkmargin.circuits.markets.instruments import KINDS, Kind, Underlying
-from zkmargin.circuits.markets.models import StrictModel, canonical_json, document_body, parse_model, read_json
+from zkmargin.circuits.markets.models import StrictModel, canonical_json, parse_model
 from zkmargin.circuits.markets.units import (
     PUNITIVE_CHARGE_USD_E12,
     QUANTITY_BITS,
@@ -56,6 +56,7 @@ from zkmargin.circuits.policies.rules.scenario_grid import ScenarioGrid
 from zkmargin.circuits.policies.rules.scenario_tables import ScenarioTables
 from zkmargin.circuits.policies.rules.value_at_risk import ValueAtRisk
 from zkmargin.circuits.policies.shipped import Shipped, versions_of
+from zkmargin.verifier.documents import read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.keccak import keccak256
@@ -307,7 +308,7 @@ def preset_names() -> tuple[str, ...]:
 
 
 def _read(path: Path) -> Policy:
-    return parse_model(Policy, document_body(path, read_json(path), "policy", required=True), str(path))
+    return parse_model(Policy, read_document(path, "policy"), str(path))
 
 
 def _fraction(value: Decimal) -> tuple[int, int]:

@@ -37,14 +37,16 @@ from zkmargin.prover.setup import development_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.signing import address_of_key
 from zkmargin.prover.writing import replacing, write_document
-from zkmargin.verifier.documents import Fields, read_json
-from zkmargin.verifier.errors import ArgumentError, FormatError
+from zkmargin.verifier.documents import Fields, read_object
+from zkmargin.verifier.errors import ArgumentError
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.statements.attestation import Attestation, Attestor
 from zkmargin.verifier.statements.margin import MarginProof
 from zkmargin.verifier.statements.trust import RequiredSetup, Trust
+from zkmargin.verifier.text import decode_text, read_bounded
 
 MAX_ROWS: Final = 1 << 13
+MAX_BOOK_BYTES: Final = 1 << 20
 ALWAYS_LISTED: Final = ("cash", "spot", "perpetual")
 """Kinds that stay when the slow back end gets a smaller market."""
 VERIFIED_AFTER: Final = timedelta(hours=1)
@@ -134,13 +136,16 @@ def read_sample(folder: Traversable | None = None) -> Sample:
     """Read the sample in `folder`, by default the shipped one. Raises FormatError, OSError."""
     source = resources.files("zkmargin") / "sample" if folder is None else folder
     with resources.as_file(source) as path:
-        manifest = read_json(path / "sample.json")
-        if not isinstance(manifest, dict):
-            raise FormatError(f"{path / 'sample.json'}: expected one JSON object")
-        fields = Fields(path / "sample.json", manifest)
-        venues = fields.raw("venues")
-        books = {venue: (path / name).read_text(encoding="utf-8") for venue, name in venues.items()}
-        return Sample(read_instruments(path / fields.text("instruments")), fields.text("policy"), books)
+        where = path / "sample.json"
+        fields = Fields(where, read_object(where))
+        venues = fields.record("venues")
+        books = {}
+        for venue in venues.names:
+            book = path / venues.text(venue)
+            books[venue] = decode_text(read_bounded(book, MAX_BOOK_BYTES), book)
+        instruments, policy = fields.text("instruments"), fields.text("policy")
+        fields.finish()
+        return Sample(read_instruments(path / instruments), policy, books)
 
 
 def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
