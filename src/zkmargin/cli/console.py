@@ -105,7 +105,7 @@ def warn_if_unsafe(setup: Setup, path: Path) -> None:
     if setup.unsafe and setup.development:
         note(f"warning: {path}: UNSAFE development setup: proofs under it convince nobody; never use it for value")
     elif setup.unsafe:
-        note(f"warning: {path}: UNSAFE: a setup of no known ceremony; its maker may know x and forge proofs")
+        note(f"warning: {path}: UNSAFE: a setup of no known ceremony; whoever made it may know x and forge proofs")
 
 
 def print_json(result: Mapping[str, Any]) -> None:
