@@ -18,10 +18,9 @@ from full_size import instruments, policy
 from web3 import Web3
 
 from zkmargin.api import margin as api
-from zkmargin.chain.contracts import deploy, publish
-from zkmargin.chain.submission import submit
 from zkmargin.chain.client import Client
-from zkmargin.chain.submission import epoch_argument, holder_argument, proof_argument
+from zkmargin.chain.contracts import deploy, publish
+from zkmargin.chain.submission import epoch_argument, holder_argument, proof_argument, submit
 from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.contracts.compile import FOLDER
 

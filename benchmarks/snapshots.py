@@ -24,8 +24,8 @@ from support.evm import VERIFY, evm
 from support.randomness import hashed, predictable
 from support.setup import bases, setup_key
 
-from zkmargin.chain.submission import submit
 from zkmargin.chain.local import LocalChain
+from zkmargin.chain.submission import submit
 from zkmargin.circuits.language import CompiledProgram
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.policies.policy import load_policy, preset_names

@@ -10,10 +10,9 @@ from typing import Any
 from eth_account import Account
 
 from zkmargin.api import margin as api
-from zkmargin.chain.deployment import DeploymentRecord
-from zkmargin.chain.contracts import deploy
 from zkmargin.chain.client import Client
-from zkmargin.chain.contracts import publish
+from zkmargin.chain.contracts import deploy, publish
+from zkmargin.chain.deployment import DeploymentRecord
 from zkmargin.chain.submission import epoch_argument, holder_argument, proof_argument, statement_argument
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.universe import Universe

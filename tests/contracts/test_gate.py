@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from zkmargin.chain.errors import ChainError, ProofRefused
-from zkmargin.chain.submission import status, submit
 from zkmargin.chain.client import Client
 from zkmargin.chain.contracts import publish
+from zkmargin.chain.errors import ChainError, ProofRefused
 from zkmargin.chain.local import LocalChain
+from zkmargin.chain.submission import status, submit
 from zkmargin.prover.signing import sign_revocation
 from zkmargin.verifier.ethereum import CURVE_ORDER, format_address
 from zkmargin.verifier.statements.attestation import venue_id

@@ -9,10 +9,10 @@ import typer
 
 from zkmargin.api import margin as api
 from zkmargin.chain.client import connect
-from zkmargin.chain.deployment import read_deployment_record, write_deployment_record
 from zkmargin.chain.contracts import DEFAULT_GRACE_SECONDS, DEFAULT_OWNER_DELAY_SECONDS
 from zkmargin.chain.contracts import deploy as deploy_contracts
 from zkmargin.chain.contracts import publish as publish_epoch
+from zkmargin.chain.deployment import read_deployment_record, write_deployment_record
 from zkmargin.chain.errors import ChainError
 from zkmargin.chain.submission import read_market_terms
 from zkmargin.chain.submission import status as ask_status

@@ -19,7 +19,6 @@ from zkmargin.cli.console import note, print_json, progress
 from zkmargin.cli.evaluate import WIDTH, dollars
 from zkmargin.cli.options import Json, Threads
 from zkmargin.demo.run import Demonstration, run_demo
-from zkmargin.demo.run import Demonstration, run_demo
 from zkmargin.prover.kernels.choice import slow_because
 from zkmargin.prover.setup import load_setup
 from zkmargin.prover.setup.progress import Report
