@@ -3,8 +3,8 @@
     ./run generate            writes what differs
     ./run generate --check    writes nothing; exit code 1 and a list when something differs
 
-Snapshots of what every preset costs, JSON Schemas, contract artefacts, the customers' page, the sample, the README's
-pictures. What needs node is left out, and said to be, where its packages are not installed.
+Snapshots of what every preset costs, the auditor's reading list, JSON Schemas, contract artefacts, the customers' page,
+the sample, the README's pictures. What needs node is left out, and said to be, where its packages are not installed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+import audit
 import snapshots
 
 from zkmargin.verifier.contracts import compile as compiler
@@ -126,6 +127,7 @@ def _draw_images(recorded: str, now: str) -> None:
 
 EVERYTHING: Final = (
     Generated("snapshots", SNAPSHOTS, "*.json", _make_snapshots, same=_same_snapshot),
+    Generated("reading list", audit.LIST.parent, audit.LIST.name, audit.make, same=audit.same),
     Generated("schemas", SCHEMAS, "*.json", _make_schemas),
     Generated("contract artefacts", compiler.ARTIFACTS, "*.json", _make_artifacts),
     Generated("customers' page", PAGES, "inclusion.html", _make_page),

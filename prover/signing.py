@@ -5,6 +5,7 @@ libsecp256k1 signs, through coincurve: constant in time, nonces by RFC 6979, s i
 
 from __future__ import annotations
 
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.verifier.ethereum import ADDRESS_BYTES, recover_signer
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.attestation import Attestation, AttestationData
@@ -36,7 +37,7 @@ def address_of_key(private_key: bytes) -> bytes:
 def sign_attestation(claimed: AttestationData, private_key: bytes) -> Attestation:
     """Sign an attestation as the venue whose key this is."""
     signature = sign_digest(claimed.digest, private_key)
-    return Attestation(claimed, recover_signer(claimed.digest, signature, "signature"), signature)
+    return Attestation(claimed, recover_signer(claimed.digest, signature, "signature", key_recovery()), signature)
 
 
 def sign_revocation(account: bytes, venue: str, sequence: int, private_key: bytes) -> bytes:
@@ -48,5 +49,5 @@ def sign_reserves(claim: ReserveStatement, terms: Terms, epoch: bytes, private_k
     """Sign reserves as their holder. Raises ReservesError when the key is not theirs."""
     text = claim.text(terms, epoch)
     attestation = ReserveAttestation(claim, text, sign_digest(message_digest(text), private_key))
-    check_signature(attestation)
+    check_signature(attestation, key_recovery())
     return attestation

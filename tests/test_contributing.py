@@ -1,6 +1,7 @@
 """CONTRIBUTING.md's new statement, step by step: carried out in a copy of the repository.
 
-A block marked `file=PATH` is written, `append=PATH` added to a file, and `sh run` run as it is written, in order.
+A block marked `file=PATH` is written, `append=PATH` added to a file after two empty lines, and `sh run` run as it is
+written, in order.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ STEP = re.compile(r"^```(?:\w+ (file|append)=(\S+)|sh (run))\n(.*?)^```$", re.DO
 LEFT_OUT = (".*", "target", "node_modules", "build", "dist", "__pycache__", "*.egg-info")
 LONGEST_PROGRAM = 40
 HONEST_AND_FORGED = 8
+RUFF = shutil.which("ruff", path=Path(sys.executable).parent)
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="shell")
+# One worker carries the recipe out, once.
+pytestmark = [pytest.mark.skipif(os.name == "nt", reason="shell"), pytest.mark.xdist_group("contributing")]
 
 
 class Copy(NamedTuple):
@@ -81,7 +84,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
         assert path.is_file() == (action == "append"), f"{name}: expected a new file, or one to add to"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as stream:
-            stream.write(body)
+            stream.write(f"\n\n{body}" if action == "append" else body)
     return made
 
 
@@ -123,7 +126,7 @@ def test_the_program_is_short(copy: Copy) -> None:
 
 def test_verifying_a_settlement_loads_nothing_that_proves(copy: Copy) -> None:
     script = (
-        "import sys, zkmargin.api.settlement as s\n"
+        "import sys, zkmargin.api.settlement_verification as s\n"
         "s.verify_settlement('settlement.json', 'market.json', 'setup.json').require()\n"
         "print([name for name in sys.modules if '.prover.rounds' in name or name.endswith('.witness')])"
     )
@@ -136,8 +139,8 @@ def test_the_import_rules_still_hold(copy: Copy) -> None:
     assert "0 broken" in copy.run(sys.executable, "-c", command)
 
 
-@pytest.mark.skipif(shutil.which("ruff") is None, reason="ruff: run ./run lint")
+@pytest.mark.skipif(RUFF is None, reason="ruff: run ./run lint")
 def test_the_rooms_pass_the_lint(copy: Copy) -> None:
     rooms = ("verifier/statements", "circuits/statements/settlement", "src/zkmargin/api", "src/zkmargin/cli/prove.py")
-    copy.run("ruff", "check", *rooms, "tests/circuits/statements/settlement")
-    copy.run("ruff", "format", "--check", *rooms, "tests/circuits/statements/settlement")
+    copy.run(str(RUFF), "check", *rooms, "tests/circuits/statements/settlement")
+    copy.run(str(RUFF), "format", "--check", *rooms, "tests/circuits/statements/settlement")

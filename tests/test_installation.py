@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from zkmargin.api.extras import MissingExtraError, extra
+from zkmargin.extras import MissingExtraError, extra
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -145,7 +145,7 @@ def test_a_missing_extra_is_one_clear_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "b.csv").write_text("customer,asset,equity,debt,collateral\n")
     done = without(module, code, tmp_path)
     *_, line = done.stderr.splitlines()
-    assert line.startswith("zkmargin.api.extras.MissingExtraError: ")
+    assert line.startswith("zkmargin.extras.MissingExtraError: ")
     assert line.endswith(f": {module} is not installed; run pip install 'zkmargin[{name}]'")
 
 

@@ -7,13 +7,14 @@ books: so no sum can wrap around the field, and no book within range lacks a wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zkmargin.circuits.markets.universe import UniverseShape
 from zkmargin.circuits.policies.constraints import (
     ACCOUNT,
     MAX_COLUMN_BITS,
     MAX_SCALAR_BITS,
+    Bound,
     ConstraintError,
     Constraints,
     Floor,
@@ -113,6 +114,11 @@ class ConstraintBuilder:
             reach = max(0, self._bound(loss)[1])
             loss = loss + LinearForm.scalar(when) * reach - LinearForm(constant=reach)
         self._floors.setdefault(group, []).append(_PendingFloor(label, title, loss, titles, when))
+
+    def limit(self, group: Group, label: str, title: str, room: LinearForm, *, scale: int = 1) -> None:
+        """`room`, what is left below a threshold, is not negative; `scale` units of it are one of usd_e12."""
+        inequality = self._inequality(label, room, None)
+        self._inequalities.append(replace(inequality, bound=Bound(title, group, scale)))
 
     def charge(self, amount: LinearForm) -> None:
         """The requirement grows by `amount`."""

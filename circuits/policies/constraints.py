@@ -167,6 +167,15 @@ class Floor:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """Marks an inequality "threshold - measure >= 0" for the report; `scale` is what a unit of usd_e12 counts for."""
+
+    title: str
+    group: Group
+    scale: int
+
+
+@dataclass(frozen=True)
 class Inequality:
     """`value` = slack, with slack a private scalar in [0, 2^slack_bits)."""
 
@@ -174,6 +183,7 @@ class Inequality:
     value: LinearForm
     slack_bits: int
     floor: Floor | None = None
+    bound: Bound | None = None
 
     @property
     def slack(self) -> ScalarVariable:

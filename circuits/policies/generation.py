@@ -19,6 +19,8 @@ from zkmargin.circuits.policies.shipped import FLAVOURS, Version, read_source
 Json = dict[str, Any]
 FOLDER: Final = Path(__file__).parent / "presets"
 ALL_KINDS: Final = ["cash", "spot", "supply", "borrow", "perpetual", "future", "option"]
+MARKS: Final[Json] = {"kind": "mark_check", "name": "marks", "tolerance": "0.05"}
+"""This project's own: no venue's rule, and nothing where marks agree with the model."""
 WIDTH: Final = 118
 
 
@@ -148,6 +150,7 @@ def _derive(name: str, flavour: str, version: Version, parameters: Json) -> Json
         },
         {"kind": "basis_contingency", "name": "basis", "tables": {**basis, "*": "refuse"}},
         {"kind": "unit_contingencies", "name": "contingencies", "charges": charges},
+        MARKS,
     ]
     description = (
         "Derive (Lyra) portfolio margin 2, parameters by underlying: spot and volatility scenarios with damped tails, "
@@ -193,6 +196,7 @@ def _paradex(name: str, flavour: str, version: Version, parameters: Json) -> Jso
                 {"kinds": ["spot", "supply", "borrow"], "side": "both", "rate": provisions["spot"]},
             ],
         },
+        MARKS,
     ]
     description = (
         "Paradex portfolio margin, parameters by underlying: the larger of 24 spot and volatility scenarios and a "

@@ -48,8 +48,10 @@ from zkmargin.circuits.policies.rules.contingencies import (
     UnitContingencies,
 )
 from zkmargin.circuits.policies.rules.expiry_contingency import BasisContingency, SkewContingency
+from zkmargin.circuits.policies.rules.limits import ConcentrationLimit, LeverageLimit, Limit, Restricted
+from zkmargin.circuits.policies.rules.marks import MarkCheck
 from zkmargin.circuits.policies.rules.perpetual_margin import NotionalTiers, OpenInterestMargin, PositionLeverage
-from zkmargin.circuits.policies.rules.rule import CHARGE_BITS, RiskView
+from zkmargin.circuits.policies.rules.rule import CHARGE_BITS, VALUE_COLUMN, RiskView
 from zkmargin.circuits.policies.rules.scenario_grid import ScenarioGrid
 from zkmargin.circuits.policies.rules.scenario_tables import ScenarioTables
 from zkmargin.circuits.policies.rules.value_at_risk import ValueAtRisk
@@ -58,7 +60,6 @@ from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
 
 POLICY_DOMAIN: Final = b"zkmargin/policy/v1"
-VALUE_COLUMN: Final = "value"
 LONG_CHARGE_COLUMN: Final = "charge.long"
 SHORT_CHARGE_COLUMN: Final = "charge.short"
 PRESETS: Final = ("span", "derive-pmrm2", "paradex", "perpetual-tiers", "collateral-factors", "tiered-haircuts")
@@ -80,7 +81,12 @@ AnyRule = Annotated[
     | PositionLeverage
     | CollateralFactors
     | TieredHaircuts
-    | ValueAtRisk,
+    | ValueAtRisk
+    | MarkCheck
+    | Limit
+    | LeverageLimit
+    | ConcentrationLimit
+    | Restricted,
     Field(discriminator="kind"),
 ]
 PolicyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -223,7 +229,8 @@ class Policy(StrictModel):
         admitted = MarketArrays(**{**vars(arrays), "live": live})
         slots = [slot for slot, name in enumerate(epoch.universe.underlyings) if name in self.unshocked_underlyings]
         moves = live & (arrays.underlying >= 0) & ~np.isin(arrays.underlying, slots)
-        return RiskView(admitted, epoch.universe.underlyings, moves, math.ceil(self.risk_factor))
+        ceiling = math.ceil(self.risk_factor)
+        return RiskView(admitted, epoch.universe.underlyings, moves, ceiling, epoch.universe.listings)
 
 
 def load_policy(name_or_path: str | Path) -> Policy:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         verify_solvency,
         write_inclusion_page,
     )
-    from zkmargin.api.verification import Verdict, verify
+    from zkmargin.api.verification import Verdict, verify, verify_many
     from zkmargin.circuits.policies.policy import load_policy
     from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
     from zkmargin.prover.kernels import set_threads
@@ -86,6 +86,7 @@ __all__ = [
     "set_threads",
     "verify",
     "verify_file",
+    "verify_many",
     "verify_solvency",
     "write_inclusion_page",
 ]
@@ -110,7 +111,7 @@ _MODULES = {
         "verify_solvency",
         "write_inclusion_page",
     ),
-    "api.verification": ("Verdict", "verify"),
+    "api.verification": ("Verdict", "verify", "verify_many"),
     "circuits.policies.policy": ("load_policy",),
     "prover.kernels": ("set_threads",),
     "prover.setup": ("load_setup",),

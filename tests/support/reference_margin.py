@@ -377,3 +377,92 @@ def _value_at_risk(rule: Any, out: Reference, holdings: list[Holding], moving: l
         a * b * float(rule.correlation[i][j]) for i, a in enumerate(exposures) for j, b in enumerate(exposures)
     )
     out.charges += float(rule.z) * math.sqrt(max(square, 0.0))
+
+
+def _mark_check(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    for h in holdings:
+        if not h.is_option:
+            continue
+        f, k = float(h.instrument.forward_usd), float(h.instrument.strike_usd)
+        low, high = (max(f - k, 0.0), f) if h.instrument.option_type == "call" else (max(k - f, 0.0), k)
+        model = h.value()
+        outside = not low - 1e-6 * f <= h.price <= high + 1e-6 * f
+        if not outside and (float(h.instrument.implied_vol) > 0 or h.years <= 0):
+            low = high = h.price
+            if abs(h.price - model) > float(rule.tolerance) * f:
+                low, high = min(model, h.price), max(model, h.price)
+        out.charges += (
+            h.quantity * max(h.price - low, 0.0) if h.quantity > 0 else -h.quantity * max(high - h.price, 0.0)
+        )
+
+
+def limit_rooms(policy: Policy, epoch: MarketEpoch, quantities: dict[str, float]) -> dict[str, float]:
+    """What is left below every limit, by its name in a report."""
+    index = {}
+    for kind in ("perpetual", "spot"):
+        index.update({i.underlying: float(i.mark_price_usd) for i in epoch.data.instruments if i.kind == kind})
+    held = []
+    for i in epoch.data.instruments:
+        years = (i.expiry - epoch.as_of).total_seconds() / YEAR if i.kind == "option" else 0.0
+        if quantities.get(i.id):
+            own = float(i.forward_usd if i.kind == "option" else i.mark_price_usd)
+            held.append(Holding(i, quantities[i.id], years, index.get(i.underlying, own)))
+    rooms: dict[str, float] = {}
+    for rule in policy.rules:
+        if rule.kind == "restricted":
+            rooms[f"{rule.name}: restricted"] = -float(any(_is_restricted(rule, h) for h in held))
+            continue
+        if rule.kind not in ("limit", "leverage_limit", "concentration_limit"):
+            continue
+        counted = [h for h in held if h.instrument.kind in rule.kinds]
+        whole = sum(map(_size, counted))
+        groups = sorted({h.instrument.underlying for h in counted})
+        if rule.kind == "leverage_limit":
+            rooms[f"{rule.name}: leverage"] = float(rule.most) * sum(h.quantity * h.price for h in held) - whole
+        elif rule.kind == "concentration_limit":
+            for name in groups:
+                own = sum(_size(h) for h in counted if h.instrument.underlying == name)
+                rooms[f"{name} {rule.name}: concentration"] = float(rule.most_share) * whole - own
+        else:
+            for name in [""] if rule.by == "account" else groups:
+                mine = [h for h in counted if name in ("", h.instrument.underlying)]
+                rooms.update(_rooms_of_limit(rule, policy, epoch, name, mine))
+    return rooms
+
+
+def _size(h: Holding) -> float:
+    return abs(h.quantity) * (float(h.instrument.forward_usd) if h.is_option else h.price)
+
+
+def _is_restricted(rule: Any, h: Holding) -> bool:
+    i = h.instrument
+    named = i.id in rule.instruments or i.underlying in rule.underlyings or i.kind in rule.kinds
+    return named and rule.side in ("both", "long" if h.quantity > 0 else "short")
+
+
+def _rooms_of_limit(rule: Any, policy: Policy, epoch: MarketEpoch, name: str, mine: list[Holding]) -> dict[str, float]:
+    most = float(_table(rule.most, name))
+    title = f"{name} {rule.name}: {rule.measure.replace('_', ' ')}".strip()
+    if rule.measure == "gross_notional":
+        return {title: most - sum(map(_size, mine))}
+    if rule.measure == "open_interest_share":
+        perpetuals = [i for i in epoch.data.instruments if i.kind == "perpetual" and i.underlying == name]
+        interest = sum(float(i.open_interest or 0) * float(i.mark_price_usd) for i in perpetuals)
+        used = sum(abs(h.quantity) * h.price for h in mine if h.instrument.kind == "perpetual")
+        return {title: most * interest - used}
+    net = 0.0
+    for h in mine:
+        delta, _, vega = greeks(h)
+        put = h.is_option and h.instrument.option_type == "put"
+        moves = h.instrument.underlying not in policy.unshocked_underlyings
+        notional = math.copysign(_size(h), h.quantity) * (-1 if put else 1)
+        amounts = {"net_notional": notional, "vega": h.quantity * vega / 100}
+        net += amounts.get(rule.measure, h.quantity * delta * h.index * moves)
+    return {f"{title}, long": most - net, f"{title}, short": most + net}
+
+
+def _no_margin(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    """Limits demand no margin; `limit_rooms` has them."""
+
+
+_limit = _leverage_limit = _concentration_limit = _restricted = _no_margin

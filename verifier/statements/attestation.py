@@ -18,6 +18,7 @@ from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import (
     SIGNATURE_BYTES,
+    KeyRecovery,
     address_word,
     format_address,
     parse_address,
@@ -134,7 +135,7 @@ class Attestation:
         }
 
 
-def attestation_from_fields(fields: Fields, where: str) -> Attestation:
+def attestation_from_fields(fields: Fields, where: str, recovery: KeyRecovery | None = None) -> Attestation:
     """Check a document's fields and the signature. Raises FormatError naming the field."""
     claimed = AttestationData(
         account=parse_address(fields.text("account"), f"{where}: field 'account'"),
@@ -147,7 +148,7 @@ def attestation_from_fields(fields: Fields, where: str) -> Attestation:
     signature = fields.hexadecimal("signature", SIGNATURE_BYTES)
     attestor = parse_address(fields.text("attestor"), f"{where}: field 'attestor'")
     fields.finish()
-    signer = recover_signer(claimed.digest, signature, f"{where}: field 'signature'")
+    signer = recover_signer(claimed.digest, signature, f"{where}: field 'signature'", recovery)
     if signer != attestor:
         raise FormatError(
             f"{where}: field 'signature': expected {format_address(attestor)} to have signed this attestation, got a "
@@ -156,6 +157,6 @@ def attestation_from_fields(fields: Fields, where: str) -> Attestation:
     return Attestation(claimed, attestor, signature)
 
 
-def read_attestation(path: str | Path) -> Attestation:
-    """An attestation's file, signature checked. Raises FormatError; OSError when it cannot be read."""
-    return attestation_from_fields(Fields(path, read_document(path, KIND)), str(path))
+def read_attestation(path: str | Path, recovery: KeyRecovery | None = None) -> Attestation:
+    """Read an attestation's file and check its signature. Raises FormatError; OSError when it cannot be read."""
+    return attestation_from_fields(Fields(path, read_document(path, KIND)), str(path), recovery)

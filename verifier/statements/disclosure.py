@@ -19,20 +19,19 @@ from numpy.typing import NDArray
 from zkmargin.verifier.curve import G1, GroupEngine
 from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_word, format_address, parse_address, struct_hash, word
+from zkmargin.verifier.ethereum import KeyRecovery, address_word, format_address, parse_address, struct_hash, word
 from zkmargin.verifier.hexadecimal import parse_hex
 from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs
-from zkmargin.verifier.statements.attestation import Attestation, Attestor, attestation_from_fields, venue_id
+from zkmargin.verifier.statements.attestation import Attestation, Attestor, venue_id
 from zkmargin.verifier.statements.margin import (
-    MAX_VENUES,
     MarketTerms,
     PolicyTerms,
     check_attestations,
     check_attestors,
 )
-from zkmargin.verifier.statements.margin.files import MAX_ACCOUNT_PROOF_BYTES
+from zkmargin.verifier.statements.margin.files import MAX_ACCOUNT_PROOF_BYTES, attestations_from_fields
 from zkmargin.verifier.verify import VerifyingKey, verify
 
 KIND: Final = "disclosure"
@@ -165,8 +164,8 @@ def check_text(text: str, where: str) -> str:
     return text
 
 
-def read_disclosure(path: str | Path) -> Disclosure:
-    """A disclosure's file; attestations' signatures are checked. Raises FormatError; OSError when it cannot be read."""
+def read_disclosure(path: str | Path, recovery: KeyRecovery | None = None) -> Disclosure:
+    """Read a disclosure's file, attestations' signatures checked. Raises FormatError; OSError if it cannot be read."""
     where, document = str(path), read_document(path, KIND)
     fields = Fields(path, document)
     exposure = fields.text("exposure")
@@ -179,9 +178,6 @@ def read_disclosure(path: str | Path) -> Disclosure:
     if (rows == 0) != (exposure == "quantity"):
         raise FormatError(f"{where}: field 'rows': expected 0 for a quantity, and the weights' number for an exposure")
     weights = read_arrays(path, document, {WEIGHTS: ("<i8", (rows,))})[WEIGHTS] if rows else None
-    listed = fields.array("attestations")
-    if not 1 <= len(listed) <= MAX_VENUES or not all(isinstance(item, dict) for item in listed):
-        raise FormatError(f"{where}: field 'attestations': expected 1 to {MAX_VENUES} objects")
     subject = fields.text("subject")
     disclosure = Disclosure(
         account=parse_address(fields.text("account"), f"{where}: field 'account'"),
@@ -194,10 +190,7 @@ def read_disclosure(path: str | Path) -> Disclosure:
         universe=fields.hexadecimal("universe", 32),
         epoch_time=parse_seconds(fields.text("epoch_time"), f"{where}: field 'epoch_time'"),
         snapshot_time=parse_seconds(fields.text("snapshot_time"), f"{where}: field 'snapshot_time'"),
-        attestations=tuple(
-            attestation_from_fields(Fields(f"{where}: attestations[{i}]", item), f"{where}: attestations[{i}]")
-            for i, item in enumerate(listed)
-        ),
+        attestations=attestations_from_fields(fields, where, recovery),
         weights=weights,
         proof=parse_hex(fields.text("proof"), f"{where}: field 'proof'", most=MAX_ACCOUNT_PROOF_BYTES),
     )

@@ -20,6 +20,7 @@ from zkmargin.circuits.markets.epoch import MarketArrays
 from zkmargin.circuits.markets.instruments import Underlying
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, ExactDecimal
+from zkmargin.circuits.markets.universe import Listing
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.verifier.errors import FormatError
 
@@ -29,6 +30,8 @@ Bools = NDArray[np.bool_]
 
 ANY: Final = "*"
 """Key of a table by underlying for all that it does not name."""
+VALUE_COLUMN: Final = "value"
+"""The column of what a long lot is worth, in every policy."""
 CHARGE_BITS: Final = VALUE_BITS + 1
 """Bound of the two charge columns, to which several rules add."""
 PRICING_ERROR: Final = 2.0**-46
@@ -52,13 +55,14 @@ class RiskView:
 
     `arrays.live` is already limited to admissible kinds. `moves` marks rows whose price the scenarios move: all live
     ones but cash and the policy's dollar-like underlyings. `risk_ceiling` is the policy's risk factor rounded up to an
-    integer: what a rule charges in place of part of a requirement is multiplied by it.
+    integer: what a rule charges in place of part of a requirement is multiplied by it. `listings`: what is in the rows.
     """
 
     arrays: MarketArrays
     slot_names: tuple[str, ...]
     moves: Bools
     risk_ceiling: int
+    listings: tuple[Listing, ...] = ()
 
     def by_underlying(self, table: Mapping[str, Decimal], cash: str = "USD") -> Floats:
         """(rows,) the table's entry for each row's underlying; cash rows look up `cash`; missing ones take `*`."""

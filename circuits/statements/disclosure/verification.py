@@ -25,7 +25,7 @@ from zkmargin.verifier.statements.attestation import Attestor
 from zkmargin.verifier.statements.disclosure import Disclosure, verify_disclosure
 
 
-def check_disclosure(
+def verify_disclosure_in_epoch(
     disclosure: Disclosure,
     *,
     epoch: MarketEpoch,
@@ -35,7 +35,7 @@ def check_disclosure(
     attestors: Collection[bytes | Attestor] = (),
     engine: GroupEngine | None = None,
 ) -> None:
-    """Return if the disclosure is true of the attested holdings and this epoch's prices; raise if not.
+    """Verify that the disclosure is true of the attested holdings and this epoch's prices.
 
     Raises ProofRejected, DisclosureError for weights that do not follow from the prices, StatementError.
     """

@@ -34,13 +34,14 @@ from zkmargin.verifier.statements.margin import (
 
 
 class InadequateError(NoProofError):
-    """The account is under-margined, so that no proof exists. For the owner's eyes: names the scenario that fails."""
+    """The account is inadequate, so that no proof exists. For the owner's eyes: names the scenario or limit."""
 
     def __init__(self, result: MarginResult) -> None:
-        super().__init__(
-            f"under-margined under policy {result.policy}: the binding scenario is {result.worst_scenario!r}; run "
-            "`zkmargin evaluate` for the whole table"
-        )
+        what = f"under-margined under policy {result.policy}: the binding scenario is {result.worst_scenario!r}"
+        if result.slack_usd_e12 >= 0 and result.exceeded:
+            names = ", ".join(repr(limit.name) for limit in result.exceeded)
+            what = f"a limit of policy {result.policy} is exceeded: {names}"
+        super().__init__(f"{what}; run `zkmargin evaluate` for the whole table")
         self.result = result
 
 

@@ -12,6 +12,7 @@ from zkmargin.circuits.statements.solvency.prover import TotalsOpening
 from zkmargin.circuits.statements.solvency.verification import settlement_program, settlement_vectors
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.prove import Options, prove
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.errors import NoProofError
 from zkmargin.verifier.field import SCALAR_MODULUS
@@ -43,7 +44,7 @@ def settle(
     """The whole statement. Raises InsolventError when reserves fall short, ReservesError when they do not count."""
     totals = sum_of_openings(openings)
     statement = Solvency(terms, nonce, setup.digest, rows, tuple(batches), tuple(reserves), b"")
-    held = verify_reserves(reserves, terms, statement.epoch)
+    held = verify_reserves(reserves, terms, statement.epoch, key_recovery())
     if fault := cover_fault(terms, held, totals.equity, totals.debt):
         raise InsolventError(f"no proof exists: {fault}")
     if terms.totals == "public":

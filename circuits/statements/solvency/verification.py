@@ -9,6 +9,7 @@ from zkmargin.circuits.language.keys import verifying_key
 from zkmargin.circuits.statements.solvency.circuit import compile_batch, compile_settlement
 from zkmargin.prover.commitments import commit_from_powers
 from zkmargin.prover.kernels.interface import Backend, P, V
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.vectors import vector_of
 from zkmargin.verifier.curve import GroupEngine
@@ -52,13 +53,13 @@ def verification_keys(statement: Solvency, setup: Setup, backend: Backend[V, P])
         tails = [[blinding] for _, blinding in parts]
         equity, debt = backend.msm(monomial, backend.interpolate(vectors, tails))
         return SolvencyKeys(batch, table, totals=(equity, debt))
-    held = verify_reserves(statement.reserves, terms, statement.epoch)
+    held = verify_reserves(statement.reserves, terms, statement.epoch, key_recovery())
     market = commit_from_powers(backend, monomial, settlement_vectors(terms, held, rows, backend))
     return SolvencyKeys(batch, table, verifying_key(settlement_program(terms, rows), setup, backend), market)
 
 
-def verify_statement(
+def verify_solvency_under_setup(
     statement: Solvency, setup: Setup, backend: Backend[V, P], engine: GroupEngine | None = None
 ) -> SolvencyVerdict:
     """Rebuild the keys and verify. Raises ProofRejected with the reason, FormatError if anything is malformed."""
-    return verify_solvency(statement, verification_keys(statement, setup, backend), engine)
+    return verify_solvency(statement, verification_keys(statement, setup, backend), engine, key_recovery())

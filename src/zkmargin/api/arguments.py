@@ -20,10 +20,11 @@ from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.market import Market, read_market, read_universe_of_market
 from zkmargin.prover.kernels import load_backend, native_engine
 from zkmargin.prover.kernels.choice import AnyBackend, BackendError
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import ArgumentError, FormatError
-from zkmargin.verifier.ethereum import ADDRESS_BYTES, parse_address
+from zkmargin.verifier.ethereum import ADDRESS_BYTES, KeyRecovery, parse_address
 from zkmargin.verifier.hexadecimal import parse_hex_exactly
 from zkmargin.verifier.instants import MAX_SECONDS, parse_seconds
 from zkmargin.verifier.statements.attestation import Attestor, parse_attestor, universe_id
@@ -58,6 +59,11 @@ def loaded(given: Any, kind: type[T], read: Callable[[Any], T], argument: str) -
     if isinstance(given, kind):
         return given
     return read(path_of(given, argument, f"a {kind.__name__}"))
+
+
+def loaded_signed(given: Any, kind: type[T], read: Callable[[Any, KeyRecovery], T], argument: str) -> T:
+    """`loaded` for what is signed: signers are recovered natively where that is possible."""
+    return loaded(given, kind, lambda path: read(path, key_recovery()), argument)
 
 
 def loaded_epoch(market: PathLike | Market, setup: Setup) -> tuple[MarketEpoch, bytes]:

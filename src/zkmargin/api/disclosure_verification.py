@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from zkmargin.api.arguments import PathLike, attestors_of, loaded, loaded_epoch, verifying_engine
+from zkmargin.api.arguments import PathLike, attestors_of, loaded, loaded_epoch, loaded_signed, verifying_engine
 from zkmargin.circuits.markets.units import format_decimal
 from zkmargin.circuits.statements.disclosure import verification as disclosures
 from zkmargin.circuits.statements.disclosure.circuit import DisclosureError, Exposure
@@ -94,7 +94,7 @@ def verify_disclosure(
 ) -> Disclosed:
     """Verify as `check_disclosure` does and return what was found, also a rejection. Raises FormatError."""
     trusted = attestors_of(attestors)
-    given = loaded(disclosure, Disclosure, read_disclosure, "disclosure")
+    given = loaded_signed(disclosure, Disclosure, read_disclosure, "disclosure")
     report("reading", 0, 0)
     source = loaded(setup, Setup, load_setup, "setup")
     epoch, universe = loaded_epoch(market, source)
@@ -104,7 +104,7 @@ def verify_disclosure(
         reason = "the disclosure is addressed to another auditor"
     else:
         try:
-            disclosures.check_disclosure(
+            disclosures.verify_disclosure_in_epoch(
                 given,
                 epoch=epoch,
                 universe=universe,

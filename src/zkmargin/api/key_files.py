@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from zkmargin.api.extras import extra
+from zkmargin.extras import extra
 from zkmargin.prover.signing import address_of_key
 from zkmargin.prover.writing import replacing
 from zkmargin.verifier.errors import FormatError

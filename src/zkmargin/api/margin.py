@@ -24,6 +24,7 @@ from zkmargin.api.arguments import (
     loaded,
     loaded_epoch,
     loaded_market,
+    loaded_signed,
     path_of,
     quantity_of,
     seconds_of,
@@ -306,7 +307,7 @@ def read_pairs(
         )
     private = private_key(identity)
     return (
-        [loaded(each, Attestation, read_attestation, "attestations") for each in attestations],
+        [loaded_signed(each, Attestation, read_attestation, "attestations") for each in attestations],
         [loaded(each, Opening, lambda path: read_opening(path, identity=private), "secrets") for each in secrets],
     )
 

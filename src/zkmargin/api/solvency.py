@@ -26,10 +26,11 @@ from zkmargin.api.arguments import (
 from zkmargin.api.key_files import read_signing_key
 from zkmargin.api.solvency_verification import setup_key_of
 from zkmargin.circuits.statements.solvency.files import write_inclusion, write_reserves, write_solvency
-from zkmargin.circuits.statements.solvency.verification import verify_statement
+from zkmargin.circuits.statements.solvency.verification import verify_solvency_under_setup
 from zkmargin.exchange import balances, epoch_folder, inclusion_files, proving
 from zkmargin.exchange.epoch_folder import EpochFolder, open_epoch_folder
 from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.signing import address_of_key, sign_reserves
@@ -135,14 +136,19 @@ def prove_solvency(
     check_outputs({"out": out}, inputs=given, arrays=True)
     opened, parameters, backend = open_epoch_folder(folder), loaded(setup, Setup, load_setup, "setup"), load_backend()
     attested = [
-        loaded(each, ReserveAttestation, lambda path: read_reserves(path, opened.terms, opened.epoch), "reserves")
+        loaded(
+            each,
+            ReserveAttestation,
+            lambda path: read_reserves(path, opened.terms, opened.epoch, key_recovery()),
+            "reserves",
+        )
         for each in reserves
     ]
     prove_batches(opened, parameters, ray=ray, report=report)
     report("settling", 0, 0)
     statement = proving.settle_folder(opened, attested, parameters, backend)
     report("verifying", 0, 0)
-    verify_statement(statement, parameters, backend, verifying_engine())
+    verify_solvency_under_setup(statement, parameters, backend, verifying_engine())
     if out is not None:
         write_solvency(out, statement)
     return statement

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zkmargin.api.arguments import PathLike, check_outputs, digest_of, loaded, path_of, verifying_engine
-from zkmargin.circuits.statements.solvency.verification import verify_statement
+from zkmargin.circuits.statements.solvency.verification import verify_solvency_under_setup
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup, load_setup, load_setup_key
 from zkmargin.prover.setup.progress import Report, silent
@@ -122,7 +122,7 @@ def verify_solvency_statement(
     else:
         report("verifying", 0, 0)
         try:
-            verdict = verify_statement(given, parameters, load_backend(), verifying_engine())
+            verdict = verify_solvency_under_setup(given, parameters, load_backend(), verifying_engine())
         except ProofRejected as error:
             reason = error.reason
     return SolvencyResult(given, reason, verdict, parameters.unsafe)

@@ -1,6 +1,6 @@
 """The chain: deploying the contracts, publishing epochs, submitting proofs, asking the gate."""
 
-from zkmargin.api.extras import extra
+from zkmargin.extras import extra
 
 with extra("chain", "the chain"):
     from zkmargin.chain.client import Client, connect

@@ -11,8 +11,8 @@ from eth_account import Account
 from web3 import Web3
 from web3.types import Wei
 
-from zkmargin.api.extras import extra
 from zkmargin.chain.client import Client
+from zkmargin.extras import extra
 
 GAS_LIMIT: Final = 60_000_000
 FUNDS: Final = 10**21

@@ -22,6 +22,7 @@ from zkmargin.circuits.statements.margin.market import read_market
 from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Force, Json, Market, Policy, SetupFile, read_key, writes
 from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.attestation import check_venue
@@ -193,7 +194,7 @@ def submit(
 
     Anyone may send it. Exit code 1 when the contract rejects the proof."""
     record = read_deployment_record(deployment)
-    margin = read_margin_proof(proof)
+    margin = read_margin_proof(proof, key_recovery())
     terms = read_market_terms(market)
     client = connect(rpc, read_key(key), journal=Journal.beside(deployment))
     submission = submit_proof(client, record, margin, terms)

@@ -20,6 +20,7 @@ from zkmargin.cli.evaluate import WIDTH, dollars
 from zkmargin.cli.options import Json, Threads
 from zkmargin.demo.run import Demonstration, run_demo
 from zkmargin.prover.kernels.choice import slow_because
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import load_setup
 from zkmargin.prover.setup.progress import Report
 from zkmargin.verifier.statements.attestation import read_attestation
@@ -66,7 +67,7 @@ def run_on_chain(folder: Path, done: Demonstration, report: Report) -> ChainDemo
     """Take the demo's account to a gate, from the files in its folder."""
     from zkmargin.demo.chain import run_chain_demo  # noqa: PLC0415 - loads web3, which the rest does without
 
-    attestations = [read_attestation(folder / f"{venue}.attestation.json") for venue in done.venues]
+    attestations = [read_attestation(folder / f"{venue}.attestation.json", key_recovery()) for venue in done.venues]
     openings = [read_opening(folder / f"{venue}.opening.json") for venue in done.venues]
     setup, policy = load_setup(folder / "setup.json"), load_policy(str(folder / "policy.json"))
     return run_chain_demo(policy, done.market, setup, attestations, openings, report=report)

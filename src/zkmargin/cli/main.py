@@ -46,6 +46,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "setup": "Make, import and verify powers-of-tau setups.",
     "keygen": "Make key files: a venue's, or an account owner's.",
     "market": "Build the public data of one epoch.",
+    "policy": "Look at policies, compare them, make new ones.",
     "attest": "Commit to an account's positions at a venue, and sign.",
     "evaluate": "Compute an account's margin in clear, for its owner.",
     "profile": "Show what a policy costs over a market's universe.",

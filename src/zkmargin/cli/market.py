@@ -8,11 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
+from zkmargin.circuits.policies.row_notes import row_notes
+from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads, writes
 from zkmargin.connectors.deribit import import_deribit as read_deribit
 from zkmargin.prover.writing import write_document
 
+SHOWN = 10
+"""Instruments priced in a way of their own that are named without --json."""
 app = typer.Typer(help="Build the public data of one epoch.", add_completion=False, rich_markup_mode=None)
 
 
@@ -39,6 +42,7 @@ def build(
         market = api.build_market(instruments, policy, source, universe=universe, out=out, report=report)
     warn_if_unsafe(source, setup)
     epoch = market.epoch
+    notes = [str(item) for item in row_notes(api.load_policy(policy), epoch)]
     result: dict[str, Any] = {
         "market": str(out),
         "policy": market.policy.name,
@@ -52,9 +56,13 @@ def build(
         "commitments": len(market.commitments),
     }
     if as_json:
-        print_json(result)
+        print_json({**result, "notes": notes})
     else:
         print_table({name: str(value) for name, value in result.items()})
+        for text in notes[:SHOWN]:
+            note(f"note: {text}")
+        if len(notes) > SHOWN:
+            note(f"note: {len(notes) - SHOWN} more instruments are priced in a way of their own; --json names all")
 
 
 @app.command("import-deribit")

@@ -10,6 +10,7 @@ import typer
 
 from zkmargin.api.arguments import loaded_market
 from zkmargin.api.files import Result, arguments_for, kind_of_file, verify_any
+from zkmargin.api.verification import verify_many
 from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.cli.console import note, print_json, print_line, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Attestors, Json, Market, Policy, SetupFile, Threads
@@ -17,6 +18,7 @@ from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report
 from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.statements.margin.files import KIND as MARGIN_KIND
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -49,7 +51,9 @@ def verify(
     statement carries its own terms. Exit code 0 when every FILE is valid, 1 when one is rejected or has expired. With
     several, --json prints their verdicts in the list `files`."""
     given = {"market": market, "policy": policy, "attestors": attestors, "at": at, "auditor": auditor, "terms": terms}
-    chosen = [arguments_for(kind_of_file(file), given) for file in files]
+    kinds = [kind_of_file(file) for file in files]
+    chosen = [arguments_for(kind, given) for kind in kinds]
+    results: list[Outcome]
     with progress() as report:
         source = load_setup(setup)
         rules = None if policy is None else load_policy(policy)
@@ -57,8 +61,10 @@ def verify(
             # Read and checked once, not once a file.
             loaded = {"policy": rules, "market": loaded_market(market, rules, source, load_backend())}
             chosen = [{name: loaded.get(name, value) for name, value in each.items()} for each in chosen]
-        if len(files) == 1:
-            results: list[Outcome] = [(files[0], verify_any(files[0], source, report=report, **chosen[0]))]
+        if len(files) > 1 and set(kinds) == {MARGIN_KIND}:
+            results = list(zip(files, verify_many(files, setup=source, report=report, **chosen[0]), strict=True))
+        elif len(files) == 1:
+            results = [(files[0], verify_any(files[0], source, report=report, **chosen[0]))]
         else:
             results = list(_verify_each(files, source, chosen, report))
     warn_if_unsafe(source, setup)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from zkmargin.api.extras import extra
+from zkmargin.extras import extra
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency.accounts import MAX_CUSTOMER_BYTES
 from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, Terms

@@ -9,12 +9,12 @@ from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from zkmargin.api.extras import extra
 from zkmargin.circuits.statements.solvency.batch import Batch
 from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpening
 from zkmargin.circuits.statements.solvency.settlement import settle
 from zkmargin.connectors.urls import redacted, without_secrets
 from zkmargin.exchange.epoch_folder import EpochFolder, WorkError
+from zkmargin.extras import extra
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import set_threads
 from zkmargin.prover.kernels.interface import Backend, P, V

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from zkmargin.api.extras import extra
 from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
 from zkmargin.circuits.markets.positions import Positions
 from zkmargin.circuits.markets.units import USD_E12
+from zkmargin.extras import extra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,6 +12,7 @@ from zkmargin.verifier.statements.margin.verify import (
     make_statement,
     public_inputs,
     verify_margin,
+    verify_margins,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "public_inputs",
     "read_margin_proof",
     "verify_margin",
+    "verify_margins",
 ]

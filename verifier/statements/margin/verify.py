@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.proof import PublicInputs
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, venue_id
 from zkmargin.verifier.statements.margin.statement import Deployment, MarginProof, MarginStatement, market_epoch_id
-from zkmargin.verifier.verify import VerifyingKey, verify
+from zkmargin.verifier.verify import BatchItem, VerifyingKey, verify, verify_batch
 
 MAX_VENUES: Final = 64
 
@@ -134,6 +134,40 @@ def verify_margin(
 
     attestors: when given, exactly these must have signed, a missing one being an omitted venue.
     """
+    verify(key, _checked_inputs(margin, policy, market, attestors, at), margin.proof, engine)
+
+
+def verify_margins(
+    margins: Sequence[MarginProof],
+    *,
+    key: VerifyingKey,
+    policy: PolicyTerms,
+    market: MarketTerms,
+    attestors: Collection[bytes | Attestor] = (),
+    at: int,
+    engine: GroupEngine | None = None,
+) -> list[ProofRejected | FormatError | None]:
+    """Verify proofs of one policy and market, by one pairing check when all are valid.
+
+    Returns for each proof what `verify_margin` would raise, None for a valid one.
+    """
+    verdicts: list[ProofRejected | FormatError | None] = []
+    items: list[BatchItem] = []
+    for margin in margins:
+        try:
+            items.append(BatchItem(key, _checked_inputs(margin, policy, market, attestors, at), margin.proof))
+        except (ProofRejected, FormatError) as error:
+            verdicts.append(error)
+        else:
+            verdicts.append(None)
+    argued = iter(verify_batch(items, engine) if items else ())
+    return [next(argued) if verdict is None else verdict for verdict in verdicts]
+
+
+def _checked_inputs(
+    margin: MarginProof, policy: PolicyTerms, market: MarketTerms, attestors: Collection[bytes | Attestor], at: int
+) -> PublicInputs:
+    """Check all but the argument, and return what that is about. Raises ProofRejected or FormatError."""
     statement = margin.statement
     expected, ordered = make_statement(margin.attestations, policy, market, statement.deployment)
     if ordered != margin.attestations:
@@ -153,7 +187,7 @@ def verify_margin(
         raise ProofRejected(f"not valid before {format_seconds(statement.epoch_time)}")
     if at > statement.valid_until:
         raise ProofRejected(f"expired at {format_seconds(statement.valid_until)}")
-    verify(key, public_inputs(statement, margin.attestations, market), margin.proof, engine)
+    return public_inputs(statement, margin.attestations, market)
 
 
 def check_attestors(attestations: Collection[Attestation], attestors: Collection[bytes | Attestor]) -> None:

@@ -30,6 +30,7 @@ from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import (
     SIGNATURE_BYTES,
+    KeyRecovery,
     format_address,
     parse_address,
     recover_signer,
@@ -127,7 +128,9 @@ def claim_of(
     return ReserveStatement(place, holder, address, tuple(sorted(found)))
 
 
-def verify_reserves(attestations: Sequence[ReserveAttestation], terms: Terms, epoch: bytes) -> list[int]:
+def verify_reserves(
+    attestations: Sequence[ReserveAttestation], terms: Terms, epoch: bytes, recovery: KeyRecovery | None = None
+) -> list[int]:
     """Verify every attestation and return lots by asset number, from 0, added up.
 
     Raises ReservesError for a wrong signature, holder or text.
@@ -142,7 +145,7 @@ def verify_reserves(attestations: Sequence[ReserveAttestation], terms: Terms, ep
             raise ReservesError(
                 f"reserves of {claim.holder}: expected a text about epoch 0x{epoch.hex()} and the block of the terms"
             )
-        check_signature(attestation)
+        check_signature(attestation, recovery)
         if (claim.place, claim.address) in seen:
             raise ReservesError(f"reserves of {claim.holder}: expected each wallet and custodian once, got it twice")
         seen.add((claim.place, claim.address))
@@ -164,18 +167,20 @@ def reserves_from_fields(fields: Fields, terms: Terms, epoch: bytes, where: str)
     return ReserveAttestation(claim, claim.text(terms, epoch), signature)
 
 
-def read_reserves(path: str | Path, terms: Terms, epoch: bytes) -> ReserveAttestation:
-    """An attestation's file, signature checked. Raises FormatError; OSError when it cannot be read."""
+def read_reserves(
+    path: str | Path, terms: Terms, epoch: bytes, recovery: KeyRecovery | None = None
+) -> ReserveAttestation:
+    """Read an attestation's file and check its signature. Raises FormatError; OSError when it cannot be read."""
     attestation = reserves_from_fields(Fields(path, read_document(path, KIND)), terms, epoch, str(path))
-    verify_reserves([attestation], terms, epoch)
+    verify_reserves([attestation], terms, epoch, recovery)
     return attestation
 
 
-def check_signature(attestation: ReserveAttestation) -> None:
+def check_signature(attestation: ReserveAttestation, recovery: KeyRecovery | None = None) -> None:
     """Raise ReservesError unless the holder signed the text."""
     claim = attestation.claim
     where = f"reserves of {claim.holder}"
-    signer = recover_signer(message_digest(attestation.text), attestation.signature, where)
+    signer = recover_signer(message_digest(attestation.text), attestation.signature, where, recovery)
     if signer != claim.address:
         raise ReservesError(
             f"{where}: expected {format_address(claim.address)} to have signed for this epoch and block, got a "

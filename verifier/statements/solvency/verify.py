@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from zkmargin.verifier.curve import G1, INFINITY, GroupEngine, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.ethereum import KeyRecovery
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs, decode_proof
 from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS
@@ -54,8 +55,13 @@ class SolvencyVerdict:
     owed: tuple[int, ...] | None
 
 
-def verify_solvency(statement: Solvency, keys: SolvencyKeys, engine: GroupEngine | None = None) -> SolvencyVerdict:
-    """Return what a valid statement says; raise ProofRejected with the reason, FormatError if malformed."""
+def verify_solvency(
+    statement: Solvency,
+    keys: SolvencyKeys,
+    engine: GroupEngine | None = None,
+    recovery: KeyRecovery | None = None,
+) -> SolvencyVerdict:
+    """Return what a valid statement says. Raises ProofRejected with the reason, FormatError if malformed."""
     engine = engine or PythonEngine()
     terms = statement.terms
     if statement.setup != keys.batch.setup.digest:
@@ -64,7 +70,7 @@ def verify_solvency(statement: Solvency, keys: SolvencyKeys, engine: GroupEngine
         raise FormatError(f"statement: expected batches of {keys.batch.circuit.rows} rows, got {statement.rows}")
     if fault := separators_fault(statement.batches, TOP):
         raise ProofRejected(fault)
-    reserves = verify_reserves(statement.reserves, terms, statement.epoch)
+    reserves = verify_reserves(statement.reserves, terms, statement.epoch, recovery)
     items = [
         BatchItem(keys.batch, batch_inputs(statement.epoch, statement.rows, batch, keys.table), batch.proof)
         for batch in statement.batches

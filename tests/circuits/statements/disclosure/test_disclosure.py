@@ -25,7 +25,7 @@ from zkmargin.circuits.statements.disclosure.circuit import (
 )
 from zkmargin.circuits.statements.disclosure.files import write_disclosure
 from zkmargin.circuits.statements.disclosure.prover import disclose
-from zkmargin.circuits.statements.disclosure.verification import check_disclosure
+from zkmargin.circuits.statements.disclosure.verification import verify_disclosure_in_epoch
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.errors import FormatError, ProofRejected
@@ -75,7 +75,7 @@ def judge(desk: Desk, disclosure: Disclosure, **changes: Any) -> None:
         "engine": fastest_engine(),
         **changes,
     }
-    check_disclosure(disclosure, **options)
+    verify_disclosure_in_epoch(disclosure, **options)
 
 
 def amount(disclosure: Disclosure) -> Decimal:
