@@ -12,8 +12,6 @@ from zkmargin.circuits.statements.solvency.verification import verify_solvency_u
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup, load_setup, load_setup_key
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.reports.inclusion_page import write_page
-from zkmargin.reports.solvency import write_report
 from zkmargin.verifier.errors import ArgumentError, ProofRejected
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.statements.solvency import inclusion as inclusions
@@ -137,6 +135,8 @@ def report_solvency(
     report: Report = silent,
 ) -> SolvencyResult:
     """Verify a statement and write the auditor's page, one HTML file, also about a rejected one."""
+    from zkmargin.reports.solvency import write_report  # noqa: PLC0415 - a verdict needs no page
+
     check_outputs({"out": out}, inputs={"statement": statement, "setup": setup, "terms": terms})
     found = verify_solvency_statement(statement, setup, terms=terms, report=report)
     write_report(Path(out), found.statement, found.verdict, found.reason)
@@ -148,6 +148,8 @@ def report_solvency(
 
 def write_inclusion_page(statement: PathLike | Solvency, setup: PathLike | Setup, *, out: PathLike) -> None:
     """Write the static page on which customers check their inclusion files in the browser."""
+    from zkmargin.reports.inclusion_page import write_page  # noqa: PLC0415 - a verdict needs no page
+
     check_outputs({"out": out}, inputs={"statement": statement, "setup": setup})
     published = loaded(statement, Solvency, read_solvency, "statement")
     write_page(path_of(out, "out"), setup_key_of(setup), published.liabilities)
