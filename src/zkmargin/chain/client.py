@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic, sleep
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from hexbytes import HexBytes
-from web3 import Web3
+from web3 import HTTPProvider, Web3
 from web3.contract import Contract
 from web3.exceptions import BadResponseFormat, TransactionNotFound, Web3Exception, Web3RPCError
 from web3.middleware import ExtraDataToPOAMiddleware
+from web3.types import RPCResponse
 
 from zkmargin.chain.errors import ChainError, error_of
 from zkmargin.chain.journal import Journal, SignedTransaction, intent_of
 from zkmargin.connectors.urls import redacted, without_secrets
 from zkmargin.verifier.contracts.artifacts import load_artifact
+from zkmargin.verifier.documents import parse_json
+from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address
 
 RECEIPT_SECONDS: Final = 180
 POLL_SECONDS: Final = 0.1
 MAX_POLL_SECONDS: Final = 4.0
-_QUOTED: Final = re.compile(r"""execution reverted: (b'.*'|b".*")$""", re.DOTALL)
-"""How eth-tester tells a revert's data."""
+_QUOTED: Final = re.compile(r"""execution reverted: b('|")((?:[ -\[\]-~]|\\[\\'"nrt]|\\x[0-9a-f]{2})*)\1$""")
+"""How eth-tester tells a revert's data: as Python writes bytes."""
 CONNECT_SECONDS: Final = 5
 REQUEST_SECONDS: Final = 20
 TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
 _MISSHAPEN: Final = (TypeError, KeyError, AttributeError, IndexError, OverflowError)
 """What the library raises over results of another shape: null, lists, missing fields."""
-_NO_ANSWER: Final = (json.JSONDecodeError, BadResponseFormat, *_MISSHAPEN)
+_NO_ANSWER: Final = (FormatError, BadResponseFormat, *_MISSHAPEN)
 MARGIN_PERCENT: Final = 10
 """Gas allowed beyond the estimate: what is measured on one block may cost a little more on the next."""
 
@@ -230,6 +231,17 @@ class Client:
             raise _translated(error, what, self.rpc) from None
 
 
+class _Node(HTTPProvider):
+    """A JSON-RPC node over HTTP, whose answers are read like every other untrusted document."""
+
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+        answer = parse_json(raw_response, "the node's answer", fraction=float, controls=True)
+        if not isinstance(answer, dict):
+            raise FormatError("the node's answer: expected one JSON object, got another value")
+        return cast(RPCResponse, answer)
+
+
 def connect(rpc: str, key: bytes | None = None, *, journal: Journal | None = None) -> Client:
     """Connect to a JSON-RPC node at an http(s) address. Raises ChainError when nobody answers.
 
@@ -238,7 +250,7 @@ def connect(rpc: str, key: bytes | None = None, *, journal: Journal | None = Non
     if not rpc.startswith(("http://", "https://")):
         raise ChainError(f"--rpc: expected an http or https address, got {redacted(rpc)}")
     # Without the library's own retries: a node that never answers would be waited for five times over.
-    provider = Web3.HTTPProvider(
+    provider = _Node(
         rpc, request_kwargs={"timeout": (CONNECT_SECONDS, REQUEST_SECONDS)}, exception_retry_configuration=None
     )
     web3 = Web3(provider)
@@ -280,7 +292,7 @@ def revert_data(error: BaseException) -> bytes | None:
         if isinstance(value, bytes):
             return value
         if isinstance(value, str) and (quoted := _QUOTED.search(value)):
-            return bytes(ast.literal_eval(quoted[1]))
+            return quoted[2].encode("ascii").decode("unicode_escape").encode("latin-1")
         if isinstance(value, str) and value.startswith("0x"):
             try:
                 return bytes.fromhex(value[2:])
@@ -305,9 +317,8 @@ def _translated(error: BaseException, what: str, rpc: str = "") -> Exception:
             f"{what}: the node does not answer ({type(error).__name__}); is it running, and is --rpc right?"
         )
     if isinstance(error, _NO_ANSWER):
-        return ChainError(
-            f"{what}: expected an answer of an Ethereum node, got another ({type(error).__name__}); is --rpc right?"
-        )
+        got = _one_line(str(error), rpc) if isinstance(error, FormatError) else type(error).__name__
+        return ChainError(f"{what}: expected an answer of an Ethereum node, got another: {got}; is --rpc right?")
     return ChainError(f"{what}: {type(error).__name__}: {_one_line(str(error), rpc)}")
 
 
