@@ -35,6 +35,7 @@ from zkmargin.circuits.policies.rules.rule import (
     Rule,
     RuleColumns,
     ceil_units,
+    nearest_units,
     rounding_charge,
 )
 
@@ -132,5 +133,5 @@ class DeltaCharge(Rule):
         gross = float(self.hedged_rate) / 2.0 * np.abs(delta_usd)
         error = np.where(view.moves, PRICING_ERROR * arrays.reference, 0.0)
         rounding = np.where(view.moves, rounding_charge(error), 0) * view.risk_ceiling
-        columns = {f"{self.name}.net": np.rint(net).astype(np.int64), f"{self.name}.gross": ceil_units(gross)}
+        columns = {f"{self.name}.net": nearest_units(net), f"{self.name}.gross": ceil_units(gross)}
         return RuleColumns(columns, long_charge=rounding, short_charge=rounding)

@@ -20,7 +20,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS
+from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, RangeError
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.circuits.policies.constraints import Group, LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import ANY, Bools, Ints, RiskView, ceil_units
@@ -67,9 +67,20 @@ def publish_excess(view: RiskView, name: str, tables: Mapping[str, Steps], rows:
         boundaries = np.zeros(rows.shape, dtype=np.int64)
         for slot, row in first_row.items():
             boundary, step = increments.get(view.slot_names[slot], increments[ANY])
-            boundaries[row] = int(boundary * abs(step) * USD_E12) // BOUNDARY_UNIT
+            boundaries[row] = boundary_units(boundary, step, f"{name}: {view.slot_names[slot]}")
         columns[f"{name}.boundary[{index}]"] = boundaries
     return columns
+
+
+def boundary_units(boundary: Decimal, step: Decimal, where: str) -> int:
+    """Boundary times change of rate in units of 2^20 usd_e12, down. Raises RangeError naming `where` beyond 2^62."""
+    units = int(boundary * abs(step) * USD_E12) // BOUNDARY_UNIT
+    if units >= 1 << BOUNDARY_BITS:
+        raise RangeError(
+            f"{where}: expected a boundary times its change of rate below 2^{BOUNDARY_BITS} units of 2^20 usd_e12, "
+            f"about 4.8 trillion USD, got {boundary} times {abs(step)}"
+        )
+    return units
 
 
 def _increment(steps: Steps, index: int) -> tuple[Decimal, Decimal]:
@@ -87,3 +98,5 @@ def check_steps(steps: Steps, what: str, *, increasing: bool) -> None:
         raise ValueError(f"{what}: expected boundaries that begin at 0 and increase")
     if any((b < a) if increasing else (b > a) for a, b in pairwise(rates)):
         raise ValueError(f"{what}: expected rates that never {'fall' if increasing else 'rise'} with size")
+    for (_, before), (boundary, rate) in pairwise(steps):
+        boundary_units(boundary, rate - before, what)

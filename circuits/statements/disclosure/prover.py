@@ -23,7 +23,7 @@ from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness
 from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
 from zkmargin.circuits.markets.positions import Positions, net
-from zkmargin.circuits.markets.units import QUANTITY_BITS
+from zkmargin.circuits.markets.units import QUANTITY_BITS, integers
 from zkmargin.circuits.markets.universe import UniverseShape
 from zkmargin.circuits.statements.attestation import Opening, check_openings
 from zkmargin.prover.commitments import commit, commit_from_powers
@@ -274,4 +274,4 @@ def _rounded(values: NDArray[np.float64]) -> Ints:
     """Nearest integers. Raises DisclosureError beyond 2^62."""
     if not np.all(np.abs(values) < float(1 << WEIGHT_BITS)):
         raise DisclosureError(f"weights: expected less than 2^{WEIGHT_BITS} a lot, got more: the prices are absurd")
-    return np.asarray(np.rint(values).astype(np.int64))
+    return integers(np.rint(values), "a weight")
