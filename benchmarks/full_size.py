@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import secrets
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from memory import peak_mb
+
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.policies.policy import Policy
-from zkmargin.circuits.statements.attestation import Opening, attest, write_opening
+from zkmargin.circuits.statements.attestation import Opening, attest, write_attestation, write_opening
 from zkmargin.circuits.statements.margin.market import Market, build_market, write_market
 from zkmargin.circuits.statements.margin.prover import MarginProver
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.phases import PYTHON, Phases
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, development_setup, save_setup
-from zkmargin.verifier.statements.attestation import Attestation, write_attestation
+from zkmargin.verifier.statements.attestation import Attestation
 
 AS_OF = datetime(2026, 1, 2, 8, tzinfo=UTC)
 FORWARD = 90_000
@@ -157,7 +158,7 @@ class Case:
 def main() -> None:
     """Prove once and print this process's peak memory in MB: run in a process of its own."""
     Case(int(sys.argv[1]), int(sys.argv[2])).prove()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_mb())
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ from full_size import instruments, policy
 from web3 import Web3
 
 from zkmargin.api import margin as api
-from zkmargin.chain import deploy, publish, submit
 from zkmargin.chain.client import Client
-from zkmargin.chain.submission import epoch_argument, holder_argument, proof_argument
+from zkmargin.chain.contracts import deploy, publish
+from zkmargin.chain.submission import epoch_argument, holder_argument, proof_argument, submit
+from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.contracts.compile import FOLDER
-from zkmargin.verifier.ethereum import address_of_key
 
 ROWS = 4096
 KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")

@@ -1,6 +1,7 @@
 """Multi-scalar multiplications, transforms and pointwise kernels, each beside arkworks in the same run.
 
-`extra_info` holds the back end, arkworks' best time and how many times faster the back end is, best against best.
+`extra_info` holds the back end, arkworks' best time, how many times faster the back end is, best against best, and the
+floor: products counted times the time of one, measured in the same run (benchmarks/floor.py).
 arkworks works on vectors in its own layout, which the portable back end's are, and is called directly; elementwise
 arithmetic is the portable back end's, loops over arkworks' field operations. The two sides take turns, so that a busy
 machine disturbs both alike. For one core: `taskset -c 0 python -m pytest benchmarks/test_kernels.py`.
@@ -14,6 +15,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import pytest
+from floor import msm_products, seconds_a_product, transform_products
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from zkmargin.prover.kernels import load_backend
@@ -50,14 +52,30 @@ def scalars(bits: int, count: int) -> bytes:
     return b"".join(rng.randrange(bound).to_bytes(32, "little") for _ in range(count))
 
 
+@pytest.fixture(scope="module")
+def product(backend: Backend[Any, Any]) -> float:
+    """Seconds that one product takes on this processor."""
+    return seconds_a_product(backend)
+
+
 def compare(
     benchmark: BenchmarkFixture,
     backend: Backend[Any, Any],
     ours: Callable[[], object],
     arkworks: Callable[[], object],
     rounds: int,
+    *,
+    products: int | None = None,
+    product: float = 0.0,
 ) -> None:
-    """Time `ours` with pytest-benchmark, running `arkworks` between the rounds."""
+    """Time `ours` with pytest-benchmark, running `arkworks` between the rounds.
+
+    products: how many `ours` takes at least; with `product`, the seconds of one, it gives the floor of one core.
+    """
+    if products is not None:
+        benchmark.extra_info["products"] = products
+        benchmark.extra_info["product_ns"] = 1e9 * product
+        benchmark.extra_info["floor_seconds"] = products * product
     direct: list[float] = []
 
     def time_arkworks() -> None:
@@ -83,7 +101,15 @@ def compare(
         pytest.param(12, 254, id="2^12-254"),
     ],
 )
-def test_msm(benchmark: BenchmarkFixture, backend: Any, arkworks: Any, basis: bytes, log_size: int, bits: int) -> None:
+def test_msm(
+    benchmark: BenchmarkFixture,
+    backend: Any,
+    arkworks: Any,
+    basis: bytes,
+    product: float,
+    log_size: int,
+    bits: int,
+) -> None:
     points, column = basis[: 64 << log_size], scalars(bits, 1 << log_size)
     our_points, our_column = backend.points(points), backend.vector_from_bytes(column)
     points, column = arkworks.points(points), arkworks.vector_from_bytes(column)
@@ -94,13 +120,15 @@ def test_msm(benchmark: BenchmarkFixture, backend: Any, arkworks: Any, basis: by
         lambda: backend.msm(our_points, [our_column]),
         lambda: arkworks.arkworks_msm(points, column),
         10 if log_size == 16 else 40,
+        products=msm_products(1 << log_size, bits),
+        product=product,
     )
 
 
 @pytest.mark.parametrize(
     "log_size", [pytest.param(12, id="2^12"), pytest.param(16, id="2^16"), pytest.param(20, id="2^20")]
 )
-def test_ntt(benchmark: BenchmarkFixture, backend: Any, arkworks: Any, log_size: int) -> None:
+def test_ntt(benchmark: BenchmarkFixture, backend: Any, arkworks: Any, product: float, log_size: int) -> None:
     size = 1 << log_size
     data = scalars(254, 1 << 10) * (size >> 10)
     ours, direct = backend.vector_from_bytes(data), arkworks.vector_from_bytes(data)
@@ -112,6 +140,8 @@ def test_ntt(benchmark: BenchmarkFixture, backend: Any, arkworks: Any, log_size:
         lambda: backend.evaluate_on_coset([ours], size, 1),
         lambda: arkworks.arkworks_ntt(direct),
         5 if log_size == 20 else 40,
+        products=transform_products(size),
+        product=product,
     )
 
 

@@ -17,10 +17,10 @@ import pytest
 from full_size import Case
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from zkmargin.circuits.statements.margin.prover import margin_verifying_key
+from zkmargin.circuits.statements.margin.verification import margin_verifying_key
 from zkmargin.prover.kernels import native_engine
 from zkmargin.verifier.curve import GroupEngine, PythonEngine
-from zkmargin.verifier.statements.margin import verify_margin_proof
+from zkmargin.verifier.statements.margin import verify_margin
 
 
 @cache
@@ -112,7 +112,7 @@ def _key(full: Case):  # type: ignore[no-untyped-def]
 
 
 def _verify(full: Case, proof, engine: GroupEngine) -> None:  # type: ignore[no-untyped-def]
-    verify_margin_proof(
+    verify_margin(
         proof,
         key=_key(full),
         policy=full.market.policy,

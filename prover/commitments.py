@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from zkmargin.prover.kernels.interface import Backend, P, V
+from zkmargin.prover.kernels.packing import pack_points
 from zkmargin.verifier.curve import G1, INFINITY
 
 CHECK_BITS = 128
@@ -41,8 +42,7 @@ def weighted_sum(backend: Backend[V, P], points: Sequence[G1], scalars: Sequence
     """sum_i scalars[i] * points[i], for a few points."""
     if not points:
         return INFINITY
-    encoded = b"".join(c.to_bytes(32, "little") for point in points for c in point)
-    return backend.msm(backend.points(encoded), [backend.vector(scalars)])[0]
+    return backend.msm(backend.points(pack_points(points)), [backend.vector(scalars)])[0]
 
 
 __all__ = ["commit", "commit_from_powers", "commitments_match", "weighted_sum"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.errors import NoProofError
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Failure:
     row: int | None
 
 
-class UnsatisfiedError(ZkmarginError):
+class UnsatisfiedError(NoProofError):
     """The assignment does not satisfy the circuit: the statement is false, or the witness is wrong."""
 
     def __init__(self, failures: list[Failure]) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Generic
 
 from zkmargin.prover.assignment import PublicColumns
-from zkmargin.prover.commitments import commit, commit_from_powers
+from zkmargin.prover.commitments import commit
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.rounds.lookups import HelperTapes
 from zkmargin.prover.rounds.quotient import QuotientTape
@@ -64,14 +64,6 @@ class ProvingKey(Generic[V, P]):
 
     def __repr__(self) -> str:
         return f"ProvingKey({self.circuit.name}, rows={self.circuit.rows}, backend={self.backend.name})"
-
-
-def make_verifying_key(
-    backend: Backend[V, P], circuit: Circuit, setup: SetupKey, monomial: P, fixed: Sequence[V]
-) -> VerifyingKey:
-    """The verifying key alone, from the powers of tau: what an auditor rebuilds without a Lagrange basis."""
-    _check_fixed(circuit, fixed)
-    return VerifyingKey(circuit, setup, commit_from_powers(backend, monomial, fixed))
 
 
 def make_proving_key(

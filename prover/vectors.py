@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.verifier.circuit import MaskColumn
+from zkmargin.verifier.errors import FormatError
+
+Values = NDArray[np.int64] | Sequence[int]
+"""A column in the clear: integers for its first rows."""
+
+
+def vector_of(backend: Backend[V, P], values: Values, rows: int) -> V:
+    """Values for the first rows, zeros beyond. Raises FormatError when there are more values than rows."""
+    if len(values) > rows:
+        raise FormatError(f"column: expected at most {rows} values, got {len(values)}")
+    if isinstance(values, np.ndarray):
+        head = backend.vector_from_int64(np.ascontiguousarray(values, dtype=np.int64))
+    else:
+        head = backend.vector(values)
+    return backend.concatenate([head, backend.constant(0, rows - len(values))]) if len(values) < rows else head
 
 
 def sparse_vector(backend: Backend[V, P], length: int, entries: Iterable[tuple[int, int]]) -> V:

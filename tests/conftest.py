@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -21,6 +25,25 @@ pytest_plugins = ["support.shell"]
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take another build of the native module than the installed one, such as one with emulated instructions."""
+    parser.addoption("--native", metavar="FILE", type=Path, help="test this build of the native module")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the named native module before anything asks for the installed one."""
+    path = config.getoption("--native")
+    if path is None:
+        return
+    if not path.is_file():
+        raise pytest.UsageError(f"--native {path}: expected a shared library")
+    loader = ExtensionFileLoader("zkmargin._native", str(path))
+    spec = spec_from_file_location(loader.name, path, loader=loader)
+    if spec is None or loader.name in sys.modules:
+        raise pytest.UsageError(f"--native {path}: expected that no native module is loaded yet")
+    sys.modules[loader.name] = module_from_spec(spec)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from zkmargin.circuits.policies.policy import load_policy, preset_names
 from zkmargin.circuits.statements.attestation import read_opening, read_recipient, write_opening
 from zkmargin.circuits.statements.margin.market import read_universe_of
 from zkmargin.cli.main import run
-from zkmargin.demo.story import read_sample
+from zkmargin.demo.run import read_sample
 from zkmargin.verifier.documents import read_json
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
@@ -57,7 +57,7 @@ def test_the_schemas_are_up_to_date() -> None:
     module = exporter()
     for name, schema in module.schemas().items():
         written = (FOLDER / name).read_text(encoding="utf-8")
-        assert written == module.encode(schema), f"{name}: run python docs/schemas/export.py"
+        assert written == module.encode(schema), f"{name}: run ./run generate schemas"
     assert {path.name for path in FOLDER.glob("*.json")} == set(module.schemas())
 
 

@@ -1,4 +1,4 @@
-"""What the verifier raises. Anything else that escapes it is a defect."""
+"""The errors of the project, from which every other one derives. Anything else that escapes is a defect."""
 
 from __future__ import annotations
 
@@ -9,6 +9,23 @@ class ZkmarginError(Exception):
 
 class FormatError(ZkmarginError, ValueError):
     """Untrusted bytes do not have the form they must have. The message says where, what was expected, what came."""
+
+
+class ArgumentError(FormatError):
+    """An argument of a function is not what it must be.
+
+    `argument` is the parameter's name, which the message begins with; `problem` is the rest. The command line puts the
+    option in the name's place.
+    """
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}")
+        self.argument = argument
+        self.problem = problem
+
+
+class NoProofError(ZkmarginError):
+    """Base of the errors that say that no proof exists, because the statement is false."""
 
 
 class ProofRejected(ZkmarginError):

@@ -1,9 +1,9 @@
-"""Addresses, EIP-712 hashes and signatures: the little of Ethereum that a verifier needs."""
+"""Addresses, EIP-712 hashes and the recovery of signers: the little of Ethereum that a verifier needs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
@@ -13,6 +13,10 @@ SIGNATURE_BYTES: Final = 65
 CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """Order of secp256k1."""
 NO_ADDRESS: Final = bytes(ADDRESS_BYTES)
+
+KeyRecovery: TypeAlias = Callable[[bytes, bytes], bytes | None]
+"""From a digest of 32 bytes and r || s || v, r and s within the order and v 27 or 28, the 64 bytes x || y of the one
+public key that they verify under; None when there is none. A service may pass native code for `recover_key`."""
 
 
 def parse_address(text: object, where: str) -> bytes:
@@ -53,11 +57,11 @@ def struct_hash(declaration: str, members: Sequence[bytes]) -> bytes:
     return keccak256(keccak256(declaration.encode()) + b"".join(members))
 
 
-def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
-    """The address that signed `digest`. Raises FormatError.
+def recover_signer(digest: bytes, signature: bytes, where: str, recovery: KeyRecovery | None = None) -> bytes:
+    """Return the address that signed `digest`. Raises FormatError naming `where`.
 
     The signature is r || s || v with v 27 or 28 and s in the lower half of the order: of the two signatures that every
-    signer can derive from one another exactly one is accepted.
+    signer can derive from one another exactly one is accepted. `recovery`: by default `recover_key`.
     """
     if len(signature) != SIGNATURE_BYTES:
         raise FormatError(f"{where}: expected {SIGNATURE_BYTES} bytes, got {len(signature)}")
@@ -70,28 +74,20 @@ def recover_signer(digest: bytes, signature: bytes, where: str) -> bytes:
         raise FormatError(
             f"{where}: expected s in the lower half of the curve's order, got a malleable (high-s) signature"
         )
-    # Public data only. eth_keys, which signs, checks against secrets and takes a tenth of a second to load.
+    key = (recovery or recover_key)(digest, signature)
+    if key is None:
+        raise FormatError(f"{where}: expected a valid signature")
+    return keccak256(key)[-ADDRESS_BYTES:]
+
+
+def recover_key(digest: bytes, signature: bytes) -> bytes | None:
+    """Recover a public key in pure Python: what `KeyRecovery` says."""
     from py_ecc.secp256k1 import ecdsa_raw_recover  # noqa: PLC0415 - only where something is signed
 
+    r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64]
     try:
         x, y = ecdsa_raw_recover(digest, (v, r, s))
     except ValueError:
-        raise FormatError(f"{where}: expected a valid signature") from None
-    if (x, y) == (0, 0):
-        raise FormatError(f"{where}: expected a valid signature, got one that every key and none has made")
-    return keccak256(word(x) + word(y))[-ADDRESS_BYTES:]
-
-
-def sign_digest(digest: bytes, private_key: bytes) -> bytes:
-    """r || s || v of a deterministic (RFC 6979), low-s signature."""
-    from eth_keys import keys  # noqa: PLC0415 - takes a tenth of a second to load
-
-    v, r, s = keys.PrivateKey(private_key).sign_msg_hash(digest).vrs
-    return word(r) + word(s) + bytes([27 + v])
-
-
-def address_of_key(private_key: bytes) -> bytes:
-    """The address of a private key."""
-    from eth_keys import keys  # noqa: PLC0415
-
-    return bytes(keys.PrivateKey(private_key).public_key.to_canonical_address())
+        return None
+    # The key at infinity, which no one has.
+    return None if (x, y) == (0, 0) else word(x) + word(y)

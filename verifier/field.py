@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final, NewType
+from typing import Final
 
 SCALAR_MODULUS: Final = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 """r, the prime order of G1, G2 and GT."""
@@ -16,9 +16,6 @@ GENERATOR: Final = 5
 
 TWO_ADICITY: Final = 28
 """2^28 divides r - 1 and 2^29 does not: the largest domain."""
-
-Scalar = NewType("Scalar", int)
-"""An integer already known to lie in [0, r)."""
 
 
 def inverse(value: int) -> int:

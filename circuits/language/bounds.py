@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from zkmargin.circuits.language.errors import CompileError
-from zkmargin.circuits.language.program import Interval
+from zkmargin.circuits.language.recording import Interval
 from zkmargin.verifier.circuit import SparseColumn, SumTerm
 from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Node, Operator
 from zkmargin.verifier.field import SCALAR_MODULUS, centred

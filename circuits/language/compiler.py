@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from zkmargin.circuits.language.bounds import check_no_wrap, node_bounds, sum_bounds
 from zkmargin.circuits.language.errors import CompileError, RowsError
 from zkmargin.circuits.language.graph import Graph
 from zkmargin.circuits.language.lowering import SumLowering
-from zkmargin.circuits.language.program import (
+from zkmargin.circuits.language.program import Program
+from zkmargin.circuits.language.recording import (
     MAX_SPARSE_ROWS,
     HoldingNames,
     Interval,
     PackedSums,
-    Program,
     RangedColumns,
     Recording,
 )
-from zkmargin.prover.tape import NamedTape, TapeBuilder
 from zkmargin.verifier.circuit import Circuit, Fraction, FractionSum, Identity, Lookup, SparseColumn, Sum, SumTerm
-from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Node, Query, evaluate
+from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Node, Query
 from zkmargin.verifier.field import SCALAR_MODULUS, centred
 
 RANGE_TABLE = "range table"
@@ -32,7 +32,7 @@ class CompiledProgram:
     """A circuit, the values of its fixed columns, and how to compute a witness.
 
     scalar_rows: for each private scalar the rows that hold it, least significant first.
-    bank: the ranged columns in whose last rows the scalars live; None when there are no scalars.
+    scalar_columns: the ranged columns in whose last rows the scalars live; None when there are no scalars.
     active_rows: rows that may hold an instrument.
     """
 
@@ -44,22 +44,13 @@ class CompiledProgram:
     scalar_columns: RangedColumns | None
     active_rows: int
     row_bits: int
-    _tapes: dict[int, NamedTape] = field(default_factory=dict, repr=False, compare=False)
+    tapes: dict[int, Any] = field(default_factory=dict, repr=False, compare=False)
+    """By traced node the tape that computes it, kept by witness generation from proof to proof."""
 
     @cached_property
     def market_bounds(self) -> dict[str, tuple[int, int]]:
         """For each market column the least and greatest value that its publisher promises."""
         return dict(self.recording.market)
-
-    def tape(self, node: int) -> NamedTape:
-        """The tape that computes a traced vector, compiled once."""
-        if node not in self._tapes:
-            builder = TapeBuilder()
-            needed = self.graph.reachable([node])
-            renumbered = {old: new for new, old in enumerate(needed)}
-            nodes = [_renumber(self.graph.nodes[old], renumbered) for old in needed]
-            self._tapes[node] = builder.build(evaluate(nodes, builder)[-1])
-        return self._tapes[node]
 
 
 def compile_program(
@@ -257,7 +248,7 @@ def _circuit(program: Program, fixed: list[str], sparse: tuple[SparseColumn, ...
         scalars=tuple(recording.public),
         sparse=sparse,
         masks=tuple(recording.masks),
-        nodes=tuple(_renumber(graph.nodes[old], positions) for old in needed),
+        nodes=tuple(renumbered(graph.nodes[old], positions) for old in needed),
         identities=tuple(Identity(i.label, new[i.node]) for i in recording.identities),
         lookups=tuple(Lookup(k.label, new[k.node]) for k in recording.lookups),
         sums=tuple(
@@ -276,5 +267,6 @@ def _circuit(program: Program, fixed: list[str], sparse: tuple[SparseColumn, ...
     )
 
 
-def _renumber(node: Node, new: dict[int, int]) -> Node:
+def renumbered(node: Node, new: Mapping[int, int]) -> Node:
+    """The node with other numbers for the nodes that it reads."""
     return Binary(node.operator, new[node.left], new[node.right]) if isinstance(node, Binary) else node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.errors import NoProofError, ZkmarginError
 
 
 class TraceError(ZkmarginError, TypeError):
@@ -21,7 +21,7 @@ class RowsError(CompileError):
     """A program needs more rows than it has; one with more rows, or fewer active ones, may fit."""
 
 
-class WitnessRangeError(ZkmarginError, ValueError):
+class WitnessRangeError(NoProofError, ValueError):
     """A private value does not fit its range, so no proof exists. The value itself is not kept.
 
     `row` is None for a scalar.

@@ -2,173 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Sequence
 
 from zkmargin.circuits.language.errors import CompileError, TraceError
 from zkmargin.circuits.language.graph import Graph
+from zkmargin.circuits.language.recording import (
+    DEFAULT_ROW_BITS,
+    MAX_RANGE_BITS,
+    MAX_SCALAR_ROWS,
+    MAX_SPARSE_ROWS,
+    PACKING_SHIFT,
+    FractionTerm,
+    FreeColumn,
+    HoldingNames,
+    Interval,
+    PackedColumn,
+    PackedSums,
+    PrivateScalar,
+    RangedColumns,
+    Recording,
+    ScalarHint,
+    SignSplit,
+    Split,
+    SumConstraint,
+    VectorHint,
+)
 from zkmargin.circuits.language.traced import Scalar, Vector
 from zkmargin.verifier.circuit import MAX_ROWS, MIN_ROWS, Identity, Lookup, MaskColumn, PublicScalar
 from zkmargin.verifier.expression import Column, ColumnKind, Query
-
-if TYPE_CHECKING:
-    from zkmargin.circuits.language.witness import WitnessContext
-
-MAX_SCALAR_ROWS: Final = 4
-"""Limb rows of a private scalar: with rows of 60 bits, 240 bits. A 255-bit slack once proved an insolvent account."""
-MAX_SPARSE_ROWS: Final = 96
-"""Up to here the verifier computes a row mask by itself; beyond, it is a fixed column with a commitment."""
-DEFAULT_ROW_BITS: Final = 60
-MAX_RANGE_BITS: Final = 252
-"""Widest range: 2^252 < r / 2, so that a value and its sign are unique modulo r."""
-PACKING_SHIFT: Final = 126
-"""Bits between the parts of a packed column: two parts stay below r, each sum below 2^126."""
-
-VectorHint = Callable[["WitnessContext[Any, Any]"], Any]
-"""Computes a column's values (a back end's vector) from columns recorded before it."""
-ScalarHint = Callable[["WitnessContext[Any, Any]"], int]
-Interval = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class RangedColumns:
-    """A private vector in [0, 2^bits), held as digit columns; `node` recomposes it."""
-
-    label: str
-    bits: int
-    digits: tuple[int, ...]
-    node: int
-    hint: VectorHint
-    signed_holding: int | None
-
-
-@dataclass(frozen=True)
-class FreeColumn:
-    """A private vector given by a hint; `bound` is what a constraint proves about it, as an interval or a node."""
-
-    label: str
-    index: int
-    hint: VectorHint
-
-
-@dataclass(frozen=True)
-class PrivateScalar:
-    """A private scalar in [0, 2^bits), held in digit rows at the end of the domain."""
-
-    label: str
-    bits: int
-    hint: ScalarHint
-
-
-@dataclass(frozen=True)
-class SumConstraint:
-    """sum over rows of `vector` = `right`: over the integers, or modulo r where that is all that is meant."""
-
-    label: str
-    vector: int
-    right: Scalar
-    modular: bool = False
-
-
-Step = RangedColumns | FreeColumn | PrivateScalar
-
-
-class SignSplit(NamedTuple):
-    """A holding q in parts, (rows,) each: 1 where it is negative, else 0; |q|; max(-q, 0)."""
-
-    negative: Vector
-    absolute: Vector
-    short: Vector
-
-
-@dataclass(frozen=True)
-class HoldingNames:
-    """What a program calls a holding q, |q| and max(-q, 0): columns that the circuit does not have.
-
-    A circuit reads the committed column in one identity only, linearly, so that no proof evaluates it. Where the
-    program names it the compiler writes what the identity equates it with (`Recording.definitions`).
-    """
-
-    net: Column
-    absolute: Column
-    short: Column
-
-    @classmethod
-    def of(cls, index: int) -> HoldingNames:
-        """The names of holding `index`; negative, so that no column of a circuit is called so."""
-        first = -1 - 3 * index
-        return cls(*(Column(ColumnKind.HOLDING, first - k) for k in range(3)))
-
-
-@dataclass(frozen=True)
-class Split:
-    """q = (S - 2 s) a with S one on active rows: the nodes of s and a. S is known only once all scalars are."""
-
-    label: str
-    holding: int
-    negative: int
-    magnitude: int
-
-
-@dataclass(frozen=True)
-class PackedColumn:
-    """A public column that holds several: sum_j 2^(shift j) part_j, each part within `part`.
-
-    Only `require_packed_sums` can tell the parts apart, and only because it bounds what each sums to.
-    """
-
-    column: int
-    node: int
-    part: Interval
-    count: int
-    shift: int
-
-
-@dataclass(frozen=True)
-class PackedSums:
-    """For each j: sum over rows of weight * part_j = rights[j]. Checked by the compiler, lowered to one sum."""
-
-    label: str
-    packed: PackedColumn
-    weight: int
-    rights: tuple[Scalar, ...]
-
-
-@dataclass(frozen=True)
-class FractionTerm:
-    """numerator / key on every row, as nodes; a key of several parts is a tuple."""
-
-    numerator: int
-    key: tuple[int, ...]
-
-
-@dataclass
-class Recording:
-    """What a program has said so far; the compiler reads it."""
-
-    fixed: list[tuple[str, Sequence[int]]] = field(default_factory=list)
-    market: list[tuple[str, Interval]] = field(default_factory=list)
-    holdings: list[str] = field(default_factory=list)
-    witness: list[str] = field(default_factory=list)
-    bounds: dict[Column, Interval | int] = field(default_factory=dict)
-    """What is proven of a column: an interval, or the node it equals."""
-    sparse: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
-    masks: list[MaskColumn] = field(default_factory=list)
-    public: list[PublicScalar] = field(default_factory=list)
-    private: list[PrivateScalar] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    identities: list[Identity] = field(default_factory=list)
-    splits: dict[int, Split] = field(default_factory=dict)
-    """By holding."""
-    definitions: dict[Column, int] = field(default_factory=dict)
-    """For each name of a holding the node that it stands for."""
-    lookups: list[Lookup] = field(default_factory=list)
-    sums: list[SumConstraint] = field(default_factory=list)
-    packed_sums: list[PackedSums] = field(default_factory=list)
-    fractions: list[tuple[str, tuple[FractionTerm, ...]]] = field(default_factory=list)
-    booleans: set[int] = field(default_factory=set)
-    labels: set[str] = field(default_factory=set)
 
 
 class Program:
@@ -323,7 +184,7 @@ class Program:
         node = self.graph.nodes[vector.node]
         if not isinstance(node, Query) or node.column.kind is not ColumnKind.WITNESS or node.rotation:
             raise TraceError("following() expects a witness column itself, not an expression")
-        return Vector(self, self.graph.query(Query(node.column, 1)))
+        return Vector(self.graph, self.graph.query(Query(node.column, 1)))
 
     # -- the three primitives -----------------------------------------------------------------------------------------
 
@@ -492,7 +353,7 @@ class Program:
         self.recording.labels.add(label)
 
     def _read(self, column: Column) -> Vector:
-        return Vector(self, self.graph.query(Query(column, 0)))
+        return Vector(self.graph, self.graph.query(Query(column, 0)))
 
     def _witness_column(self, label: str) -> Column:
         self.recording.witness.append(label)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from zkmargin.circuits.language.errors import TraceError
+from zkmargin.circuits.language.graph import Graph
 from zkmargin.verifier.field import SCALAR_MODULUS
-
-if TYPE_CHECKING:
-    from zkmargin.circuits.language.program import Program
 
 
 class _Traced:
@@ -57,38 +55,38 @@ class _Traced:
 class Vector(_Traced):
     """One value a row: a node of the program's graph."""
 
-    __slots__ = ("node", "program")
+    __slots__ = ("graph", "node")
 
-    def __init__(self, program: Program, node: int) -> None:
-        self.program = program
+    def __init__(self, graph: Graph, node: int) -> None:
+        self.graph = graph
         self.node = node
 
     def _lift(self, other: Vector | int) -> int:
         if isinstance(other, Vector):
-            if other.program is not self.program:
+            if other.graph is not self.graph:
                 raise TraceError("two vectors of different programs meet; trace them in one function")
             return other.node
         if isinstance(other, int) and not isinstance(other, bool):
             if abs(other) > SCALAR_MODULUS // 2:
                 raise TraceError("a constant stands for an integer; expected a magnitude below r / 2, about 2**252.6")
-            return self.program.graph.constant(other)
+            return self.graph.constant(other)
         if isinstance(other, Scalar):
             raise TraceError("a scalar meets a vector; scalars belong on the right side of require_sum")
         raise TraceError(f"a traced vector meets a {type(other).__name__}; expected a vector or an integer")
 
     def __add__(self, other: Vector | int) -> Vector:
-        return Vector(self.program, self.program.graph.add(self.node, self._lift(other)))
+        return Vector(self.graph, self.graph.add(self.node, self._lift(other)))
 
     __radd__ = __add__
 
     def __sub__(self, other: Vector | int) -> Vector:
-        return Vector(self.program, self.program.graph.subtract(self.node, self._lift(other)))
+        return Vector(self.graph, self.graph.subtract(self.node, self._lift(other)))
 
     def __rsub__(self, other: Vector | int) -> Vector:
-        return Vector(self.program, self.program.graph.subtract(self._lift(other), self.node))
+        return Vector(self.graph, self.graph.subtract(self._lift(other), self.node))
 
     def __mul__(self, other: Vector | int) -> Vector:
-        return Vector(self.program, self.program.graph.multiply(self.node, self._lift(other)))
+        return Vector(self.graph, self.graph.multiply(self.node, self._lift(other)))
 
     __rmul__ = __mul__
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zkmargin.circuits.language.compiler import CompiledProgram
+from zkmargin.circuits.language.compiler import CompiledProgram, renumbered
 from zkmargin.circuits.language.errors import WitnessRangeError
-from zkmargin.circuits.language.program import FreeColumn, HoldingNames, PrivateScalar, RangedColumns
+from zkmargin.circuits.language.recording import FreeColumn, HoldingNames, PrivateScalar, RangedColumns
 from zkmargin.circuits.language.traced import Scalar, Vector
 from zkmargin.prover.assignment import Assignment, HoldingOpening, PublicColumns
 from zkmargin.prover.check import failing_constraints
@@ -20,13 +17,13 @@ from zkmargin.prover.errors import Failure
 from zkmargin.prover.kernels.interface import Backend, KernelRangeError, P, V
 from zkmargin.prover.key import mask_columns, sparse_columns
 from zkmargin.prover.rounds.lookups import looked_up_values
-from zkmargin.prover.tape import Key
-from zkmargin.prover.vectors import sparse_vector
+from zkmargin.prover.tape import Key, NamedTape, TapeBuilder
+from zkmargin.prover.vectors import Values, sparse_vector, vector_of
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.expression import Column, ColumnKind
+from zkmargin.verifier.expression import Column, ColumnKind, evaluate
 from zkmargin.verifier.field import centred
 
-Values = NDArray[np.int64] | Sequence[int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -83,11 +80,11 @@ class WitnessContext(Generic[V, P]):
         """Sign flags and magnitudes, by holding."""
         self._hints = inputs.hints
         self._given = inputs.columns
-        self.public = tuple(_named(inputs.scalars, [s.name for s in program.circuit.scalars], "scalars"))
+        self.public = tuple(in_order(inputs.scalars, [s.name for s in program.circuit.scalars], "scalars"))
 
     def evaluate(self, vector: Vector) -> V:
         """A traced vector's values."""
-        named = self.program.tape(vector.node)
+        named = _tape(self.program, vector.node)
         if not named.columns:
             return self.backend.constant(_constant(named.constants), self.program.circuit.rows)
         return named.run(self.backend, self.columns, {})
@@ -122,16 +119,6 @@ class WitnessContext(Generic[V, P]):
         return f"WitnessContext({self.program.circuit.name})"
 
 
-def hint(name: str) -> Callable[[WitnessContext[Any, Any]], int]:
-    """The scalar hint that takes `name` from the inputs' hints."""
-    return lambda context: context.hint(name)
-
-
-def given(name: str) -> Callable[[WitnessContext[Any, Any]], Any]:
-    """The vector hint that takes `name` from the inputs' columns."""
-    return lambda context: context.given(name)
-
-
 def generate_witness(
     program: CompiledProgram,
     backend: Backend[V, P],
@@ -150,13 +137,13 @@ def generate_witness(
     circuit = program.circuit
     market = inputs.market
     if not isinstance(market, PublicColumns):
-        named = _named(market, list(circuit.market), "market")
+        named = in_order(market, circuit.market, "market")
         market = PublicColumns.of(backend, [vector_of(backend, values, circuit.rows) for values in named])
     known = {kind: columns.values for kind, columns in public.items()} if public else _fixed(program, backend)
     context = WitnessContext(program, backend, inputs, {**known, ColumnKind.MARKET: market.values})
     openings = [
         HoldingOpening(vector_of(backend, holding.values, circuit.rows), holding.blinding)
-        for holding in _named(inputs.holdings, list(circuit.holdings), "holdings")
+        for holding in in_order(inputs.holdings, circuit.holdings, "holdings")
     ]
     for index, opening in enumerate(openings):
         _enter_holding(context, index, opening.values)
@@ -184,15 +171,16 @@ def check_constraints(program: CompiledProgram, backend: Backend[V, P], inputs: 
     return failing_constraints(backend, program.circuit, witness.columns, witness.scalars)
 
 
-def vector_of(backend: Backend[V, P], values: Values, rows: int) -> V:
-    """Values for the first rows, zeros beyond. Raises FormatError when there are more values than rows."""
-    if len(values) > rows:
-        raise FormatError(f"column: expected at most {rows} values, got {len(values)}")
-    if isinstance(values, np.ndarray):
-        head = backend.vector_from_int64(np.ascontiguousarray(values, dtype=np.int64))
-    else:
-        head = backend.vector(values)
-    return backend.concatenate([head, backend.constant(0, rows - len(values))]) if len(values) < rows else head
+def _tape(program: CompiledProgram, node: int) -> NamedTape:
+    """The tape that computes a traced vector, compiled once."""
+    if node not in program.tapes:
+        builder = TapeBuilder()
+        needed = program.graph.reachable([node])
+        numbers = {old: new for new, old in enumerate(needed)}
+        nodes = [renumbered(program.graph.nodes[old], numbers) for old in needed]
+        program.tapes[node] = builder.build(evaluate(nodes, builder)[-1])
+    tape: NamedTape = program.tapes[node]
+    return tape
 
 
 def _fixed(program: CompiledProgram, backend: Backend[V, P]) -> dict[ColumnKind, Sequence[V]]:
@@ -266,7 +254,8 @@ def _multiplicities(context: WitnessContext[V, P], *, check: bool) -> V | None:
         return context.backend.vector(counts)
 
 
-def _named(given: Mapping[str, Any], expected: list[str], what: str) -> list[Any]:
+def in_order(given: Mapping[str, T], expected: Sequence[str], what: str) -> list[T]:
+    """The values in the order of `expected`. Raises FormatError naming labels that are missing or unknown."""
     missing, unknown = [n for n in expected if n not in given], [n for n in given if n not in expected]
     if missing or unknown:
         raise FormatError(f"{what}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")

@@ -35,6 +35,9 @@ class MarketEpoch:
     universe: Universe
     data: InstrumentSet
 
+    def __repr__(self) -> str:
+        return f"MarketEpoch({self.as_of.isoformat()}, {len(self.data.instruments)} instruments, {self.universe!r})"
+
     def __post_init__(self) -> None:
         for instrument in self.data.instruments:
             listing = self.universe.by_id.get(instrument.id)

@@ -121,6 +121,11 @@ class InstrumentSet(StrictModel):
     as_of: Instant
     instruments: Annotated[tuple[Instrument, ...], Field(strict=False)]
 
+    def __repr__(self) -> str:
+        return f"InstrumentSet({self.as_of.isoformat()}, {len(self.instruments)} instruments)"
+
+    __str__ = __repr__
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         seen: set[str] = set()

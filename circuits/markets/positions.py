@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from zkmargin.circuits.markets.units import QUANTITY_BITS, RangeError, format_decimal, parse_decimal
+from zkmargin.circuits.markets.units import QUANTITY_BITS, RangeError, format_decimal, format_instant, parse_decimal
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.verifier.errors import FormatError
 
@@ -101,6 +102,17 @@ def net(positions: Iterable[Positions], universe: Universe) -> Positions:
     if over.size:
         raise RangeError(f"{_name_of_row(universe, int(over[0]))}: netted quantity is not below 2^{QUANTITY_BITS} lots")
     return Positions(universe.digest, total)
+
+
+def refuse_expired(universe: Universe, positions: Positions, at: datetime, where: str) -> None:
+    """Raise PositionsError naming the first held instrument that has expired at `at`: its holder is owed cash."""
+    held = set(np.flatnonzero(positions.lots).tolist())
+    for listing in universe.listings:
+        if listing.row in held and listing.expiry is not None and listing.expiry <= at:
+            raise PositionsError(
+                f"{where}: field 'instrument': expected instruments that expire after {format_instant(at)}, got "
+                f"{listing.id}, which expired {format_instant(listing.expiry)}; enter what it settled for as cash"
+            )
 
 
 def _name_of_row(universe: Universe, row: int) -> str:

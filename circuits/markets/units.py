@@ -37,6 +37,10 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
+RECOMPUTATION_UNITS: Final = 4
+RECOMPUTATION_SHIFT: Final = 36
+"""Floating point differs by machine: a recomputed column may be off by 4 units and 2^-36 of its largest value."""
+
 
 class RangeError(FormatError):
     """A number does not fit the fixed-point range of its place. The message names the instrument or the field."""
@@ -104,6 +108,15 @@ def format_usd_e12(amount: int) -> str:
     whole, fraction = divmod(magnitude, USD_E12)
     digits = f"{fraction:012d}".rstrip("0")
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+
+def differs_by_more_than_rounding(stated: NDArray[np.int64], expected: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return where a stated column is not the recomputed one, up to what floating point does on another machine.
+
+    Shapes: (n,), (n,) -> (n,). Values are below 2^62 in magnitude.
+    """
+    tolerance = RECOMPUTATION_UNITS + (int(np.abs(expected).max(initial=0)) >> RECOMPUTATION_SHIFT)
+    return (stated > expected + tolerance) | (stated < expected - tolerance)
 
 
 def _parse_shared(text: Any) -> Decimal:

@@ -83,6 +83,11 @@ class Universe(StrictModel):
     segments: Annotated[tuple[int, ...], Field(strict=False)]
     listings: Annotated[tuple[Listing, ...], Field(strict=False)]
 
+    def __repr__(self) -> str:
+        return f"Universe({len(self.listings)} listings in {self.rows} rows)"
+
+    __str__ = __repr__
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.rows & (self.rows - 1):

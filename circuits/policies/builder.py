@@ -7,12 +7,14 @@ books: so no sum can wrap around the field, and no book within range lacks a wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from zkmargin.circuits.markets.universe import UniverseShape
 from zkmargin.circuits.policies.constraints import (
     ACCOUNT,
     MAX_COLUMN_BITS,
     MAX_SCALAR_BITS,
+    Bound,
     ConstraintError,
     Constraints,
     Floor,
@@ -26,6 +28,15 @@ from zkmargin.circuits.policies.constraints import (
 )
 
 
+@dataclass(frozen=True)
+class _PendingFloor:
+    label: str
+    title: str
+    loss: LinearForm
+    titles: tuple[tuple[str, str], ...] | None
+    when: str | None
+
+
 class ConstraintBuilder:
     """Collects constraints. Rules call it; `finish` computes every slack's bound and checks that nothing can wrap."""
 
@@ -37,7 +48,7 @@ class ConstraintBuilder:
         self._bits: dict[str, int] = {}
         self._norms: list[SecondOrderCone] = []
         self._inequalities: list[Inequality] = []
-        self._floors: dict[Group, list[tuple[str, str, LinearForm]]] = {}
+        self._floors: dict[Group, list[_PendingFloor]] = {}
         self.deductions = LinearForm()
         """Taken from the value: haircuts."""
         self.charges = LinearForm()
@@ -73,9 +84,41 @@ class ConstraintBuilder:
             self._require(label, LinearForm.scalar(name) - linear_form)
         return LinearForm.scalar(name)
 
-    def floor(self, group: Group, label: str, title: str, loss: LinearForm) -> None:
-        """The requirement of `group` is at least `loss`."""
-        self._floors.setdefault(group, []).append((label, title, loss))
+    def indicator(self, name: str, amount: LinearForm) -> str:
+        """A new private scalar in {0, 1} that is 1 wherever `amount` >= 0; returns its name.
+
+        A prover may set it elsewhere too: it is for what only costs the holder. With M above every `amount`,
+        M * scalar > amount says it.
+        """
+        reach = max(1, self._bound(amount)[1] + 1)
+        self._scalar(ScalarVariable(name, 1, (), amount))
+        self._require(f"{name}.at_most_one", LinearForm(constant=1) - LinearForm.scalar(name))
+        self._require(f"{name}.set", LinearForm.scalar(name) * reach - amount - LinearForm(constant=1))
+        return name
+
+    def floor(
+        self,
+        group: Group,
+        label: str,
+        title: str,
+        loss: LinearForm,
+        *,
+        titles: tuple[tuple[str, str], ...] | None = None,
+        when: str | None = None,
+    ) -> None:
+        """The requirement of `group` is at least `loss`; with `when`, only where that indicator is 1.
+
+        titles: by underlying, where they differ.
+        """
+        if when is not None:
+            reach = max(0, self._bound(loss)[1])
+            loss = loss + LinearForm.scalar(when) * reach - LinearForm(constant=reach)
+        self._floors.setdefault(group, []).append(_PendingFloor(label, title, loss, titles, when))
+
+    def limit(self, group: Group, label: str, title: str, room: LinearForm, *, scale: int = 1) -> None:
+        """`room`, what is left below a threshold, is not negative; `scale` units of it are one of usd_e12."""
+        inequality = self._inequality(label, room, None)
+        self._inequalities.append(replace(inequality, bound=Bound(title, group, scale)))
 
     def charge(self, amount: LinearForm) -> None:
         """The requirement grows by `amount`."""
@@ -111,10 +154,11 @@ class ConstraintBuilder:
         for group in sorted(self._floors):
             name = "requirement" if group == ACCOUNT else f"requirement.{group.kind}[{group.slot}]"
             floors = self._floors[group]
-            bound = max(self._bound(loss)[1] for _, _, loss in floors)
-            self._scalar(ScalarVariable(name, max(1, bound.bit_length()), tuple(loss for _, _, loss in floors)))
-            for label, title, loss in floors:
-                self._require(label, LinearForm.scalar(name) - loss, Floor(name, title, group))
+            bound = max(self._bound(floor.loss)[1] for floor in floors)
+            self._scalar(ScalarVariable(name, max(1, bound.bit_length()), tuple(floor.loss for floor in floors)))
+            for floor in floors:
+                mark = Floor(name, floor.title, group, floor.titles, floor.when)
+                self._require(floor.label, LinearForm.scalar(name) - floor.loss, mark)
             total = total + LinearForm.scalar(name)
         value_scale = cover[1] * risk_factor[1]
         risk_scale = cover[0] * risk_factor[0]

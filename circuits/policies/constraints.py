@@ -144,6 +144,8 @@ class ScalarVariable:
     name: str
     bits: int
     least: tuple[LinearForm, ...] = ()
+    indicates: LinearForm | None = None
+    """Of a scalar in {0, 1}: the hint is 1 where this is >= 0, and 0 elsewhere."""
 
     @property
     def limbs(self) -> int:
@@ -158,6 +160,19 @@ class Floor:
     requirement: str
     title: str
     group: Group
+    titles: tuple[tuple[str, str], ...] | None = None
+    """Titles by underlying where they differ; `*` for all others. An underlying without one has no such loss."""
+    when: str | None = None
+    """The scalar in {0, 1} that says whether the floor holds, if not always."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Marks an inequality "threshold - measure >= 0" for the report; `scale` is what a unit of usd_e12 counts for."""
+
+    title: str
+    group: Group
+    scale: int
 
 
 @dataclass(frozen=True)
@@ -168,6 +183,7 @@ class Inequality:
     value: LinearForm
     slack_bits: int
     floor: Floor | None = None
+    bound: Bound | None = None
 
     @property
     def slack(self) -> ScalarVariable:

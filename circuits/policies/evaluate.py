@@ -18,8 +18,9 @@ from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, net
 from zkmargin.circuits.markets.units import RangeError, fits, format_usd_e12
 from zkmargin.circuits.markets.universe import Universe
-from zkmargin.circuits.policies.constraints import Constraints, Floor, LinearForm, Part
-from zkmargin.circuits.policies.policy import VALUE_COLUMN, Policy
+from zkmargin.circuits.policies.constraints import Bound, Constraints, Floor, LinearForm, Part
+from zkmargin.circuits.policies.policy import Policy
+from zkmargin.circuits.policies.rules.rule import VALUE_COLUMN
 from zkmargin.circuits.policies.solution import Solution, Sums, assign, value_of
 
 
@@ -33,8 +34,19 @@ class ScenarioResult:
 
 
 @dataclass(frozen=True)
+class LimitResult:
+    """A limit, and what is left below it in usd_e12 (lots, where it restricts what may be held); negative: exceeded."""
+
+    name: str
+    room: int
+
+
+@dataclass(frozen=True)
 class MarginResult:
-    """The margin of a book, in usd_e12. requirement = nlv - slack, so it includes cover, haircuts and charges."""
+    """The margin of a book, in usd_e12. requirement = nlv - slack, so it includes cover, haircuts and charges.
+
+    A book is adequate when its slack is not negative and no limit is exceeded.
+    """
 
     policy: str
     adequate: bool
@@ -43,6 +55,12 @@ class MarginResult:
     slack_usd_e12: int
     worst_scenario: str
     scenarios: tuple[ScenarioResult, ...]
+    limits: tuple[LimitResult, ...] = ()
+
+    @property
+    def exceeded(self) -> tuple[LimitResult, ...]:
+        """The limits that the book does not keep."""
+        return tuple(limit for limit in self.limits if limit.room < 0)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `evaluate --json` prints; exact decimal strings of USD."""
@@ -61,6 +79,16 @@ class MarginResult:
                 }
                 for scenario in self.scenarios
             ],
+            **(
+                {
+                    "limits": [
+                        {"name": limit.name, "room_usd": format_usd_e12(limit.room), "kept": limit.room >= 0}
+                        for limit in self.limits
+                    ]
+                }
+                if self.limits
+                else {}
+            ),
         }
 
 
@@ -103,7 +131,9 @@ def _report(
     slack = final // constraints.value_scale
     scenarios: list[ScenarioResult] = []
     for inequality in constraints.inequalities:
-        if (floor := inequality.floor) is None or (title := _title(universe, floor)) is None:
+        if (floor := inequality.floor) is None or (title := floor_title(universe, floor)) is None:
+            continue
+        if floor.when is not None and not assignment.values[floor.when]:
             continue
         requirement = assignment.values[floor.requirement]
         loss = requirement - assignment.values[inequality.slack.name]
@@ -111,13 +141,39 @@ def _report(
         scenarios.append(ScenarioResult(title, -loss, (final + relief) // constraints.value_scale))
     if not scenarios:
         scenarios.append(ScenarioResult("as held", 0, slack))
+    limits = [
+        LimitResult(title, assignment.values[inequality.slack.name] // bound.scale)
+        for inequality in constraints.inequalities
+        if (bound := inequality.bound) is not None and (title := _limit_title(universe, bound)) is not None
+    ]
     worst = min(scenarios, key=lambda scenario: (scenario.slack_usd_e12, scenario.pnl_usd_e12))
-    return MarginResult(policy.name, assignment.adequate, nlv, nlv - slack, slack, worst.name, tuple(scenarios))
+    return MarginResult(
+        policy.name, assignment.adequate, nlv, nlv - slack, slack, worst.name, tuple(scenarios), tuple(limits)
+    )
 
 
-def _title(universe: Universe, floor: Floor) -> str | None:
+def floor_title(universe: Universe, floor: Floor) -> str | None:
     """What the owner calls a floor; None for an underlying slot that is free."""
     if floor.group.kind == "account":
-        return floor.title
+        if floor.titles is None:
+            return floor.title
+        return _titled(floor.titles, next(iter(universe.underlyings), ""))
     name = universe.underlyings[floor.group.slot]
-    return f"{name} {floor.title}" if name else None
+    if not name:
+        return None
+    if floor.titles is None:
+        return f"{name} {floor.title}"
+    title = _titled(floor.titles, name)
+    return f"{name} {title}" if title else None
+
+
+def _limit_title(universe: Universe, bound: Bound) -> str | None:
+    if bound.group.kind == "account":
+        return bound.title
+    name = universe.underlyings[bound.group.slot]
+    return f"{name} {bound.title}" if name else None
+
+
+def _titled(titles: tuple[tuple[str, str], ...], underlying: str) -> str | None:
+    found = dict(titles)
+    return found.get(underlying, found.get("*"))

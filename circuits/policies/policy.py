@@ -14,6 +14,7 @@ worth nothing long and costs `PUNITIVE_CHARGE_USD_E12` per lot short.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -41,12 +42,21 @@ from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.circuits.policies.constraints import Constraints, LinearForm, Part, PublicColumn
 from zkmargin.circuits.policies.rules.collateral import CollateralFactors, TieredHaircuts
-from zkmargin.circuits.policies.rules.contingencies import DeltaCharge, ShortOptionMinimum, UnitContingencies
+from zkmargin.circuits.policies.rules.contingencies import (
+    DeltaCharge,
+    ShortOptionMargin,
+    ShortOptionMinimum,
+    UnitContingencies,
+)
 from zkmargin.circuits.policies.rules.expiry_contingency import BasisContingency, SkewContingency
-from zkmargin.circuits.policies.rules.perpetual_margin import NotionalTiers, OpenInterestMargin
-from zkmargin.circuits.policies.rules.rule import CHARGE_BITS, RiskView
+from zkmargin.circuits.policies.rules.limits import ConcentrationLimit, LeverageLimit, Limit, Restricted
+from zkmargin.circuits.policies.rules.marks import MarkCheck
+from zkmargin.circuits.policies.rules.perpetual_margin import NotionalTiers, OpenInterestMargin, PositionLeverage
+from zkmargin.circuits.policies.rules.rule import CHARGE_BITS, VALUE_COLUMN, RiskView
 from zkmargin.circuits.policies.rules.scenario_grid import ScenarioGrid
+from zkmargin.circuits.policies.rules.scenario_tables import ScenarioTables
 from zkmargin.circuits.policies.rules.value_at_risk import ValueAtRisk
+from zkmargin.circuits.policies.shipped import Shipped, versions_of
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.keccak import keccak256
@@ -54,29 +64,38 @@ from zkmargin.verifier.statements.attestation import Attestor
 from zkmargin.verifier.statements.trust import by_venue
 
 POLICY_DOMAIN: Final = b"zkmargin/policy/v1"
-VALUE_COLUMN: Final = "value"
 LONG_CHARGE_COLUMN: Final = "charge.long"
 SHORT_CHARGE_COLUMN: Final = "charge.short"
 PRESETS: Final = ("span", "derive-pmrm2", "paradex", "perpetual-tiers", "collateral-factors", "tiered-haircuts")
 """Names of the shipped policies; each is an initial margin, and has a `-maintenance` sibling."""
+_DIGEST: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _MAX_SECONDS: Final = 10 * 366 * 86400
 
 AnyRule = Annotated[
     ScenarioGrid
+    | ScenarioTables
     | BasisContingency
     | SkewContingency
     | UnitContingencies
     | ShortOptionMinimum
+    | ShortOptionMargin
     | DeltaCharge
     | OpenInterestMargin
     | NotionalTiers
+    | PositionLeverage
     | CollateralFactors
     | TieredHaircuts
-    | ValueAtRisk,
+    | ValueAtRisk
+    | MarkCheck
+    | Limit
+    | LeverageLimit
+    | ConcentrationLimit
+    | Restricted,
     Field(discriminator="kind"),
 ]
 PolicyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 VenueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+Day = Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
 Seconds = Annotated[int, Field(gt=0, le=_MAX_SECONDS)]
 
 
@@ -87,13 +106,15 @@ class PolicyError(FormatError):
 class Policy(StrictModel):
     """A risk policy; see the module. Rates and amounts are decimal strings.
 
-    `venues` lists who must attest (empty: whoever checks names them), `venue_keys` the address that signs for each of
-    them (none: whoever checks knows them). `unshocked_underlyings` keep their price in
-    scenarios. `risk_factor` scales the requirements of scenario and floor rules, not the charges.
+    `as_of` is the day of its source's parameters. `venues` lists who must attest (empty: whoever checks names them),
+    `venue_keys` the address that signs for each of them (none: whoever checks knows them).
+    `unshocked_underlyings` keep their price in scenarios. `risk_factor` scales the requirements of scenario and floor
+    rules, not the charges.
     """
 
     name: PolicyName
     description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    as_of: Day | None = None
     flavour: Literal["initial", "maintenance"]
     measure: Literal["equity", "asset_cover"] = "equity"
     cover: Annotated[ExactDecimal, Field(ge=1, le=100, decimal_places=6)] = Decimal(1)
@@ -107,6 +128,11 @@ class Policy(StrictModel):
     max_price_age_seconds: Seconds = 3600
     validity_seconds: Seconds = 86400
     rules: Annotated[tuple[AnyRule, ...], Field(strict=False, min_length=1, max_length=32)]
+
+    def __repr__(self) -> str:
+        return f"Policy({self.name}, {len(self.rules)} rules)"
+
+    __str__ = __repr__
 
     @field_validator("venue_keys")
     @classmethod
@@ -126,7 +152,7 @@ class Policy(StrictModel):
                 raise ValueError("venue_keys: expected one for each of the venues, and no other")
             by_venue(self.attestors)
         kinds = {rule.kind for rule in self.rules}
-        if "value_at_risk" in kinds and "scenario_grid" not in kinds:
+        if "value_at_risk" in kinds and not kinds & {"scenario_grid", "scenario_tables"}:
             raise ValueError("rules: value at risk is an add-on: expected a scenario_grid beside it")
         return self
 
@@ -213,25 +239,68 @@ class Policy(StrictModel):
         for column in self.constraints(universe.shape).columns:
             _check_bounds(universe, column, columns[column.name])
 
+    def refuses(self, underlying: str) -> bool:
+        """Whether some rule has no parameters for an underlying: it is worth nothing long and punitive short."""
+        return underlying not in self.unshocked_underlyings and any(rule.refuses(underlying) for rule in self.rules)
+
     def _view(self, epoch: MarketEpoch, arrays: MarketArrays) -> RiskView:
         """The epoch's arrays limited to what the policy admits."""
-        live = arrays.is_kind(*self.admitted_kinds)
+        names = epoch.universe.underlyings
+        refused = [slot for slot, name in enumerate(names) if name and self.refuses(name)]
+        live = arrays.is_kind(*self.admitted_kinds) & ~np.isin(arrays.underlying, refused)
         admitted = MarketArrays(**{**vars(arrays), "live": live})
         slots = [slot for slot, name in enumerate(epoch.universe.underlyings) if name in self.unshocked_underlyings]
         moves = live & (arrays.underlying >= 0) & ~np.isin(arrays.underlying, slots)
-        return RiskView(admitted, epoch.universe.underlyings, moves, math.ceil(self.risk_factor))
+        ceiling = math.ceil(self.risk_factor)
+        return RiskView(admitted, epoch.universe.underlyings, moves, ceiling, epoch.universe.listings)
 
 
 def load_policy(name_or_path: str | Path) -> Policy:
-    """A preset by name (`span`, `span-maintenance`, ...) or a policy file. Raises PolicyError, FormatError, OSError."""
+    """A shipped policy or a policy file. Raises PolicyError, FormatError, OSError.
+
+    A plain name (`span`, `span-maintenance`, ...) means the newest version, `NAME@YYYY-MM` a dated one, and `0x` with
+    64 hexadecimal digits the one with that digest.
+    """
     text = str(name_or_path)
-    if text in preset_names():
-        with resources.as_file(resources.files(__package__) / "presets" / f"{text}.json") as path:
-            return _read(path)
+    if (found := find_shipped(text)) is not None:
+        return read_shipped(found)
     path = Path(name_or_path)
     if not path.exists():
         raise PolicyError(f"policy: expected a file or one of {', '.join(PRESETS)}, got {text!r}")
     return _read(path)
+
+
+def find_shipped(text: str) -> Shipped | None:
+    """The shipped policy of a name, a dated alias or a digest; None for what looks like none of these.
+
+    Raises PolicyError for a version or a digest that is not shipped.
+    """
+    if _DIGEST.fullmatch(text):
+        for shipped in shipped_policies():
+            if read_shipped(shipped).digest.hex() == text[2:].lower():
+                return shipped
+        raise PolicyError(f"policy: expected the digest of a shipped policy, got {text}")
+    name, at, dated = text.partition("@")
+    if name not in preset_names():
+        return None
+    versions = versions_of(name)
+    if not at:
+        return versions[-1]
+    for shipped in versions:
+        if shipped.version.dated == dated:
+            return shipped
+    raise PolicyError(f"policy: expected one of {', '.join(shipped.alias for shipped in versions)}, got {text!r}")
+
+
+def shipped_policies() -> tuple[Shipped, ...]:
+    """Every shipped file, of each name the oldest first."""
+    return tuple(shipped for name in preset_names() for shipped in versions_of(name))
+
+
+def read_shipped(shipped: Shipped) -> Policy:
+    """The policy of a shipped file."""
+    with resources.as_file(resources.files(__package__) / "presets" / shipped.file_name) as path:
+        return _read(path)
 
 
 def preset_names() -> tuple[str, ...]:

@@ -165,6 +165,9 @@ def assign(
     for cone in constraints.cones:
         _assign_norm(cone, sums, values)
     for scalar in constraints.scalars:
+        if scalar.indicates is not None:
+            values[scalar.name] = int(value_of(scalar.indicates, sums, values) >= 0)
+            continue
         values[scalar.name] = max([0, *(value_of(linear_form, sums, values) for linear_form in scalar.least)])
     for inequality in (*constraints.inequalities, constraints.final):
         slack = value_of(inequality.value, sums, values)

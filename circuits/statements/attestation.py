@@ -21,12 +21,14 @@ from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.prover.commitments import weighted_sum
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
+from zkmargin.prover.signing import sign_attestation
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.attestation import Attestation, AttestationData, check_venue
+from zkmargin.verifier.statements.attestation import KIND, Attestation, AttestationData, check_venue
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
@@ -76,7 +78,9 @@ def attest(
     blinding = secrets.randbelow(SCALAR_MODULUS)
     commitment = commit_lots(setup, backend, positions.lots, blinding)
     claimed = AttestationData(account, venue, universe, commitment, snapshot_time, sequence)
-    return claimed.sign(private_key), Opening(venue, account, universe, commitment, positions.lots, blinding)
+    return sign_attestation(claimed, private_key), Opening(
+        venue, account, universe, commitment, positions.lots, blinding
+    )
 
 
 def commit_lots(setup: Setup, backend: Backend[V, P], lots: NDArray[np.int64], blinding: int) -> G1:
@@ -115,11 +119,19 @@ def check_openings(
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def write_opening(path: str | Path, opening: Opening, *, recipient: EccKey | None = None) -> None:
-    """Write an opening with mode 0600, sealed to `recipient`'s X25519 public key when one is given."""
+def write_attestation(path: str | Path, attestation: Attestation) -> None:
+    """Write an attestation's file, whole or not at all."""
+    write_document(path, KIND, attestation.to_json())
+
+
+def write_opening(path: str | Path, opening: Opening, *, recipient: EccKey | None = None, replace: bool = True) -> None:
+    """Write an opening with mode 0600, sealed to `recipient`'s X25519 public key when one is given.
+
+    Raises FileExistsError when there is a file that is not to be replaced.
+    """
     fields = _to_json(opening)
     if recipient is None:
-        write_document(path, OPENING_KIND, fields, secret=True)
+        write_document(path, OPENING_KIND, fields, secret=True, replace=replace)
         return
     from Crypto.Protocol import HPKE  # noqa: PLC0415 - slow to load, and most openings are not sealed
 
@@ -130,6 +142,7 @@ def write_opening(path: str | Path, opening: Opening, *, recipient: EccKey | Non
         SEALED_KIND,
         {"venue": opening.venue, "encapsulated": "0x" + sender.enc.hex(), "sealed": "0x" + sealed.hex()},
         secret=True,
+        replace=replace,
     )
 
 

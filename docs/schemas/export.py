@@ -1,7 +1,4 @@
-"""Write the JSON Schemas of the project's files beside this script.
-
-    python docs/schemas/export.py          writes them
-    python docs/schemas/export.py --check  fails when one of them is out of date
+"""The JSON Schemas of the project's files, which `./run generate` writes beside this script.
 
 Those of instruments, universes and policies come from their models, the others are written here. A schema says what a
 file looks like; readers check more (signatures, curve points, sums), and decide.
@@ -10,8 +7,6 @@ file looks like; readers check more (signatures, curve points, sums), and decide
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -22,9 +17,8 @@ from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.verifier.statements.disclosure import EXPOSURES
-from zkmargin.verifier.statements.margin import MAX_VENUES
+from zkmargin.verifier.statements.trust import MAX_VENUES
 
-FOLDER: Final = Path(__file__).parent
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DECIMAL: Final = r"^-?[0-9]{1,30}(\.[0-9]{1,24})?$"
 INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})$"
@@ -315,22 +309,3 @@ def disclosure() -> Json:
 def encode(schema: Json) -> str:
     """A schema's file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def main() -> int:
-    """Write the schemas, or with --check compare them."""
-    stale = []
-    for name, schema in schemas().items():
-        path = FOLDER / name
-        if not path.is_file() or path.read_text(encoding="utf-8") != encode(schema):
-            stale.append(name)
-            if "--check" not in sys.argv:
-                path.write_text(encode(schema), encoding="utf-8")
-    if stale and "--check" in sys.argv:
-        print(f"out of date: {', '.join(stale)}; run python docs/schemas/export.py", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

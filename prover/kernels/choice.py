@@ -59,6 +59,15 @@ def describe_backends() -> list[BackendStatus]:
     return [_describe(name) for name in PREFERENCE]
 
 
+def slow_because() -> str | None:
+    """Return why the reference back end serves, which is slow; None where native code does."""
+    if load_backend().name != "reference":
+        return None
+    if os.environ.get(ENVIRONMENT_VARIABLE):
+        return f"{ENVIRONMENT_VARIABLE} asks for it"
+    return _native()[1]
+
+
 def native_engine() -> GroupEngine:
     """Native group operations for a verifier. Raises BackendError where the native module is missing."""
     wrapper, problem = _native()

@@ -12,7 +12,8 @@ from zkmargin import _native
 from zkmargin._native import FieldVector, PointVector
 from zkmargin.prover.kernels.arguments import check_int64, check_slice, unsigned
 from zkmargin.prover.kernels.interface import KernelRangeError, Tape
-from zkmargin.verifier.curve import G1, G2, POINT_BYTES
+from zkmargin.prover.kernels.packing import pack_integers, pack_points, unpack_integers, unpack_points
+from zkmargin.verifier.curve import G1, G2
 from zkmargin.verifier.field import SCALAR_MODULUS
 
 __all__ = ["NativeBackend", "NativeEngine", "engine_is_emulated", "engine_problem", "set_threads"]
@@ -52,7 +53,7 @@ class NativeBackend:
 
     def to_ints(self, vector: FieldVector) -> list[int]:
         """The canonical integers."""
-        return _integers(self._engine.to_bytes(vector))
+        return unpack_integers(self._engine.to_bytes(vector))
 
     def to_bytes(self, vector: FieldVector) -> bytes:
         """The canonical integers, 32 bytes little-endian each."""
@@ -157,7 +158,7 @@ class NativeBackend:
 
     def evaluate(self, coefficients: Sequence[FieldVector], point: int) -> list[int]:
         """Each polynomial's value at one point."""
-        return _integers(self._engine.evaluate(coefficients, _scalar(point)))
+        return unpack_integers(self._engine.evaluate(coefficients, _scalar(point)))
 
     def divide_by_linear(self, coefficients: FieldVector, point: int) -> FieldVector:
         """The quotient by X - point."""
@@ -188,7 +189,7 @@ class NativeBackend:
 
     def msm(self, basis: PointVector, vectors: Sequence[FieldVector], tails: Sequence[Sequence[int]] = ()) -> list[G1]:
         """Inner products of the basis with each vector and its tail."""
-        return _decode_points(self._engine.msm(basis, vectors, [_scalars(tail) for tail in tails]))
+        return unpack_points(self._engine.msm(basis, vectors, [_scalars(tail) for tail in tails]))
 
     def fixed_base_powers(self, tau: int, count: int) -> PointVector:
         """[tau^i] times the generator."""
@@ -210,7 +211,7 @@ class NativeBackend:
 
     def arkworks_msm(self, basis: PointVector, vector: FieldVector) -> G1:
         """arkworks' multi-scalar multiplication of equal lengths, called directly."""
-        return _decode_points(self._engine.arkworks_msm(basis, vector))[0]
+        return unpack_points(self._engine.arkworks_msm(basis, vector))[0]
 
     def arkworks_ntt(self, coefficients: FieldVector) -> FieldVector:
         """arkworks' transform of a power of two of coefficients on H, called directly."""
@@ -222,12 +223,12 @@ class NativeEngine:
 
     def combine(self, points: Sequence[G1], scalars: Sequence[int]) -> G1:
         """sum_i scalars[i] * points[i], scalars taken modulo r. Equal lengths, else ValueError."""
-        return _decode_points(_native.combine(_encode_points(points), _scalars(scalars)))[0]
+        return unpack_points(_native.combine(pack_points(points), _scalars(scalars)))[0]
 
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of e(P_i, Q_i) is one."""
-        right = b"".join(part.to_bytes(32, "little") for _, point in pairs for xy in point for part in xy)
-        return _native.pairing_product_is_one(_encode_points([point for point, _ in pairs]), right)
+        right = pack_integers(part for _, point in pairs for xy in point for part in xy)
+        return _native.pairing_product_is_one(pack_points([point for point, _ in pairs]), right)
 
 
 def engine_problem(name: str) -> str | None:
@@ -251,26 +252,11 @@ def set_threads(count: int | None) -> None:
 
 
 def _scalar(value: int) -> bytes:
-    return (value % SCALAR_MODULUS).to_bytes(32, "little")
+    return pack_integers([value % SCALAR_MODULUS])
 
 
 def _scalars(values: Iterable[int]) -> bytes:
-    return b"".join((int(value) % SCALAR_MODULUS).to_bytes(32, "little") for value in values)
-
-
-def _integers(data: bytes) -> list[int]:
-    return [int.from_bytes(data[i : i + 32], "little") for i in range(0, len(data), 32)]
-
-
-def _encode_points(points: Iterable[G1]) -> bytes:
-    return b"".join(point.x.to_bytes(32, "little") + point.y.to_bytes(32, "little") for point in points)
-
-
-def _decode_points(data: bytes) -> list[G1]:
-    return [
-        G1(int.from_bytes(data[i : i + 32], "little"), int.from_bytes(data[i + 32 : i + POINT_BYTES], "little"))
-        for i in range(0, len(data), POINT_BYTES)
-    ]
+    return pack_integers(int(value) % SCALAR_MODULUS for value in values)
 
 
 @contextmanager

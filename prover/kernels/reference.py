@@ -25,6 +25,7 @@ from zkmargin.prover.kernels.arguments import (
     unsigned,
 )
 from zkmargin.prover.kernels.interface import KernelRangeError, Operation, Tape
+from zkmargin.prover.kernels.packing import pack_integers, pack_points, unpack_integers, unpack_points
 from zkmargin.verifier.curve import G1, G2, POINT_BYTES, PythonEngine, is_on_curve
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, centred, inverse, root_of_unity
 
@@ -85,7 +86,7 @@ class ReferenceBackend:
 
     def vector_from_bytes(self, data: bytes) -> ReferenceVector:
         """Decode 32-byte little-endian canonical integers."""
-        values = [int.from_bytes(chunk, "little") for chunk in _chunks(data, SCALAR_BYTES)]
+        values = unpack_integers(_whole(data, SCALAR_BYTES))
         for index, value in enumerate(values):
             if value >= SCALAR_MODULUS:
                 raise ValueError(f"entry {index}: expected a canonical integer below r")
@@ -97,7 +98,7 @@ class ReferenceBackend:
 
     def to_bytes(self, vector: ReferenceVector) -> bytes:
         """The canonical integers, 32 bytes little-endian each."""
-        return b"".join(value.to_bytes(SCALAR_BYTES, "little") for value in _values(vector))
+        return pack_integers(_values(vector))
 
     def constant(self, value: int, length: int) -> ReferenceVector:
         """`length` times `value`."""
@@ -252,19 +253,17 @@ class ReferenceBackend:
 
     def points(self, data: bytes) -> ReferencePoints:
         """Decode and check affine points."""
-        decoded = []
-        for index, chunk in enumerate(_chunks(data, POINT_BYTES)):
-            point = G1(int.from_bytes(chunk[:32], "little"), int.from_bytes(chunk[32:], "little"))
+        decoded = unpack_points(_whole(data, POINT_BYTES))
+        for index, point in enumerate(decoded):
             if max(point) >= BASE_MODULUS:
                 raise ValueError(f"point {index}: expected coordinates below q")
             if not is_on_curve(point):
                 raise ValueError(f"point {index}: expected a point on y^2 = x^3 + 3")
-            decoded.append(point)
         return ReferencePoints(decoded)
 
     def points_to_bytes(self, points: ReferencePoints) -> bytes:
         """Inverse of `points`."""
-        return b"".join(coordinate.to_bytes(32, "little") for point in _points(points) for coordinate in point)
+        return pack_points(_points(points))
 
     def slice_points(self, points: ReferencePoints, start: int, stop: int) -> ReferencePoints:
         """Points start..stop-1."""
@@ -343,10 +342,10 @@ def _pairs(left: ReferenceVector, right: ReferenceVector) -> Iterator[tuple[int,
     return zip(left.values, right.values, strict=True)
 
 
-def _chunks(data: bytes, size: int) -> Iterator[bytes]:
+def _whole(data: bytes, size: int) -> bytes:
     if len(data) % size:
         raise ValueError(f"expected a multiple of {size} bytes, got {len(data)}")
-    return (data[i : i + size] for i in range(0, len(data), size))
+    return data
 
 
 def _matching_tails(tails: Sequence[Sequence[int]], count: int) -> Sequence[Sequence[int]]:

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from zkmargin.prover.kernels.packing import pack_integers
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G2, G2_BYTES, G2_GENERATOR, POINT_BYTES, decode_g2, encode_g2
@@ -238,7 +239,7 @@ def _digest_and_capture(
 
 def _canonical(data: bytes, where: str) -> bytes:
     """Points of G1 out of Montgomery form, into the back ends' encoding."""
-    return b"".join(value.to_bytes(COORDINATE_BYTES, "little") for value in _coordinates(data, where, 2))
+    return pack_integers(_coordinates(data, where, 2))
 
 
 def _big_endian_g2(data: bytes, where: str) -> bytes:

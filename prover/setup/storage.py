@@ -19,9 +19,10 @@ from typing import Final
 
 from zkmargin.prover.setup.ceremonies import CEREMONY_POWER
 from zkmargin.prover.setup.srs import LIMBS, PointSource, Setup, check_rows
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import decode_g2, encode_g2
-from zkmargin.verifier.documents import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import TWO_ADICITY
 from zkmargin.verifier.srs import SetupKey, ceremony_of

@@ -15,6 +15,7 @@ __all__ = [
     "FieldVector",
     "PointVector",
     "RangeError",
+    "Work",
     "combine",
     "emulated",
     "engine_names",

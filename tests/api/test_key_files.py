@@ -14,7 +14,7 @@ from support.shell_desk import ACCOUNT
 
 from zkmargin.api.key_files import KeyFileError, read_signing_key, write_signing_key
 from zkmargin.cli import options
-from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.prover.signing import address_of_key
 
 KEY = bytes(range(1, 33))
 PASSWORD = "correct horse"  # noqa: S105
@@ -72,4 +72,4 @@ def test_keygen_signing(zkmargin: Any, tmp_path: Path) -> None:
     address = Account.from_key((tmp_path / "k").read_text().strip()).address
     assert address in made.out
     again = zkmargin("keygen", "signing", "--out", tmp_path / "k")
-    assert "a key is not replaced" in again.line
+    assert "got a signing key, which is not replaced" in again.line

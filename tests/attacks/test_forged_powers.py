@@ -28,6 +28,7 @@ import zkmargin as package
 from zkmargin.api.key_files import write_signing_key
 from zkmargin.chain.deployment import DeploymentRecord, write_deployment_record
 from zkmargin.circuits.language.witness import vector_of
+from zkmargin.circuits.statements.solvency.files import write_terms
 from zkmargin.cli.main import app, run
 from zkmargin.exchange.epoch_folder import open_epoch_folder
 from zkmargin.prover.commitments import commitments_match
@@ -41,7 +42,6 @@ from zkmargin.verifier.curve import INFINITY, PythonEngine, encode_g2
 from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.srs import CEREMONY_G2_X, CEREMONY_NAME, SetupKey
-from zkmargin.verifier.statements.solvency.terms import write_terms
 from zkmargin.verifier.verify import verify
 
 

@@ -31,7 +31,7 @@ def attest(desk: Path, venue: str = "kestrel", *more: object) -> list[object]:
     return [
         *("attest", "--market", desk / "m.json", "--positions", desk / f"{venue}.csv", "--account", ACCOUNT),
         *("--venue", venue, "--key", desk / f"{venue}.key", "--setup", desk / "s.json"),
-        *("--out", desk / f"{venue}.attestation.json", "--secret", desk / f"{venue}.opening.json", *more),
+        *("--out", desk / f"{venue}.attestation.json", "--secret", desk / f"{venue}.opening.json", "--force", *more),
     ]
 
 
@@ -162,7 +162,7 @@ def test_a_missing_venue(zkmargin: Any, desk: Path) -> None:
 def test_the_same_venue_twice_and_counts_that_differ(zkmargin: Any, desk: Path) -> None:
     given = pairs(desk)
     refused(zkmargin, prove(desk, *given, *given[:4]), "expected one of each venue", "two of kestrel")
-    refused(zkmargin, prove(desk, *given[:-2]), "--secret", "expected one for each --attestation", "got 2 for 3")
+    refused(zkmargin, prove(desk, *given[:-2]), "--secret", "expected one opening for each attestation", "got 2 for 3")
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_words_and_addresses(zkmargin: Any, desk: Path) -> None:
 def test_destinations_are_checked_before_the_work(zkmargin: Any, desk: Path) -> None:
     both = attest(desk)
     both[both.index("--secret") + 1] = both[both.index("--out") + 1]
-    refused(zkmargin, both, "--secret", "expected another file than --out's")
+    refused(zkmargin, both, "--secret", "expected another file than that of the output")
     nowhere = prove(desk)
     nowhere[-1] = desk / "none" / "p.json"
     refused(zkmargin, nowhere, "--out", "expected its folder to exist")

@@ -118,7 +118,7 @@ def test_a_verdict_names_what_it_rests_on(zkmargin: Any, desk: Path) -> None:
         "cover": "1",
         "chain_id": 0,
         "gate": "0x0000000000000000000000000000000000000000",
-        "judged_at": AT,
+        "verified_at": AT,
         "valid_until": "2020-05-22T23:22:35Z",
     }
     text = zkmargin("verify", desk / "p.json", *common, "--trust", desk / "trust.json").out

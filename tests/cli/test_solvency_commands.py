@@ -15,12 +15,13 @@ import pytest
 from support.solvency import WALLET_KEY, terms
 
 from zkmargin.api.key_files import write_signing_key
+from zkmargin.circuits.statements.solvency.files import write_terms
 from zkmargin.cli.main import run
 from zkmargin.exchange.epoch_folder import open_epoch_folder
 from zkmargin.prover.setup import load_setup_key
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier import srs
-from zkmargin.verifier.documents import write_document
-from zkmargin.verifier.statements.solvency.terms import KIND, write_terms
+from zkmargin.verifier.statements.solvency.terms import KIND
 
 BALANCES = """customer,asset,equity,debt,collateral
 anna,BTC,3,0,0
@@ -79,7 +80,7 @@ def test_the_statement_verifies(made: Path, capsys: pytest.CaptureFixture[str]) 
     assert call(made, "verify {d}/st.json --setup {d}/s.json --json") == 0
     assert printed(capsys) == verdict
     assert call(made, "verify {d}/r.json --setup {d}/s.json") == 2
-    assert "a margin proof needs --market" in capsys.readouterr().err
+    assert "field 'format': expected a margin proof" in capsys.readouterr().err
 
 
 def test_other_terms_and_damaged_statements_are_told_apart(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,7 +204,7 @@ def test_reserves_that_fall_short_are_exit_code_one(made: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ("--chain eip155:1 --custodian x --amount BTC=1", "either --chain for a wallet or --custodian"),
+        ("--chain eip155:1 --custodian x --amount BTC=1", "either a chain, for a wallet, or a custodian"),
         ("--chain eip155:5 --amount BTC=1", "a chain of the terms"),
         ("--custodian vault --amount BTC=1", "a custodian of the terms"),
         ("--chain eip155:1 --amount ETH=1", "an asset of the terms"),

@@ -10,9 +10,9 @@ from typing import Any
 from eth_account import Account
 
 from zkmargin.api import margin as api
-from zkmargin.chain import DeploymentRecord, deploy
 from zkmargin.chain.client import Client
-from zkmargin.chain.contracts import publish
+from zkmargin.chain.contracts import deploy, publish
+from zkmargin.chain.deployment import DeploymentRecord
 from zkmargin.chain.submission import epoch_argument, holder_argument, proof_argument, statement_argument
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.universe import Universe
@@ -20,10 +20,9 @@ from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.attestation import Opening
 from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.margin import MarginProof
-from zkmargin.verifier.statements.margin_statement import Deployment
+from zkmargin.verifier.statements.margin import Deployment, MarginProof
 
 DATA = Path(__file__).parent.parent / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 VENUES = {"kestrel": (101).to_bytes(32, "big"), "marlin": (102).to_bytes(32, "big")}

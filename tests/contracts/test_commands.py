@@ -9,11 +9,12 @@ import pytest
 
 from zkmargin.api import margin as api
 from zkmargin.api.key_files import write_signing_key
+from zkmargin.circuits.statements.margin.files import write_margin_proof
 from zkmargin.circuits.statements.margin.market import write_market
 from zkmargin.cli.main import run
 from zkmargin.prover.setup import save_setup
-from zkmargin.verifier.ethereum import address_of_key, format_address
-from zkmargin.verifier.statements.margin import write_margin_proof
+from zkmargin.prover.signing import address_of_key
+from zkmargin.verifier.ethereum import format_address
 
 from .chains import OWNER, Anvil, anvil_program, running_anvil
 from .desk import VENUES, Desk, account

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from zkmargin.chain import ChainError, ProofRefused, status, submit
 from zkmargin.chain.client import Client
 from zkmargin.chain.contracts import publish
+from zkmargin.chain.errors import ChainError, ProofRefused
 from zkmargin.chain.local import LocalChain
+from zkmargin.chain.submission import status, submit
+from zkmargin.prover.signing import sign_revocation
 from zkmargin.verifier.ethereum import CURVE_ORDER, format_address
 from zkmargin.verifier.statements.attestation import venue_id
-from zkmargin.verifier.statements.revocation import sign_closure
 
 from .chains import OWNER, Chain, anvil_program, running_anvil
 from .desk import GRACE, HEARTBEAT, VENUES, Deployed, Desk, account
@@ -191,8 +192,8 @@ def test_a_venue_closes_an_account(world: World, deployed: Deployed) -> None:
     margin = desk().prove(deployed.record.target, who, sequence=4)
     submit(world.client, deployed.record, margin, terms)
     holder = margin.statement.account
-    world.refuses(world.gate.close(who, venue_id(name), 4, sign_closure(holder, name, 5, key)), "no current key")
-    world.send(world.gate.close(who, venue_id(name), 4, sign_closure(holder, name, 4, key)))
+    world.refuses(world.gate.close(who, venue_id(name), 4, sign_revocation(holder, name, 5, key)), "no current key")
+    world.send(world.gate.close(who, venue_id(name), 4, sign_revocation(holder, name, 4, key)))
     assert not world.adequate(who)
     assert status(world.client, deployed.record, holder).revoked
     with pytest.raises(ChainError, match="newer statement"):

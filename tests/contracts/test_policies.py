@@ -6,14 +6,13 @@ import pytest
 from support.backends import fastest_engine
 from support.evm import OnChain, evm
 
-from zkmargin.api import margin as api
+import zkmargin
 from zkmargin.circuits.policies.policy import preset_names
-from zkmargin.circuits.statements.margin.prover import margin_verifying_key
+from zkmargin.circuits.statements.margin.verification import margin_verifying_key
 from zkmargin.prover.kernels import load_backend
 from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.contracts.table import build_table, creation_code, fits, holder_code, runtime_code, with_hint
-from zkmargin.verifier.statements.margin import public_inputs
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
+from zkmargin.verifier.statements.margin import OFF_CHAIN, public_inputs
 from zkmargin.verifier.verify import verify
 
 from .desk import Desk, account
@@ -41,4 +40,4 @@ def test_a_shipped_policys_proof_is_accepted_by_all(name: str) -> None:
     wrong = bytearray(margin.proof)
     wrong[64 * (key.circuit.proof_points - 2) + 31] ^= 1
     assert contract.verify(public, with_hint(key, public, bytes(wrong))) == "ProofRejected"
-    assert api.verify(margin, desk.market, desk.policy, desk.setup, any_attestor=True, at=desk.time + 60).valid
+    assert zkmargin.verify(margin, desk.market, desk.policy, desk.setup, any_attestor=True, at=desk.time + 60).valid

@@ -1,4 +1,4 @@
-"""`zkmargin demo`: the story, the files, the commands that it prints."""
+"""`zkmargin demo`: the output, the files, the commands that it prints."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from zkmargin.circuits.statements.attestation import read_opening
-from zkmargin.demo.story import read_sample
+from zkmargin.demo.run import read_sample
 from zkmargin.verifier.statements.margin import read_margin_proof
 
 
-def test_the_story(zkmargin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo(zkmargin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     told = zkmargin("demo")
     assert told.code == 0
@@ -47,7 +47,7 @@ def test_the_story(zkmargin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not any(quantity in told.out for quantity in quantities if len(quantity) > 5)
 
 
-def test_json_and_a_second_telling_into_the_same_folder(zkmargin: Any, tmp_path: Path) -> None:
+def test_json_and_a_second_run_into_the_same_folder(zkmargin: Any, tmp_path: Path) -> None:
     first = zkmargin("demo", "--out", tmp_path / "d", "--json").json
     second = zkmargin("demo", "--out", tmp_path / "d", "--json").json
     assert first["verdict"]["valid"] is True

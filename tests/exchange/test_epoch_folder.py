@@ -21,18 +21,18 @@ from support.solvency import reserves, setup, terms
 
 from zkmargin.circuits.statements.solvency.batch import Batch, capacity
 from zkmargin.circuits.statements.solvency.prover import BatchProver
-from zkmargin.circuits.statements.solvency.settlement import verify_statement
+from zkmargin.circuits.statements.solvency.verification import verification_keys
 from zkmargin.exchange.balances import InputError, open_balances
 from zkmargin.exchange.epoch_folder import EpochFolder, WorkError, create_epoch_folder, open_epoch_folder
 from zkmargin.exchange.proving import prove_batches, settle_folder
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import development_setup, load_setup, save_setup
+from zkmargin.prover.signing import sign_reserves
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency import accounts
 from zkmargin.verifier.statements.solvency.accounts import account_number
-from zkmargin.verifier.statements.solvency.reserves import sign_reserves
 from zkmargin.verifier.statements.solvency.terms import Terms
-from zkmargin.verifier.statements.solvency.verify import TOP
+from zkmargin.verifier.statements.solvency.verify import TOP, verify_solvency
 
 ROWS = 64
 GOOD = """customer,asset,equity,debt,collateral
@@ -233,7 +233,7 @@ def settled_and_verified(work: EpochFolder) -> None:
     claim = reserves(amounts, of=agreed).claim
     signed = sign_reserves(claim, agreed, work.epoch, (11).to_bytes(32, "big"))
     statement = settle_folder(work, [signed], setup(), load_backend())
-    assert verify_statement(statement, setup(), load_backend()).batches == work.batches
+    assert verify_solvency(statement, verification_keys(statement, setup(), load_backend())).batches == work.batches
 
 
 def test_all_batches_are_proven_once(several: EpochFolder) -> None:

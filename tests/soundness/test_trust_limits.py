@@ -16,7 +16,8 @@ from support.setup import bases
 from support.statements import Statement, make_statement
 
 from zkmargin.circuits.language import Holding, Inputs
-from zkmargin.circuits.language.witness import generate_witness, vector_of
+from zkmargin.circuits.language.witness import generate_witness
+from zkmargin.prover.vectors import vector_of
 from zkmargin.verifier.curve import G1
 from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.expression import Column, ColumnKind

@@ -24,7 +24,7 @@ from support.statements import Statement, make_statement
 from zkmargin.circuits.language import CompiledProgram, CompileError, Program, compile_program
 from zkmargin.circuits.language import compiler as compiler_module
 from zkmargin.circuits.language import program as program_module
-from zkmargin.circuits.language.program import PACKING_SHIFT, RangedColumns
+from zkmargin.circuits.language.recording import PACKING_SHIFT, RangedColumns
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS
 

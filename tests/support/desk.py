@@ -18,14 +18,14 @@ from zkmargin.circuits.policies.solution import assign
 from zkmargin.circuits.statements.attestation import Opening, attest
 from zkmargin.circuits.statements.margin.circuit import HOLDING
 from zkmargin.circuits.statements.margin.market import Market, build_market
-from zkmargin.circuits.statements.margin.prover import MarginProver, verify_margin
+from zkmargin.circuits.statements.margin.prover import MarginProver
+from zkmargin.circuits.statements.margin.verification import margin_verifying_key
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.margin import MarginProof, make_statement, public_inputs
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
+from zkmargin.verifier.statements.margin import OFF_CHAIN, MarginProof, make_statement, public_inputs, verify_margin
 
 AS_OF: Final = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 ACCOUNT: Final = bytes.fromhex("a11ce000000000000000000000000000000a11ce")
@@ -126,21 +126,21 @@ class Desk:
         )
         witness = generate_witness(self.prover.program.compiled, self.backend, inputs, check=False)
         public = public_inputs(statement, ordered, market.terms)
-        data = prove(self.prover.key, public, witness.assignment, Options(check=False))
+        data = prove(self.prover.argument.key, public, witness.assignment, Options(check=False))
         return MarginProof(statement, self.policy.name, ordered, data)
 
-    def verify(self, proof: MarginProof, **changes: Any) -> None:
-        """As an auditor would, a second after the epoch."""
+    def verify(self, proof: MarginProof, *, policy: Policy | None = None, **changes: Any) -> None:
+        """Verify as an auditor would, a second after the epoch. policy: the auditor's own, this desk's if None."""
         options: dict[str, Any] = {
-            "policy": self.policy,
-            "market": self.market,
-            "setup": self.setup,
-            "backend": self.backend,
+            "policy": self.market.policy,
+            "market": self.market.terms,
             "at": self.market.epoch_time + 1,
             "engine": fastest_engine(),
             **changes,
         }
-        verify_margin(proof, **options)
+        verify_margin(
+            proof, key=margin_verifying_key(policy or self.policy, self.market, self.setup, self.backend), **options
+        )
 
 
 @cache

@@ -6,11 +6,10 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from zkmargin.circuits.language import CompiledProgram, Program, Vector, WitnessContext, compile_program
-from zkmargin.circuits.language.program import PACKING_SHIFT
-from zkmargin.circuits.language.witness import given
+from zkmargin.circuits.language import CompiledProgram, HintContext, Program, Vector, compile_program, given
+from zkmargin.circuits.language.recording import PACKING_SHIFT
 
 ROWS: Final = 32
 ROW_BITS: Final = 15
@@ -108,9 +107,9 @@ def define_packed(p: Program, shift: int = PACKING_SHIFT) -> None:
     p.sign_split(net, ROW_BITS, label="net")
     threshold = p.public_scalar("threshold", 12)
 
-    def part(index: int) -> Callable[[WitnessContext[Any, Any]], int]:
-        def hint(context: WitnessContext[Any, Any]) -> int:
-            total = context.sum(net * Vector(p, scenarios.node))
+    def part(index: int) -> Callable[[HintContext], int]:
+        def hint(context: HintContext) -> int:
+            total = context.sum(net * Vector(p.graph, scenarios.node))
             low = (total + (1 << shift >> 1)) % (1 << shift) - (1 << shift >> 1)
             value = low if index == 0 else (total - low) >> shift
             return value - context.scalar(threshold)

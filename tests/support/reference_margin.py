@@ -96,7 +96,7 @@ def reference_margin(policy: Policy, epoch: MarketEpoch, quantities: dict[str, f
         quantity = quantities.get(i.id, 0.0)
         if not quantity:
             continue
-        if i.kind not in policy.admitted_kinds:
+        if i.kind not in policy.admitted_kinds or _refused(policy, i.underlying):
             lot = 10.0 ** -epoch.universe.by_id[i.id].lot_exponent
             punitive = max(-quantity, 0.0) / lot * float(1 << 46) / 1e12
             out.charges += punitive
@@ -129,6 +129,22 @@ def _table(table: Any, name: str) -> Any:
     return table[name] if name in table else table["*"]
 
 
+def _refused(policy: Policy, name: str) -> bool:
+    if name in policy.unshocked_underlyings:
+        return False
+    tables = [getattr(rule, field, None) for rule in policy.rules for field in ("tables", "rates")]
+    return any(_table(table, name) == "refuse" for table in tables if table)
+
+
+def _own(rule: Any, field: str, tables: str, name: str) -> float:
+    """A parameter given once, or in a table by underlying, either directly or as a field of its entry."""
+    table = getattr(rule, tables, None)
+    if table is None:
+        return float(getattr(rule, field))
+    entry = _table(table, name)
+    return float(getattr(entry, field, entry))
+
+
 def _moved_vol(move: Any, vol: float, years: float) -> float:
     if move is None:
         return vol
@@ -140,6 +156,26 @@ def _moved_vol(move: Any, vol: float, years: float) -> float:
     power = float(move.short_power if days <= 30 else move.long_power)
     factor = 1 + float(move.change) * (30 / max(days, float(move.floor_days))) ** power
     return max(vol * max(factor, 0.0), float(move.minimum_vol))
+
+
+def _scenario_tables(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    losses: dict[tuple[str, int], float] = defaultdict(float)
+    for h in moving:
+        name = h.instrument.underlying
+        table = _table(rule.tables, name)
+        largest = 0.0
+        long, short = _penalties(table, h)
+        for index, scenario in enumerate(table.scenarios):
+            weight = float(scenario.weight) * float(table.factor)
+            move = table.vol_moves.get(scenario.vol_move) if scenario.vol_move else None
+            vol = _moved_vol(move, float(h.instrument.implied_vol), h.years) if h.is_option else None
+            value = h.value(float(scenario.price_move), vol, max(h.years - float(rule.look_ahead_days) / 365, 0.0))
+            group = "" if rule.netting == "account" else name
+            losses[group, index] -= weight * h.quantity * (value - h.value() - (long - short) / 2 * value)
+            largest = max(largest, weight * value)
+        out.charges += abs(h.quantity) * (long + short) / 2 * largest
+    for (group, _), loss in losses.items():
+        out.groups[group].append(loss)
 
 
 def _scenario_grid(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
@@ -178,9 +214,12 @@ def _basis_contingency(rule: Any, out: Reference, holdings: list[Holding], movin
     for h in moving:
         if h.instrument.kind not in ("option", "future"):
             continue
-        factor = float(rule.add) + float(rule.multiply) * h.years
+        name = h.instrument.underlying
+        scale = 1.0 if rule.tables is None else float(_table(rule.tables, name).factor)
+        add, multiply = _own(rule, "add", "tables", name), _own(rule, "multiply", "tables", name)
+        factor = scale * (add + multiply * h.years)
         for side, sign in enumerate((1, -1)):
-            profit = h.value(sign * float(rule.price_move)) - h.value()
+            profit = h.value(sign * _own(rule, "price_move", "tables", name)) - h.value()
             totals[h.instrument.underlying, h.instrument.expiry][side] -= h.quantity * factor * profit
     by_underlying: dict[str, float] = defaultdict(float)
     for (name, _), sides in totals.items():
@@ -201,7 +240,9 @@ def _skew_contingency(rule: Any, out: Reference, holdings: list[Holding], moving
             k = math.log(float(h.instrument.strike_usd) / float(h.instrument.forward_usd))
             k = abs(k) if shape == "absolute" else k
             vol = float(h.instrument.implied_vol) * max(0.0, 1 + min(cap, max(-cap, k * cap / width)))
-            profits[h.instrument.underlying, h.instrument.expiry] += h.quantity * (h.value(0.0, vol) - h.value())
+            factor = 1.0 if rule.factors is None else float(_table(rule.factors, h.instrument.underlying))
+            change = factor * h.quantity * (h.value(0.0, vol) - h.value())
+            profits[h.instrument.underlying, h.instrument.expiry] += change
         by_underlying: dict[str, float] = defaultdict(float)
         for (name, _), profit in profits.items():
             by_underlying[name] += abs(profit)
@@ -215,14 +256,16 @@ def _unit_contingencies(rule: Any, out: Reference, holdings: list[Holding], movi
             side = "long" if h.quantity > 0 else "short"
             if h.instrument.kind in charge.kinds and charge.side in (side, "both"):
                 base = h.index if charge.of == "reference" else h.price
-                out.charges += abs(h.quantity) * float(charge.rate) * base
+                out.charges += abs(h.quantity) * _own(charge, "rate", "rates", h.instrument.underlying) * base
 
 
 def _short_option_minimum(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
     totals: dict[str, float] = defaultdict(float)
     for h in holdings:
         if h.is_option and h.quantity < 0:
-            totals[h.instrument.underlying] += -h.quantity * float(rule.rate) * h.index
+            totals[h.instrument.underlying] += (
+                -h.quantity * _own(rule, "rate", "rates", h.instrument.underlying) * h.index
+            )
     for name, loss in totals.items():
         out.groups[name].append(loss)
 
@@ -236,7 +279,8 @@ def _delta_charge(rule: Any, out: Reference, holdings: list[Holding], moving: li
         gross[h.instrument.underlying] += abs(delta)
     for name, delta in net.items():
         hedged = (gross[name] - abs(delta)) / 2
-        out.groups[name].append(float(rule.net_rate) * abs(delta) + float(rule.hedged_rate) * hedged)
+        net_rate, hedged_rate = (_own(rule, field, "rates", name) for field in ("net_rate", "hedged_rate"))
+        out.groups[name].append(net_rate * abs(delta) + hedged_rate * hedged)
 
 
 def _open_interest_margin(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
@@ -250,7 +294,8 @@ def _open_interest_margin(rule: Any, out: Reference, holdings: list[Holding], mo
             rate *= float(tier.maintenance_fraction)
         elif tier.scales:
             units = getattr(h.instrument, "open_interest", None)
-            notional = 0.0 if units is None else float(units) * float(h.instrument.mark_price_usd)
+            missing = math.inf if rule.missing_open_interest == "full" else 0.0
+            notional = missing if units is None else float(units) * float(h.instrument.mark_price_usd)
             low, high = float(tier.open_interest_lower_cap_usd), float(tier.open_interest_upper_cap_usd)
             rate = min(1.0, rate + max(0.0, (notional - low) / (high - low)) * (1 - rate))
         totals[h.instrument.underlying] += abs(h.quantity) * h.price * rate
@@ -275,18 +320,40 @@ def _notional_tiers(rule: Any, out: Reference, holdings: list[Holding], moving: 
         out.groups[name].append(_tiered(steps, notional))
 
 
+def _position_leverage(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    totals: dict[str, float] = defaultdict(float)
+    for h in holdings:
+        if h.instrument.kind in rule.kinds:
+            totals[h.instrument.underlying] += abs(h.quantity) * h.price
+    for name, notional in totals.items():
+        reached = [tier for tier in _table(rule.tiers, name) if notional >= float(tier.from_usd)]
+        out.groups[name].append(notional / float(reached[-1].max_leverage))
+
+
+def _short_option_margin(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    for h in holdings:
+        if h.is_option and h.quantity < 0:
+            terms = getattr(_table(rule.tables, h.instrument.underlying), h.instrument.option_type)
+            strike, index = float(h.instrument.strike_usd), h.index
+            otm = max(strike - index if h.instrument.option_type == "call" else index - strike, 0.0)
+            out.charges += -h.quantity * max(float(terms.base) * index - otm, float(terms.minimum) * index)
+
+
 def _collateral_factors(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
     for h in holdings:
         if h.quantity > 0:
             counted = h.instrument.kind in rule.kinds
-            factor = float(_table(rule.factors, h.instrument.underlying)) if counted else 0.0
+            other = float(rule.other_kinds == "full")
+            factor = float(_table(rule.factors, h.instrument.underlying)) if counted else other
             out.deductions += h.quantity * h.price * (1 - factor)
 
 
 def _tiered_haircuts(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
     totals: dict[str, float] = defaultdict(float)
     for h in holdings:
-        if h.quantity > 0:
+        if h.quantity > 0 and h.instrument.kind not in rule.kinds:
+            out.deductions += h.quantity * h.price * float(rule.other_kinds != "full")
+        elif h.quantity > 0:
             totals[h.instrument.underlying] += h.quantity * h.price
     for name, value in totals.items():
         steps = [(float(t.from_usd), float(t.ratio)) for t in _table(rule.tiers, name)]
@@ -310,3 +377,92 @@ def _value_at_risk(rule: Any, out: Reference, holdings: list[Holding], moving: l
         a * b * float(rule.correlation[i][j]) for i, a in enumerate(exposures) for j, b in enumerate(exposures)
     )
     out.charges += float(rule.z) * math.sqrt(max(square, 0.0))
+
+
+def _mark_check(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    for h in holdings:
+        if not h.is_option:
+            continue
+        f, k = float(h.instrument.forward_usd), float(h.instrument.strike_usd)
+        low, high = (max(f - k, 0.0), f) if h.instrument.option_type == "call" else (max(k - f, 0.0), k)
+        model = h.value()
+        outside = not low - 1e-6 * f <= h.price <= high + 1e-6 * f
+        if not outside and (float(h.instrument.implied_vol) > 0 or h.years <= 0):
+            low = high = h.price
+            if abs(h.price - model) > float(rule.tolerance) * f:
+                low, high = min(model, h.price), max(model, h.price)
+        out.charges += (
+            h.quantity * max(h.price - low, 0.0) if h.quantity > 0 else -h.quantity * max(high - h.price, 0.0)
+        )
+
+
+def limit_rooms(policy: Policy, epoch: MarketEpoch, quantities: dict[str, float]) -> dict[str, float]:
+    """What is left below every limit, by its name in a report."""
+    index = {}
+    for kind in ("perpetual", "spot"):
+        index.update({i.underlying: float(i.mark_price_usd) for i in epoch.data.instruments if i.kind == kind})
+    held = []
+    for i in epoch.data.instruments:
+        years = (i.expiry - epoch.as_of).total_seconds() / YEAR if i.kind == "option" else 0.0
+        if quantities.get(i.id):
+            own = float(i.forward_usd if i.kind == "option" else i.mark_price_usd)
+            held.append(Holding(i, quantities[i.id], years, index.get(i.underlying, own)))
+    rooms: dict[str, float] = {}
+    for rule in policy.rules:
+        if rule.kind == "restricted":
+            rooms[f"{rule.name}: restricted"] = -float(any(_is_restricted(rule, h) for h in held))
+            continue
+        if rule.kind not in ("limit", "leverage_limit", "concentration_limit"):
+            continue
+        counted = [h for h in held if h.instrument.kind in rule.kinds]
+        whole = sum(map(_size, counted))
+        groups = sorted({h.instrument.underlying for h in counted})
+        if rule.kind == "leverage_limit":
+            rooms[f"{rule.name}: leverage"] = float(rule.most) * sum(h.quantity * h.price for h in held) - whole
+        elif rule.kind == "concentration_limit":
+            for name in groups:
+                own = sum(_size(h) for h in counted if h.instrument.underlying == name)
+                rooms[f"{name} {rule.name}: concentration"] = float(rule.most_share) * whole - own
+        else:
+            for name in [""] if rule.by == "account" else groups:
+                mine = [h for h in counted if name in ("", h.instrument.underlying)]
+                rooms.update(_rooms_of_limit(rule, policy, epoch, name, mine))
+    return rooms
+
+
+def _size(h: Holding) -> float:
+    return abs(h.quantity) * (float(h.instrument.forward_usd) if h.is_option else h.price)
+
+
+def _is_restricted(rule: Any, h: Holding) -> bool:
+    i = h.instrument
+    named = i.id in rule.instruments or i.underlying in rule.underlyings or i.kind in rule.kinds
+    return named and rule.side in ("both", "long" if h.quantity > 0 else "short")
+
+
+def _rooms_of_limit(rule: Any, policy: Policy, epoch: MarketEpoch, name: str, mine: list[Holding]) -> dict[str, float]:
+    most = float(_table(rule.most, name))
+    title = f"{name} {rule.name}: {rule.measure.replace('_', ' ')}".strip()
+    if rule.measure == "gross_notional":
+        return {title: most - sum(map(_size, mine))}
+    if rule.measure == "open_interest_share":
+        perpetuals = [i for i in epoch.data.instruments if i.kind == "perpetual" and i.underlying == name]
+        interest = sum(float(i.open_interest or 0) * float(i.mark_price_usd) for i in perpetuals)
+        used = sum(abs(h.quantity) * h.price for h in mine if h.instrument.kind == "perpetual")
+        return {title: most * interest - used}
+    net = 0.0
+    for h in mine:
+        delta, _, vega = greeks(h)
+        put = h.is_option and h.instrument.option_type == "put"
+        moves = h.instrument.underlying not in policy.unshocked_underlyings
+        notional = math.copysign(_size(h), h.quantity) * (-1 if put else 1)
+        amounts = {"net_notional": notional, "vega": h.quantity * vega / 100}
+        net += amounts.get(rule.measure, h.quantity * delta * h.index * moves)
+    return {f"{title}, long": most - net, f"{title}, short": most + net}
+
+
+def _no_margin(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    """Limits demand no margin; `limit_rooms` has them."""
+
+
+_limit = _leverage_limit = _concentration_limit = _restricted = _no_margin

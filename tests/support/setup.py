@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from py_ecc import optimized_bn128 as bn
 
 from zkmargin.circuits.language import CompiledProgram
-from zkmargin.circuits.language.witness import vector_of
+from zkmargin.circuits.language.keys import fixed_vectors
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.key import ProvingKey, make_proving_key
 from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.srs import with_blinding
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G2
-from zkmargin.verifier.documents import write_document
 from zkmargin.verifier.srs import SetupKey
 
 TAU: Final = 0x1CEB00DA_0DDBA11_5EED_0F_7E575_0123456789ABCDEF_FEDCBA9876543210
@@ -52,5 +52,5 @@ def proving_key(backend: AnyBackend, program: CompiledProgram, tau: int = TAU) -
     """The proving key of a compiled program."""
     rows = program.circuit.rows
     lagrange, powers = bases(backend, rows, tau)
-    fixed = [vector_of(backend, values, rows) for values in program.fixed_values]
+    fixed = fixed_vectors(program, backend)
     return make_proving_key(backend, program.circuit, setup_key(tau), lagrange, powers, fixed)

@@ -6,8 +6,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from support.shell_desk import CHAIN, make_desk
+import zkmargin as api
+from support.backends import fastest_backend
+from support.shell_desk import CHAIN, VENUES, make_desk
+from support.solvency import MASTER, NONCE, ROWS, batch, prover, reserves, setup, terms
+from zkmargin.circuits.statements.solvency.files import write_solvency
+from zkmargin.circuits.statements.solvency.settlement import settle
 from zkmargin.cli.main import run
+from zkmargin.prover.setup import save_setup
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "ptau"
 
@@ -72,4 +78,27 @@ def desk(made_desk: Path, tmp_path: Path) -> Path:
     """A copy of everything for one test to spoil; see desk.py."""
     folder = tmp_path / "desk"
     shutil.copytree(made_desk, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def verified_files(made_desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A margin proof, a disclosure and a solvency statement with all that verifies them."""
+    folder = tmp_path_factory.mktemp("verified") / "files"
+    shutil.copytree(made_desk, folder)
+    api.disclose(
+        folder / "m.json",
+        "value",
+        [folder / f"{venue}.attestation.json" for venue in VENUES],
+        [folder / f"{venue}.opening.json" for venue in VENUES],
+        folder / "s.json",
+        auditor="Ash & Birch",
+        purpose="year-end review",
+        out=folder / "d.json",
+    )
+    proven, opening = prover().prove(batch(), MASTER)
+    signed = [reserves({"BTC": "100", "USD": "1000"})]
+    statement = settle(terms(), NONCE, ROWS, [proven], [opening], signed, setup(), fastest_backend())
+    write_solvency(folder / "solvency.json", statement)
+    save_setup(setup(), folder / "solvency-setup.json")
     return folder

@@ -7,10 +7,11 @@ from typing import Final
 
 import zkmargin
 from zkmargin.api.key_files import write_signing_key
+from zkmargin.circuits.statements.trust import write_trust
 from zkmargin.connectors.deribit import import_deribit
-from zkmargin.verifier.documents import write_document
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.statements.attestation import Attestor
-from zkmargin.verifier.statements.trust import RequiredSetup, Trust, write_trust
+from zkmargin.verifier.statements.trust import RequiredSetup, Trust
 
 CHAIN: Final = Path(__file__).parents[1] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 ACCOUNT: Final = "0xa11ce000000000000000000000000000000a11ce"

@@ -17,10 +17,10 @@ from zkmargin.circuits.statements.solvency.batch import Batch, BatchWitness, bat
 from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY
 from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpening
 from zkmargin.prover.setup import Setup, development_setup
-from zkmargin.verifier.ethereum import address_of_key
+from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.proof import PublicInputs
-from zkmargin.verifier.statements.solvency.accounts import Row, epoch_id
-from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, claim_of, sign_reserves
+from zkmargin.verifier.statements.solvency.accounts import Row, solvency_epoch_id
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, claim_of
 from zkmargin.verifier.statements.solvency.terms import Asset, Chain, Custodian, Terms, Tier
 from zkmargin.verifier.statements.solvency.verify import TOP
 
@@ -77,7 +77,7 @@ def setup() -> Setup:
 
 def epoch(of: Terms | None = None) -> bytes:
     """The epoch's id."""
-    return epoch_id((of or terms()).digest, setup().digest, NONCE)
+    return solvency_epoch_id((of or terms()).digest, setup().digest, NONCE)
 
 
 @cache
@@ -129,11 +129,11 @@ def statement_of(given: Batch, columns: BatchWitness | None = None, *, check: bo
     witness = by.witness(made, opening, check=check)
     inputs: Inputs[Any] = Inputs(
         holdings={EQUITY: Holding(opening.equity, 0), DEBT: Holding(opening.debt, 0)},
-        market=by.market,
+        market=by.table.columns,
         scalars=made.scalars,
         columns=made.columns,
     )
-    return Statement(by.program, by.key, by.public(given.index, witness, opening), witness.assignment, inputs)
+    return Statement(by.program, by.argument.key, by.public(given.index, witness, opening), witness.assignment, inputs)
 
 
 def recommitted(forged: Statement) -> Statement:

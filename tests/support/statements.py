@@ -12,14 +12,15 @@ from support.backends import fastest_backend, fastest_engine
 from support.programs import Case
 from support.setup import TAU, proving_key
 from zkmargin.circuits.language import CompiledProgram, Holding, Inputs
-from zkmargin.circuits.language.program import RangedColumns
-from zkmargin.circuits.language.witness import Witness, generate_witness, vector_of
+from zkmargin.circuits.language.recording import RangedColumns
+from zkmargin.circuits.language.witness import Witness, generate_witness
 from zkmargin.prover.assignment import Assignment, HoldingOpening, PublicColumns
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.key import ProvingKey, commit
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.randomness import Blinding
 from zkmargin.prover.rounds.lookups import looked_up_values
+from zkmargin.prover.vectors import vector_of
 from zkmargin.verifier.circuit import Circuit
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected

@@ -8,8 +8,9 @@ import pytest
 from eth_keys import keys
 from eth_keys.exceptions import BadSignature, ValidationError
 
+from zkmargin.prover.signing import sign_digest
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.ethereum import CURVE_ORDER, recover_signer, sign_digest
+from zkmargin.verifier.ethereum import CURVE_ORDER, recover_signer
 
 FIELD = 2**256 - 2**32 - 977
 GENERATOR_X = 0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798

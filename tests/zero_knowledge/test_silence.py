@@ -16,12 +16,11 @@ from zkmargin.circuits.language import (
     Holding,
     Inputs,
     Program,
-    WitnessContext,
     WitnessRangeError,
     check_constraints,
     compile_program,
 )
-from zkmargin.circuits.language.witness import generate_witness
+from zkmargin.circuits.language.witness import WitnessContext, generate_witness
 from zkmargin.prover.assignment import HoldingOpening
 from zkmargin.prover.errors import UnsatisfiedError
 from zkmargin.prover.kernels import load_backend
@@ -74,7 +73,7 @@ def context_of_a_hint(backend: AnyBackend) -> WitnessContext[Any, Any]:
     def define(p: Program) -> None:
         net = p.holding("net")
 
-        def spy(context: WitnessContext[Any, Any]) -> Any:
+        def spy(context: Any) -> Any:
             seen.append(context)
             return context.evaluate(net)
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import (
     SIGNATURE_BYTES,
+    KeyRecovery,
     address_word,
     format_address,
     parse_address,
     recover_signer,
-    sign_digest,
     struct_hash,
     word,
 )
@@ -108,11 +108,6 @@ class AttestationData:
         """What the signature is over."""
         return keccak256(b"\x19\x01" + DOMAIN_SEPARATOR + self.struct_hash)
 
-    def sign(self, private_key: bytes) -> Attestation:
-        """Sign as the venue whose key this is."""
-        signature = sign_digest(self.digest, private_key)
-        return Attestation(self, recover_signer(self.digest, signature, "signature"), signature)
-
 
 @dataclass(frozen=True)
 class Attestation:
@@ -121,6 +116,9 @@ class Attestation:
     claimed: AttestationData
     attestor: bytes
     signature: bytes
+
+    def __repr__(self) -> str:
+        return f"Attestation({self.claimed.venue}, 0x{self.claimed.account.hex()}, {self.claimed.sequence})"
 
     def to_json(self) -> dict[str, Any]:
         """The document's fields."""
@@ -137,7 +135,7 @@ class Attestation:
         }
 
 
-def attestation_from_fields(fields: Fields, where: str) -> Attestation:
+def attestation_from_fields(fields: Fields, where: str, recovery: KeyRecovery | None = None) -> Attestation:
     """Check a document's fields and the signature. Raises FormatError naming the field."""
     claimed = AttestationData(
         account=parse_address(fields.text("account"), f"{where}: field 'account'"),
@@ -150,7 +148,7 @@ def attestation_from_fields(fields: Fields, where: str) -> Attestation:
     signature = fields.hexadecimal("signature", SIGNATURE_BYTES)
     attestor = parse_address(fields.text("attestor"), f"{where}: field 'attestor'")
     fields.finish()
-    signer = recover_signer(claimed.digest, signature, f"{where}: field 'signature'")
+    signer = recover_signer(claimed.digest, signature, f"{where}: field 'signature'", recovery)
     if signer != attestor:
         raise FormatError(
             f"{where}: field 'signature': expected {format_address(attestor)} to have signed this attestation, got a "
@@ -159,11 +157,6 @@ def attestation_from_fields(fields: Fields, where: str) -> Attestation:
     return Attestation(claimed, attestor, signature)
 
 
-def read_attestation(path: str | Path) -> Attestation:
-    """An attestation's file, signature checked. Raises FormatError; OSError when it cannot be read."""
-    return attestation_from_fields(Fields(path, read_document(path, KIND)), str(path))
-
-
-def write_attestation(path: str | Path, attestation: Attestation) -> None:
-    """Write an attestation's file, whole or not at all."""
-    write_document(path, KIND, attestation.to_json())
+def read_attestation(path: str | Path, recovery: KeyRecovery | None = None) -> Attestation:
+    """Read an attestation's file and check its signature. Raises FormatError; OSError when it cannot be read."""
+    return attestation_from_fields(Fields(path, read_document(path, KIND)), str(path), recovery)

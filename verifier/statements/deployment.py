@@ -8,7 +8,7 @@ from typing import Final
 from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import NO_ADDRESS, parse_address
-from zkmargin.verifier.statements.margin_statement import Deployment
+from zkmargin.verifier.statements.margin import Deployment
 
 KIND: Final = "deployment"
 MAX_CHAIN_ID: Final = (1 << 256) - 1

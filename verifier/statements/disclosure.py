@@ -8,7 +8,7 @@ context binds account, auditor, purpose, epoch and attestations, so that it cann
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,20 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkmargin.verifier.curve import G1, GroupEngine
-from zkmargin.verifier.documents import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_word, format_address, parse_address, struct_hash, word
+from zkmargin.verifier.ethereum import KeyRecovery, address_word, format_address, parse_address, struct_hash, word
+from zkmargin.verifier.hexadecimal import parse_hex
 from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs
-from zkmargin.verifier.statements.attestation import Attestation, Attestor, attestation_from_fields, venue_id
+from zkmargin.verifier.statements.attestation import Attestation, Attestor, venue_id
 from zkmargin.verifier.statements.margin import (
     MarketTerms,
     PolicyTerms,
     check_attestations,
-    parse_proof_bytes,
 )
-from zkmargin.verifier.statements.trust import MAX_VENUES, check_attestors
+from zkmargin.verifier.statements.margin.files import MAX_ACCOUNT_PROOF_BYTES, attestations_from_fields
+from zkmargin.verifier.statements.trust import check_attestors
 from zkmargin.verifier.verify import VerifyingKey, verify
 
 KIND: Final = "disclosure"
@@ -71,6 +72,9 @@ class Disclosure:
     attestations: tuple[Attestation, ...]
     weights: NDArray[np.int64] | None
     proof: bytes
+
+    def __repr__(self) -> str:
+        return f"Disclosure({self.exposure}, {len(self.attestations)} attestations, {len(self.proof)} bytes)"
 
     @property
     def context(self) -> bytes:
@@ -132,7 +136,7 @@ def verify_disclosure(
     attestors: Collection[bytes | Attestor] = (),
     engine: GroupEngine | None = None,
 ) -> None:
-    """Return if the disclosure is true; raise ProofRejected or FormatError if not.
+    """Verify that the disclosure is true. Raises ProofRejected or FormatError if not.
 
     key, universe, epoch_time and weights (their commitment; none for a quantity) are the caller's own, of an epoch that
     it trusts; that the disclosure's weights are what its exposure means is for the caller to check.
@@ -160,16 +164,8 @@ def check_text(text: str, where: str) -> str:
     return text
 
 
-def write_disclosure(path: str | Path, disclosure: Disclosure) -> None:
-    """Write a disclosure's file, and its weights beside it, whole or not at all."""
-    arrays: Mapping[str, NDArray[Any]] | None = None
-    if disclosure.weights is not None:
-        arrays = {WEIGHTS: disclosure.weights}
-    write_document(path, KIND, disclosure.to_json(), arrays=arrays)
-
-
-def read_disclosure(path: str | Path) -> Disclosure:
-    """A disclosure's file; attestations' signatures are checked. Raises FormatError; OSError when it cannot be read."""
+def read_disclosure(path: str | Path, recovery: KeyRecovery | None = None) -> Disclosure:
+    """Read a disclosure's file, attestations' signatures checked. Raises FormatError; OSError if it cannot be read."""
     where, document = str(path), read_document(path, KIND)
     fields = Fields(path, document)
     exposure = fields.text("exposure")
@@ -182,9 +178,6 @@ def read_disclosure(path: str | Path) -> Disclosure:
     if (rows == 0) != (exposure == "quantity"):
         raise FormatError(f"{where}: field 'rows': expected 0 for a quantity, and the weights' number for an exposure")
     weights = read_arrays(path, document, {WEIGHTS: ("<i8", (rows,))})[WEIGHTS] if rows else None
-    listed = fields.array("attestations")
-    if not 1 <= len(listed) <= MAX_VENUES or not all(isinstance(item, dict) for item in listed):
-        raise FormatError(f"{where}: field 'attestations': expected 1 to {MAX_VENUES} objects")
     subject = fields.text("subject")
     disclosure = Disclosure(
         account=parse_address(fields.text("account"), f"{where}: field 'account'"),
@@ -197,12 +190,9 @@ def read_disclosure(path: str | Path) -> Disclosure:
         universe=fields.hexadecimal("universe", 32),
         epoch_time=parse_seconds(fields.text("epoch_time"), f"{where}: field 'epoch_time'"),
         snapshot_time=parse_seconds(fields.text("snapshot_time"), f"{where}: field 'snapshot_time'"),
-        attestations=tuple(
-            attestation_from_fields(Fields(f"{where}: attestations[{i}]", item), f"{where}: attestations[{i}]")
-            for i, item in enumerate(listed)
-        ),
+        attestations=attestations_from_fields(fields, where, recovery),
         weights=weights,
-        proof=parse_proof_bytes(fields.text("proof"), f"{where}: field 'proof'"),
+        proof=parse_hex(fields.text("proof"), f"{where}: field 'proof'", most=MAX_ACCOUNT_PROOF_BYTES),
     )
     fields.finish(*(("arrays", "arrays_digest") if rows else ()))
     return disclosure

@@ -1,22 +1,17 @@
-"""A venue's closure: it holds nothing of an account any more. Voids its attestations at every gate that is shown it."""
+"""A venue's revocation: it holds nothing of an account any more. Voids its attestations at every gate that sees it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from zkmargin.verifier.ethereum import address_word, sign_digest, struct_hash, word
+from zkmargin.verifier.ethereum import address_word, struct_hash, word
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.attestation import DOMAIN_SEPARATOR
 
-CLOSURE_TYPE: Final = "Closure(address account,string venue,uint64 sequence)"
+REVOCATION_TYPE: Final = "Closure(address account,string venue,uint64 sequence)"
 
 
-def closure_digest(account: bytes, venue: str, sequence: int) -> bytes:
-    """What a venue signs (EIP-712, the attestations' domain) to void its attestations up to `sequence`."""
-    hashed = struct_hash(CLOSURE_TYPE, [address_word(account), keccak256(venue.encode()), word(sequence)])
+def revocation_digest(account: bytes, venue: str, sequence: int) -> bytes:
+    """Return what a venue signs (EIP-712, the attestations' domain) to void its attestations up to `sequence`."""
+    hashed = struct_hash(REVOCATION_TYPE, [address_word(account), keccak256(venue.encode()), word(sequence)])
     return keccak256(b"\x19\x01" + DOMAIN_SEPARATOR + hashed)
-
-
-def sign_closure(account: bytes, venue: str, sequence: int, private_key: bytes) -> bytes:
-    """The venue's signature."""
-    return sign_digest(closure_digest(account, venue, sequence), private_key)

@@ -9,15 +9,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address, parse_address
-from zkmargin.verifier.instants import format_seconds, parse_seconds
+from zkmargin.verifier.instants import parse_seconds
 from zkmargin.verifier.srs import SetupError, SetupKey
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, check_venue
 
@@ -160,13 +160,3 @@ def read_trust(path: str | Path) -> Trust:
         return Trust(setup, tuple(attestors), at)
     except TrustError as error:
         raise TrustError(f"{where}: {error}") from None
-
-
-def write_trust(path: str | Path, trust: Trust) -> None:
-    """Write a trust file, whole or not at all."""
-    named, _ = by_venue(trust.attestors)
-    venues: Mapping[str, list[str]] = {
-        venue: sorted(format_address(key) for key in keys) for venue, keys in sorted(named.items())
-    }
-    at = None if trust.at is None else format_seconds(trust.at)
-    write_document(path, KIND, {"setup": str(trust.setup), "venues": venues, "at": at})

@@ -28,14 +28,17 @@ from zkmargin.circuits.policies.rules.perpetual_margin import HaircutTier, Kinds
 from zkmargin.circuits.policies.rules.rule import Fraction01, RiskView, Rule, RuleColumns, ceil_units, require_default
 from zkmargin.circuits.policies.rules.tiers import Steps, check_steps, constrain_excess, excess_count, publish_excess
 
+OtherKinds = Literal["nothing", "full"]
+"""What kinds that are not collateral count for long; `full` leaves derivatives beside a haircut their worth."""
 _ASSETS: tuple[Kind, ...] = ("cash", "spot", "supply", "borrow")
 
 
 class CollateralFactors(Rule):
-    """A factor by underlying; see the module. Other kinds count with nothing long."""
+    """A factor by underlying; see the module. Other kinds count with nothing long, or in full (`other_kinds`)."""
 
     kind: Literal["collateral_factors"]
     kinds: Kinds = _ASSETS
+    other_kinds: OtherKinds | None = None
     factors: dict[str, Fraction01]
 
     @model_validator(mode="after")
@@ -49,18 +52,20 @@ class CollateralFactors(Rule):
         builder.deduct(LinearForm.of(column, Part.LONG))
 
     def publish(self, view: RiskView) -> RuleColumns:
-        """What a long lot does not count for: all of it where the kind is not collateral."""
+        """What a long lot does not count for."""
         arrays = view.arrays
-        factor = np.where(arrays.is_kind(*self.kinds), view.by_underlying(self.factors), 0.0)
+        other = 1.0 if self.other_kinds == "full" else 0.0
+        factor = np.where(arrays.is_kind(*self.kinds), view.by_underlying(self.factors), other)
         haircut = np.where(arrays.live, (1.0 - factor) * arrays.price, 0.0)
         return RuleColumns({f"{self.name}.haircut": ceil_units(haircut)})
 
 
 class TieredHaircuts(Rule):
-    """Ratios by underlying and size; see the module. Other kinds count with nothing long."""
+    """Ratios by underlying and size; see the module. Other kinds count with nothing, or in full (`other_kinds`)."""
 
     kind: Literal["tiered_haircuts"]
     kinds: Kinds = _ASSETS
+    other_kinds: OtherKinds | None = None
     tiers: dict[str, Annotated[tuple[HaircutTier, ...], Field(strict=False, min_length=1, max_length=16)]]
 
     @model_validator(mode="after")
@@ -88,7 +93,8 @@ class TieredHaircuts(Rule):
         counted = arrays.is_kind(*self.kinds)
         tables = self._steps()
         base = view.by_underlying({name: steps[0][1] for name, steps in tables.items()})
-        haircut = np.where(counted, base, np.where(arrays.live, 1.0, 0.0)) * arrays.price
+        other = np.where(arrays.live, 0.0 if self.other_kinds == "full" else 1.0, 0.0)
+        haircut = np.where(counted, base, other) * arrays.price
         columns = {f"{self.name}.rate[0]": ceil_units(haircut)}
         tiered = counted & (arrays.underlying >= 0)
         return RuleColumns({**columns, **publish_excess(view, self.name, tables, tiered)})

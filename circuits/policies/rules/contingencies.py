@@ -9,10 +9,17 @@
 hedged = (gross - |net|) / 2: as |net| counts (net_rate - hedged_rate / 2) >= 0, two inequalities, one a sign, say it
 all.
 
+`short_option_margin` charges every option sold by itself, net of its mark, which the book's worth counts already:
+
+    max(base * index - out of the money, minimum * index),
+
+out of the money being max(0, K - index) of a call, max(0, index - K) of a put.
+
+All take their rates by underlying, too, in a table whose `*` stands for every other one.
 Units: usd_e12 per lot, rounded up; the delta column is rounded to nearest and both sides pay a unit for it.
 Sources: Derive v2-core, PMRMLib_2.sol (perp and option contingencies; here naked shorts are not offset by longs at
 the same strike, which is conservative); CME SPAN (short option minimum); Paradex, "Portfolio Margin" (minimum delta
-requirement).
+requirement); Deribit, "Standard Margin" (short options).
 """
 
 from __future__ import annotations
@@ -29,24 +36,42 @@ from zkmargin.circuits.markets.units import VALUE_BITS
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.circuits.policies.constraints import LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import (
+    ANY,
     PRICING_ERROR,
+    Floats,
     Rate,
+    Refuse,
     RiskView,
     Rule,
     RuleColumns,
+    UnderlyingOrAny,
     ceil_units,
+    is_refused,
     nearest_units,
+    require_default,
+    require_one,
     rounding_charge,
+    rows_by_entry,
 )
 
 
 class UnitCharge(StrictModel):
-    """One line of a contingency table."""
+    """One line of a contingency table: a rate for all underlyings, or `rates` by underlying."""
 
     kinds: Annotated[tuple[Kind, ...], Field(strict=False, min_length=1)]
     side: Literal["long", "short", "both"]
-    rate: Rate
+    rate: Rate | None = None
+    rates: dict[UnderlyingOrAny, Rate] | None = None
     of: Literal["reference", "price"] = "reference"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require_one(self.rate is not None, self.rates, "rate", "rates")
+        return self
+
+    def by_row(self, view: RiskView) -> Floats:
+        """(rows,) the rate of each row."""
+        return view.by_underlying({ANY: self.rate} if self.rate is not None else self.rates or {})
 
 
 class UnitContingencies(Rule):
@@ -69,17 +94,23 @@ class UnitContingencies(Rule):
         sides = {"long": np.zeros(arrays.price.shape), "short": np.zeros(arrays.price.shape)}
         for charge in self.charges:
             base = arrays.reference if charge.of == "reference" else arrays.price
-            amount = np.where(arrays.is_kind(*charge.kinds), float(charge.rate) * base, 0.0)
+            amount = np.where(arrays.is_kind(*charge.kinds), charge.by_row(view) * base, 0.0)
             for side in ("long", "short") if charge.side == "both" else (charge.side,):
                 sides[side] += amount
         return RuleColumns(long_charge=ceil_units(sides["long"]), short_charge=ceil_units(sides["short"]))
 
 
 class ShortOptionMinimum(Rule):
-    """A floor on each underlying's requirement: rate * index per option sold."""
+    """A floor on each underlying's requirement: rate * index per option sold. `rates`: by underlying."""
 
     kind: Literal["short_option_minimum"]
-    rate: Rate
+    rate: Rate | None = None
+    rates: dict[UnderlyingOrAny, Rate] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require_one(self.rate is not None, self.rates, "rate", "rates")
+        return self
 
     def constrain(self, builder: ConstraintBuilder) -> None:
         """One floor per underlying."""
@@ -90,14 +121,14 @@ class ShortOptionMinimum(Rule):
 
     def publish(self, view: RiskView) -> RuleColumns:
         """The charge per lot, rounded up."""
-        amount = np.where(view.arrays.is_kind("option"), float(self.rate) * view.arrays.reference, 0.0)
+        rate = view.by_underlying({ANY: self.rate} if self.rate is not None else self.rates or {})
+        amount = np.where(view.arrays.is_kind("option"), rate * view.arrays.reference, 0.0)
         return RuleColumns({f"{self.name}.charge": ceil_units(amount)})
 
 
-class DeltaCharge(Rule):
-    """A floor on each underlying's requirement by net and hedged delta; see the module."""
+class DeltaRates(StrictModel):
+    """Rates on net and on hedged delta."""
 
-    kind: Literal["delta_charge"]
     net_rate: Rate
     hedged_rate: Rate
 
@@ -106,6 +137,32 @@ class DeltaCharge(Rule):
         if self.net_rate * 2 < self.hedged_rate:
             raise ValueError("net_rate: expected at least half of hedged_rate, or hedging would raise the charge")
         return self
+
+
+class DeltaCharge(Rule):
+    """A floor on each underlying's requirement by net and hedged delta; see the module. `rates`: by underlying."""
+
+    kind: Literal["delta_charge"]
+    net_rate: Rate | None = None
+    hedged_rate: Rate | None = None
+    rates: dict[UnderlyingOrAny, DeltaRates | Refuse] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.net_rate is None) != (self.hedged_rate is None):
+            raise ValueError("expected net_rate and hedged_rate together")
+        require_one(self.net_rate is not None, self.rates, "net_rate and hedged_rate", "rates")
+        self._table()
+        return self
+
+    def _table(self) -> dict[UnderlyingOrAny, DeltaRates | Refuse]:
+        if self.rates is not None:
+            return self.rates
+        return {ANY: DeltaRates.model_validate({"net_rate": self.net_rate, "hedged_rate": self.hedged_rate})}
+
+    def refuses(self, underlying: str) -> bool:
+        """Whether the table says so."""
+        return is_refused(self.rates, underlying)
 
     @property
     def charges_longs(self) -> bool:
@@ -129,9 +186,58 @@ class DeltaCharge(Rule):
         forward = np.where(options, arrays.forward, 1.0)
         option_delta = black76.greeks(forward, strike, arrays.vol, arrays.years, arrays.is_call).delta
         delta_usd = np.where(view.moves, np.where(options, option_delta, 1.0) * arrays.reference, 0.0)
-        net = (float(self.net_rate) - float(self.hedged_rate) / 2.0) * delta_usd
-        gross = float(self.hedged_rate) / 2.0 * np.abs(delta_usd)
+        net_rate, hedged_rate = np.zeros_like(delta_usd), np.zeros_like(delta_usd)
+        for rates, rows in rows_by_entry(view, self._table()):
+            net_rate[rows], hedged_rate[rows] = float(rates.net_rate), float(rates.hedged_rate)
+        net = (net_rate - hedged_rate / 2.0) * delta_usd
+        gross = hedged_rate / 2.0 * np.abs(delta_usd)
         error = np.where(view.moves, PRICING_ERROR * arrays.reference, 0.0)
         rounding = np.where(view.moves, rounding_charge(error), 0) * view.risk_ceiling
         columns = {f"{self.name}.net": nearest_units(net), f"{self.name}.gross": ceil_units(gross)}
         return RuleColumns(columns, long_charge=rounding, short_charge=rounding)
+
+
+class OptionTerms(StrictModel):
+    """Margin of an option sold: max(base * index - out of the money, minimum * index)."""
+
+    base: Rate
+    minimum: Rate
+
+
+class OptionTable(StrictModel):
+    """Terms of calls and of puts."""
+
+    call: OptionTerms
+    put: OptionTerms
+
+
+class ShortOptionMargin(Rule):
+    """Standard margin of options, each by itself; see the module."""
+
+    kind: Literal["short_option_margin"]
+    tables: dict[UnderlyingOrAny, OptionTable | Refuse]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require_default(self.tables)
+        return self
+
+    def refuses(self, underlying: str) -> bool:
+        """Whether the table says so."""
+        return is_refused(self.tables, underlying)
+
+    def constrain(self, builder: ConstraintBuilder) -> None:
+        """Nothing of its own: the margin goes into the account's charge for what is short."""
+
+    def publish(self, view: RiskView) -> RuleColumns:
+        """The margin per lot short, rounded up."""
+        arrays = view.arrays
+        amount = np.zeros(arrays.price.shape)
+        for table, rows in rows_by_entry(view, self.tables):
+            index, strike, calls = arrays.reference[rows], arrays.strike[rows], arrays.is_call[rows]
+            out_of_the_money = np.maximum(np.where(calls, strike - index, index - strike), 0.0)
+            base = np.where(calls, float(table.call.base), float(table.put.base)) * index
+            minimum = np.where(calls, float(table.call.minimum), float(table.put.minimum)) * index
+            amount[rows] = np.maximum(base - out_of_the_money, minimum)
+        amount = np.where(arrays.is_kind("option"), amount + PRICING_ERROR * (arrays.reference + arrays.strike), 0.0)
+        return RuleColumns(short_charge=ceil_units(amount))

@@ -15,32 +15,73 @@ Source: Derive v2-core, PMRMLib_2.sol (_addBasisContingency, _getExpirySkewedSho
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from decimal import Decimal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from zkmargin.circuits.markets import black76
+from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.circuits.policies.constraints import LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import (
+    ANY,
     PRICING_ERROR,
+    Factor,
+    Refuse,
     RiskView,
     Rule,
     RuleColumns,
+    UnderlyingOrAny,
     floor_units,
+    is_refused,
+    require_default,
+    require_one,
     rounding_charge,
+    rows_by_entry,
 )
+
+PriceMove = Annotated[ExactDecimal, Field(gt=0, lt=1)]
+Multiple = Annotated[ExactDecimal, Field(ge=0, le=20)]
+
+
+class BasisTable(StrictModel):
+    """One underlying's basis contingency; `factor` scales its losses."""
+
+    factor: Factor = Decimal(1)
+    price_move: PriceMove
+    add: Multiple
+    multiply: Multiple
 
 
 class BasisContingency(Rule):
-    """The basis floor; see the module. Options and dated futures count, by expiry."""
+    """The basis floor; see the module. Options and dated futures count, by expiry. `tables`: by underlying."""
 
     kind: Literal["basis_contingency"]
-    price_move: Annotated[ExactDecimal, Field(gt=0, lt=1)]
-    add: Annotated[ExactDecimal, Field(ge=0, le=20)]
-    multiply: Annotated[ExactDecimal, Field(ge=0, le=20)]
+    price_move: PriceMove | None = None
+    add: Multiple | None = None
+    multiply: Multiple | None = None
+    tables: dict[UnderlyingOrAny, BasisTable | Refuse] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = {field is not None for field in (self.price_move, self.add, self.multiply)}
+        if len(given) > 1:
+            raise ValueError("expected price_move, add and multiply together")
+        require_one(given == {True}, self.tables, "price_move, add and multiply", "tables")
+        return self
+
+    def _table(self) -> dict[UnderlyingOrAny, BasisTable | Refuse]:
+        if self.tables is not None:
+            return self.tables
+        fields = {"price_move": self.price_move, "add": self.add, "multiply": self.multiply}
+        return {ANY: BasisTable.model_validate(fields)}
+
+    def refuses(self, underlying: str) -> bool:
+        """Whether the table says so."""
+        return is_refused(self.tables, underlying)
 
     def constrain(self, builder: ConstraintBuilder) -> None:
         """Per expiry one scalar above both losses; per underlying one floor, their sum."""
@@ -63,11 +104,15 @@ class BasisContingency(Rule):
         base = np.where(
             options, black76.price(arrays.forward, strike, arrays.vol, arrays.years, arrays.is_call), arrays.forward
         )
-        factor = np.where(counted, float(self.add) + float(self.multiply) * arrays.years, 0.0)
+        factor, move = np.zeros_like(base), np.zeros_like(base)
+        for table, rows in rows_by_entry(view, self._table()):
+            scale = float(table.add) + float(table.multiply) * arrays.years[rows]
+            factor[rows] = np.where(counted[rows], float(table.factor) * scale, 0.0)
+            move[rows] = float(table.price_move)
         error = factor * PRICING_ERROR * 2.0 * (arrays.forward + arrays.strike)
         columns = {}
         for side, sign in (("up", 1.0), ("down", -1.0)):
-            forward = arrays.forward * (1.0 + sign * float(self.price_move))
+            forward = arrays.forward * (1.0 + sign * move)
             value = black76.price(forward, strike, arrays.vol, arrays.years, arrays.is_call)
             profit = factor * (np.where(options, value, forward) - base)
             columns[f"{self.name}.{side}"] = floor_units(profit, error)
@@ -76,13 +121,20 @@ class BasisContingency(Rule):
 
 
 class SkewContingency(Rule):
-    """The skew floors, linear and absolute; see the module. Options count, by expiry."""
+    """The skew floors, linear and absolute; see the module. Options count, by expiry; `factors` scale the losses."""
 
     kind: Literal["skew_contingency"]
+    factors: dict[UnderlyingOrAny, Factor] | None = None
     base_cap: Annotated[ExactDecimal, Field(ge=0, le=10)]
     cap_per_sqrt_year: Annotated[ExactDecimal, Field(ge=-10, le=10)]
     minimum_width: Annotated[ExactDecimal, Field(gt=0, le=10)]
     width: Annotated[ExactDecimal, Field(ge=0, le=20)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.factors is not None:
+            require_default(self.factors)
+        return self
 
     @property
     def charges_longs(self) -> bool:
@@ -113,11 +165,12 @@ class SkewContingency(Rule):
         width = np.maximum(float(self.minimum_width), float(self.width) * root_years)
         moneyness = np.log(strike / forward)
         base = black76.price(forward, strike, arrays.vol, arrays.years, arrays.is_call)
-        error = np.where(counted, PRICING_ERROR * 2.0 * (forward + strike), 0.0)
+        factor = 1.0 if self.factors is None else view.by_underlying(self.factors)
+        error = np.where(counted, factor * (PRICING_ERROR * 2.0 * (forward + strike)), 0.0)
         columns = {}
         for shape, k in (("linear", moneyness), ("absolute", np.abs(moneyness))):
             vol = arrays.vol * np.maximum(1.0 + np.clip(k * cap / width, -cap, cap), 0.0)
             value = black76.price(forward, strike, vol, arrays.years, arrays.is_call)
-            columns[f"{self.name}.{shape}"] = floor_units(np.where(counted, value - base, 0.0), error)
+            columns[f"{self.name}.{shape}"] = floor_units(np.where(counted, factor * (value - base), 0.0), error)
         rounding = np.where(counted, rounding_charge(error), 0) * view.risk_ceiling
         return RuleColumns(columns, long_charge=rounding, short_charge=rounding)

@@ -9,6 +9,13 @@ underlying.
 
     initial: marginal rate 1 / L_k;   maintenance: half of it, which is N r_t - d_t with continuous deductions d_t.
 
+Hyperliquid's initial margin is `position_leverage`: the whole position at the leverage of the tier it has reached,
+
+    initial = N / L_k for B_k <= N < B_{k+1},
+
+which jumps at a boundary. An indicator that is 1 wherever N >= B_k switches the tier's floor on; a prover who sets it
+elsewhere pays more.
+
 Units: usd_e12; rates per lot rounded up, boundaries down. Several perpetuals on one underlying share its tiers.
 Sources: dYdX v4-chain, x/perpetuals (LiquidityTier) and help.dydx.trade "Open Interest Initial Margin Fraction";
 Hyperliquid docs, "Margin tiers".
@@ -33,10 +40,20 @@ from zkmargin.circuits.policies.rules.rule import (
     RiskView,
     Rule,
     RuleColumns,
+    UnderlyingOrAny,
     ceil_units,
     require_default,
 )
-from zkmargin.circuits.policies.rules.tiers import Steps, check_steps, constrain_excess, excess_count, publish_excess
+from zkmargin.circuits.policies.rules.tiers import (
+    BOUNDARY_BITS,
+    BOUNDARY_UNIT,
+    Steps,
+    check_steps,
+    constrain_excess,
+    excess_count,
+    publish_boundaries,
+    publish_excess,
+)
 from zkmargin.verifier.errors import FormatError
 
 UsdAmount = Annotated[ExactDecimal, Field(ge=0, lt=Decimal(10) ** 15)]
@@ -68,14 +85,15 @@ class LiquidityTier(StrictModel):
 class OpenInterestMargin(Rule):
     """dYdX's margin; see the module.
 
-    `missing_open_interest` says what an epoch that publishes none means: the `base` fraction, or a `refuse`d epoch.
+    `missing_open_interest` says what an epoch that publishes none means: the `base` fraction, all of the notional where
+    the fraction scales (`full`), or a `refuse`d epoch.
     """
 
     kind: Literal["open_interest_margin"]
     flavour: Literal["initial", "maintenance"]
     kinds: Kinds = _PERPETUALS
     tiers: dict[str, LiquidityTier]
-    missing_open_interest: Literal["base", "refuse"] = "refuse"
+    missing_open_interest: Literal["base", "full", "refuse"] = "refuse"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -110,7 +128,8 @@ class OpenInterestMargin(Rule):
                         "of its perpetuals, got none"
                     )
                 lower, upper = float(tier.open_interest_lower_cap_usd), float(tier.open_interest_upper_cap_usd)
-                scale = np.clip((np.nan_to_num(open_interest) - lower) / (upper - lower), 0.0, 1.0)
+                missing = upper if self.missing_open_interest == "full" else 0.0
+                scale = np.clip((np.nan_to_num(open_interest, nan=missing) - lower) / (upper - lower), 0.0, 1.0)
                 rates[mine] = np.minimum(1.0, base + scale * (1.0 - base))
         return RuleColumns({f"{self.name}.rate": ceil_units(rates * arrays.price)})
 
@@ -160,6 +179,59 @@ class NotionalTiers(Rule):
         base = view.by_underlying({name: steps[0][1] for name, steps in tables.items()})
         columns = {f"{self.name}.rate[0]": ceil_units(np.where(rows, base * view.arrays.price, 0.0))}
         return RuleColumns({**columns, **publish_excess(view, self.name, tables, rows)})
+
+
+class PositionLeverage(Rule):
+    """Initial margin at the leverage of the tier that the whole position is in; see the module."""
+
+    kind: Literal["position_leverage"]
+    kinds: Kinds = _PERPETUALS
+    tiers: dict[UnderlyingOrAny, Annotated[tuple[LeverageTier, ...], Field(strict=False, min_length=1, max_length=16)]]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require_default(self.tiers)
+        for underlying, steps in self._steps().items():
+            check_steps(steps, f"tiers.{underlying}", increasing=True)
+        return self
+
+    def _steps(self) -> dict[str, Steps]:
+        return {
+            name: [(tier.from_usd, (1 / tier.max_leverage).quantize(_RATE_STEP, ROUND_CEILING)) for tier in tiers]
+            for name, tiers in self.tiers.items()
+        }
+
+    def constrain(self, builder: ConstraintBuilder) -> None:
+        """Per underlying and tier a floor; beyond the first, an indicator that the position has reached the tier."""
+        notional = builder.column(f"{self.name}.notional", VALUE_BITS, signed=False)
+        for index in range(excess_count(self._steps()) + 1):
+            rate = builder.column(f"{self.name}.rate[{index}]", VALUE_BITS, signed=False)
+            boundary = builder.column(f"{self.name}.boundary[{index}]", BOUNDARY_BITS, signed=False) if index else ""
+            for group in builder.underlyings():
+                label, when = f"{rate}[{group.slot}]", None
+                if index:
+                    reached = LinearForm.of(notional, Part.GROSS, group)
+                    reached = reached - LinearForm.of(boundary, Part.UNIT, group, BOUNDARY_UNIT)
+                    when = builder.indicator(f"{self.name}.reached[{index}][{group.slot}]", reached)
+                loss = LinearForm.of(rate, Part.GROSS, group)
+                builder.floor(group, label, f"initial margin by leverage, tier {index + 1}", loss, when=when)
+
+    def publish(self, view: RiskView) -> RuleColumns:
+        """Notional and rates per lot, rounded up, and boundaries, rounded down."""
+        rows = view.arrays.is_kind(*self.kinds)
+        tables = self._steps()
+        price = np.where(rows, view.arrays.price, 0.0)
+        columns = {f"{self.name}.notional": ceil_units(price)}
+        for index in range(excess_count(tables) + 1):
+            at = {
+                name: steps[index] if index < len(steps) else (Decimal(0), Decimal(0)) for name, steps in tables.items()
+            }
+            rates = view.by_underlying({name: rate for name, (_, rate) in at.items()})
+            columns[f"{self.name}.rate[{index}]"] = ceil_units(rates * price)
+            if index:
+                boundaries = {name: boundary for name, (boundary, _) in at.items()}
+                columns[f"{self.name}.boundary[{index}]"] = publish_boundaries(view, boundaries, rows)
+        return RuleColumns(columns)
 
 
 class HaircutTier(StrictModel):

@@ -7,18 +7,20 @@ nothing else; `publish` sees the epoch and nobody's holdings.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, StringConstraints
 
 from zkmargin.circuits.markets.epoch import MarketArrays
+from zkmargin.circuits.markets.instruments import Underlying
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, ExactDecimal, integers
+from zkmargin.circuits.markets.universe import Listing
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 
 Floats = NDArray[np.float64]
@@ -27,6 +29,8 @@ Bools = NDArray[np.bool_]
 
 ANY: Final = "*"
 """Key of a table by underlying for all that it does not name."""
+VALUE_COLUMN: Final = "value"
+"""The column of what a long lot is worth, in every policy."""
 CHARGE_BITS: Final = VALUE_BITS + 1
 """Bound of the two charge columns, to which several rules add."""
 PRICING_ERROR: Final = 2.0**-46
@@ -34,8 +38,14 @@ PRICING_ERROR: Final = 2.0**-46
 
 RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Rate = Annotated[ExactDecimal, Field(ge=0, le=10)]
+Factor = Annotated[ExactDecimal, Field(gt=0, le=10)]
 Fraction01 = Annotated[ExactDecimal, Field(ge=0, le=1)]
 Title = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e][\x20-\x7e]{0,62}$")]
+UnderlyingOrAny = Underlying | Literal["*"]
+"""Key of a table by underlying; `*` stands for all that it does not name."""
+Refuse = Literal["refuse"]
+"""Stands for parameters where a policy margins no such underlying: worth nothing long, punitive short."""
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +54,14 @@ class RiskView:
 
     `arrays.live` is already limited to admissible kinds. `moves` marks rows whose price the scenarios move: all live
     ones but cash and the policy's dollar-like underlyings. `risk_ceiling` is the policy's risk factor rounded up to an
-    integer: what a rule charges in place of part of a requirement is multiplied by it.
+    integer: what a rule charges in place of part of a requirement is multiplied by it. `listings`: what is in the rows.
     """
 
     arrays: MarketArrays
     slot_names: tuple[str, ...]
     moves: Bools
     risk_ceiling: int
+    listings: tuple[Listing, ...] = ()
 
     def by_underlying(self, table: Mapping[str, Decimal], cash: str = "USD") -> Floats:
         """(rows,) the table's entry for each row's underlying; cash rows look up `cash`; missing ones take `*`."""
@@ -80,6 +91,10 @@ class Rule(StrictModel):
         """Whether the rule charges anything per lot long, by its parameters alone."""
         return False
 
+    def refuses(self, underlying: str) -> bool:
+        """Whether the rule has no parameters for an underlying, so that the policy cannot admit it."""
+        return False
+
     @abstractmethod
     def constrain(self, builder: ConstraintBuilder) -> None:
         """Add the rule's columns and constraints to `builder`."""
@@ -93,6 +108,36 @@ def require_default(table: Mapping[str, object]) -> None:
     """Raise ValueError unless a table by underlying has an entry for all that it does not name."""
     if ANY not in table:
         raise ValueError(f"expected an entry {ANY!r} for every other underlying")
+
+
+def is_refused(table: Mapping[str, object] | None, underlying: str) -> bool:
+    """Whether a table by underlying, if there is one, says `refuse` for an underlying."""
+    return table is not None and table.get(underlying, table[ANY]) == "refuse"
+
+
+def require_one(single: bool, table: Mapping[str, object] | None, what: str, where: str) -> None:
+    """Raise ValueError unless parameters are given once, for all underlyings or in a table with a default."""
+    if single == (table is not None):
+        raise ValueError(f"expected either {what} or {where} by underlying")
+    if table is not None:
+        require_default(table)
+
+
+def rows_by_entry(view: RiskView, table: Mapping[str, Entry | Refuse]) -> Iterator[tuple[Entry, Ints]]:
+    """Every set of parameters in a table by underlying, with the row numbers of the underlyings that it is for."""
+    underlying = view.arrays.underlying
+    rest = underlying >= 0
+    for name, entry in table.items():
+        if name == ANY:
+            continue
+        slots = [slot for slot, found in enumerate(view.slot_names) if found == name]
+        mine = (underlying >= 0) & np.isin(underlying, slots)
+        rest = rest & ~mine
+        if entry != "refuse" and np.any(mine):
+            yield entry, np.flatnonzero(mine)
+    default = table[ANY]
+    if default != "refuse" and np.any(rest):
+        yield default, np.flatnonzero(rest)
 
 
 def floor_units(values: Floats, error: Floats) -> Ints:

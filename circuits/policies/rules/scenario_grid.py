@@ -18,7 +18,8 @@ Paradex, "Portfolio Margin" (docs.paradex.trade/risk/portfolio-margin).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -138,17 +139,10 @@ class ScenarioGrid(Rule):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        names = [scenario.name for scenario in self.scenarios]
-        if len(set(names)) != len(names):
-            raise ValueError("scenarios: expected distinct names")
-        for scenario in self.scenarios:
-            if scenario.vol_move is not None and scenario.vol_move not in self.vol_moves:
-                raise ValueError(f"scenario {scenario.name}: vol_move {scenario.vol_move!r} is not one of vol_moves")
         if self.price_scan_range is not None:
             require_default(self.price_scan_range)
         ranges = [Decimal(1)] if self.price_scan_range is None else list(self.price_scan_range.values())
-        if any(scenario.price_move * max(ranges) <= -1 for scenario in self.scenarios):
-            raise ValueError("scenarios: expected price moves above -100 %")
+        check_scenarios(self.scenarios, self.vol_moves, max(ranges))
         return self
 
     @property
@@ -171,38 +165,81 @@ class ScenarioGrid(Rule):
 
     def publish(self, view: RiskView) -> RuleColumns:
         """P&L per long lot of every scenario, and the charges for rounding and discounting."""
-        arrays = view.arrays
+        scan = 1.0 if self.price_scan_range is None else view.by_underlying(self.price_scan_range)
+        years = float(self.look_ahead_days) / DAYS_PER_YEAR
+        grid = Grid(self.scenarios, self.vol_moves, self.discounting, years)
+        priced = grid.price(view.arrays, view.moves, scan=scan)
+        side, rounding = priced.side * view.risk_ceiling, priced.rounding * view.risk_ceiling
+        columns = dict(zip(map(self.column_name, self.scenarios), priced.profits, strict=True))
+        return RuleColumns(columns, long_charge=side, short_charge=side + rounding)
+
+
+@dataclass(frozen=True, eq=False)
+class PricedGrid:
+    """A grid over some rows, per long lot in usd_e12: P&L by scenario, and two charges, each (rows,).
+
+    side: for a long and a short alike, what discounting depends on the side. rounding: for a short.
+    """
+
+    profits: list[Ints]
+    side: Ints
+    rounding: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Scenarios to price rows in. `factor` scales every loss, `look_ahead` is in years."""
+
+    scenarios: Sequence[Scenario]
+    vol_moves: Mapping[str, VolMove]
+    discounting: Discounting | None
+    look_ahead: float = 0.0
+    factor: float = 1.0
+
+    def price(self, arrays: MarketArrays, moves: Bools, *, scan: Floats | float = 1.0) -> PricedGrid:
+        """P&L and charges of rows, of which `moves` are shocked; `scan` is what a price move of one means."""
         options = arrays.is_kind("option")
         base = np.where(options, _option_values(arrays, arrays.forward, arrays.vol, arrays.years), arrays.forward)
         long_penalty, short_penalty = np.zeros_like(base), np.zeros_like(base)
         if self.discounting is not None:
             penalties = self.discounting.penalties(arrays.years)
             long_penalty, short_penalty = (np.where(options, penalty, 0.0) for penalty in penalties)
-        columns: dict[str, Ints] = {}
+        profits: list[Ints] = []
         worst_error, largest_value = np.zeros_like(base), np.zeros_like(base)
-        for scenario, shocked, pricing_error in self._shocked(view, options):
-            weight = float(scenario.weight)
+        for scenario, shocked, pricing_error in self._shocked(arrays, options, scan):
+            weight = float(scenario.weight) * self.factor
             tilt = (long_penalty - short_penalty) / 2.0 * shocked
-            profit = np.where(view.moves, weight * (shocked - base - tilt), 0.0)
-            error = np.where(view.moves, weight * pricing_error, 0.0)
-            columns[self.column_name(scenario)] = floor_units(profit, error)
+            profit = np.where(moves, weight * (shocked - base - tilt), 0.0)
+            error = np.where(moves, weight * pricing_error, 0.0)
+            profits.append(floor_units(profit, error))
             worst_error = np.maximum(worst_error, error)
             largest_value = np.maximum(largest_value, weight * shocked)
-        side = ceil_units((long_penalty + short_penalty) / 2.0 * largest_value) * view.risk_ceiling
-        rounding = np.where(view.moves, rounding_charge(worst_error), 0) * view.risk_ceiling
-        return RuleColumns(columns, long_charge=side, short_charge=side + rounding)
+        side = ceil_units((long_penalty + short_penalty) / 2.0 * largest_value)
+        return PricedGrid(profits, side, np.where(moves, rounding_charge(worst_error), 0))
 
-    def _shocked(self, view: RiskView, options: Bools) -> Iterator[tuple[Scenario, Floats, Floats]]:
+    def _shocked(
+        self, arrays: MarketArrays, options: Bools, scan: Floats | float
+    ) -> Iterator[tuple[Scenario, Floats, Floats]]:
         """Every scenario with the moved value of each row and a bound on its pricing error."""
-        arrays = view.arrays
-        scan = 1.0 if self.price_scan_range is None else view.by_underlying(self.price_scan_range)
-        years = np.maximum(arrays.years - float(self.look_ahead_days) / DAYS_PER_YEAR, 0.0)
+        years = np.maximum(arrays.years - self.look_ahead, 0.0)
         for scenario in self.scenarios:
             forward = arrays.forward * (1.0 + float(scenario.price_move) * scan)
             move = None if scenario.vol_move is None else self.vol_moves[scenario.vol_move]
             vol = arrays.vol if move is None else move.apply(arrays.vol, arrays.years)
             value = np.where(options, _option_values(arrays, forward, vol, years), forward)
             yield scenario, value, PRICING_ERROR * (forward + arrays.forward + arrays.strike)
+
+
+def check_scenarios(scenarios: Sequence[Scenario], vol_moves: Mapping[str, VolMove], largest_range: Decimal) -> None:
+    """Raise ValueError unless names are distinct, volatility moves exist, and no price falls to zero."""
+    names = [scenario.name for scenario in scenarios]
+    if len(set(names)) != len(names):
+        raise ValueError("scenarios: expected distinct names")
+    for scenario in scenarios:
+        if scenario.vol_move is not None and scenario.vol_move not in vol_moves:
+            raise ValueError(f"scenario {scenario.name}: vol_move {scenario.vol_move!r} is not one of vol_moves")
+    if any(scenario.price_move * largest_range <= -1 for scenario in scenarios):
+        raise ValueError("scenarios: expected price moves above -100 %")
 
 
 def _option_values(arrays: MarketArrays, forward: Floats, vol: Floats, years: Floats) -> Floats:

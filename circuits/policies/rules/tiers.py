@@ -55,30 +55,32 @@ def constrain_excess(
 def publish_excess(view: RiskView, name: str, tables: Mapping[str, Steps], rows: Bools) -> dict[str, Ints]:
     """The rate and boundary columns. A boundary stands in the first row of its underlying that is counted."""
     columns: dict[str, Ints] = {}
-    first_row = {
-        slot: int(found[0])
-        for slot in range(len(view.slot_names))
-        if (found := np.flatnonzero(rows & (view.arrays.underlying == slot))).size
-    }
     for index in range(1, excess_count(tables) + 1):
         increments = {name_: _increment(steps, index) for name_, steps in tables.items()}
         rates = view.by_underlying({name_: abs(step) for name_, (_, step) in increments.items()})
         columns[f"{name}.rate[{index}]"] = ceil_units(np.where(rows, rates * view.arrays.price, 0.0))
-        boundaries = np.zeros(rows.shape, dtype=np.int64)
-        for slot, row in first_row.items():
-            boundary, step = increments.get(view.slot_names[slot], increments[ANY])
-            boundaries[row] = boundary_units(boundary, step, f"{name}: {view.slot_names[slot]}")
-        columns[f"{name}.boundary[{index}]"] = boundaries
+        amounts = {name_: boundary * abs(step) for name_, (boundary, step) in increments.items()}
+        columns[f"{name}.boundary[{index}]"] = publish_boundaries(view, amounts, rows)
     return columns
 
 
-def boundary_units(boundary: Decimal, step: Decimal, where: str) -> int:
-    """Boundary times change of rate in units of 2^20 usd_e12, down. Raises RangeError naming `where` beyond 2^62."""
-    units = int(boundary * abs(step) * USD_E12) // BOUNDARY_UNIT
+def publish_boundaries(view: RiskView, amounts: Mapping[str, Decimal], rows: Bools) -> Ints:
+    """(rows,) amounts in USD by underlying, in units of a boundary, in the first of `rows` of each underlying."""
+    boundaries = np.zeros(rows.shape, dtype=np.int64)
+    for slot, name in enumerate(view.slot_names):
+        found = np.flatnonzero(rows & (view.arrays.underlying == slot))
+        if found.size:
+            boundaries[found[0]] = boundary_units(amounts.get(name, amounts[ANY]), name)
+    return boundaries
+
+
+def boundary_units(amount: Decimal, where: str) -> int:
+    """An amount in USD in units of 2^20 usd_e12, down. Raises RangeError naming `where` beyond 2^62 of them."""
+    units = int(amount * USD_E12) // BOUNDARY_UNIT
     if units >= 1 << BOUNDARY_BITS:
         raise RangeError(
             f"{where}: expected a boundary times its change of rate below 2^{BOUNDARY_BITS} units of 2^20 usd_e12, "
-            f"about 4.8 trillion USD, got {boundary} times {abs(step)}"
+            f"about 4.8 trillion USD, got {amount}"
         )
     return units
 
@@ -99,4 +101,4 @@ def check_steps(steps: Steps, what: str, *, increasing: bool) -> None:
     if any((b < a) if increasing else (b > a) for a, b in pairwise(rates)):
         raise ValueError(f"{what}: expected rates that never {'fall' if increasing else 'rise'} with size")
     for (_, before), (boundary, rate) in pairwise(steps):
-        boundary_units(boundary, rate - before, what)
+        boundary_units(boundary * abs(rate - before), what)

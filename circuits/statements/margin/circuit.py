@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from zkmargin.circuits.language.compiler import CompiledProgram, compile_program
 from zkmargin.circuits.language.errors import CompileError
-from zkmargin.circuits.language.program import PACKING_SHIFT, PackedColumn, Program
+from zkmargin.circuits.language.program import Program
+from zkmargin.circuits.language.recording import PACKING_SHIFT, PackedColumn, hint
 from zkmargin.circuits.language.traced import Scalar, Vector
-from zkmargin.circuits.language.witness import hint
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.constraints import (
     ACCOUNT,

@@ -20,23 +20,22 @@ from zkmargin.circuits.language.errors import RowsError
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.models import parse_model
+from zkmargin.circuits.markets.units import differs_by_more_than_rounding
 from zkmargin.circuits.markets.universe import MAX_ROWS, MIN_ROWS, Universe, UniverseError, read_universe
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.circuit import UniverseLayout, compile_margin
 from zkmargin.prover.commitments import commit, commitments_match
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, read_arrays, read_document, read_json, write_document
+from zkmargin.verifier.documents import Fields, read_arrays, read_document, read_json
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.attestation import universe_id
 from zkmargin.verifier.statements.margin import MarketTerms, PolicyTerms
-from zkmargin.verifier.statements.margin_statement import epoch_id
+from zkmargin.verifier.statements.margin.statement import market_epoch_id
 
 KIND: Final = "market"
-RECOMPUTATION_UNITS: Final = 4
-RECOMPUTATION_SHIFT: Final = 36
-"""Floating point differs by machine: a recomputed column may be off by 4 units and 2^-36 of its largest value."""
 _SCALAR_SIXTEENTHS: Final = (1, 2, 4, 6, 8)
 """Sixteenths of the rows that are tried for private scalars, in turn; segments divide what is left."""
 
@@ -55,6 +54,9 @@ class Market:
     """The circuit's market columns: a public column each, or two that are packed, "a & b"."""
     commitments: tuple[G1, ...]
 
+    def __repr__(self) -> str:
+        return f"Market({self.policy.name}, {self.epoch!r})"
+
     @cached_property
     def terms(self) -> MarketTerms:
         """What a verifier needs of it."""
@@ -68,7 +70,7 @@ class Market:
     @cached_property
     def epoch_id(self) -> bytes:
         """Names the epoch's data under the policy."""
-        return epoch_id(self.universe, self.policy.digest, self.epoch_time, self.commitments)
+        return market_epoch_id(self.universe, self.policy.digest, self.epoch_time, self.commitments)
 
 
 def policy_terms(policy: Policy) -> PolicyTerms:
@@ -262,8 +264,7 @@ def _read_columns(
     values = read_arrays(path, document, {"columns": ("<i8", (len(expected), rows))})["columns"]
     columns = {}
     for name, row in zip(expected, values, strict=True):
-        tolerance = RECOMPUTATION_UNITS + (int(np.abs(expected[name]).max()) >> RECOMPUTATION_SHIFT)
-        wrong = np.flatnonzero((row > expected[name] + tolerance) | (row < expected[name] - tolerance))
+        wrong = np.flatnonzero(differs_by_more_than_rounding(row, expected[name]))
         if wrong.size:
             listing = next(
                 (item.id for item in epoch.universe.listings if item.row == int(wrong[0])), f"row {wrong[0]}"

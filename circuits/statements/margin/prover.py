@@ -1,14 +1,15 @@
-"""From attestations and their openings to a margin proof; from a proof to a verdict."""
+"""From attestations and their openings to a margin proof."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic
 
-from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness, vector_of
-from zkmargin.circuits.markets.positions import Positions, net
+from zkmargin.circuits.language.proving import Prover
+from zkmargin.circuits.language.witness import Holding, Inputs
+from zkmargin.circuits.markets.positions import Positions, net, refuse_expired
 from zkmargin.circuits.policies.constraints import Constraints
 from zkmargin.circuits.policies.evaluate import MarginResult, check_quantities, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy
@@ -18,31 +19,29 @@ from zkmargin.circuits.statements.margin.circuit import HOLDING, MarginProgram, 
 from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.prover.assignment import PublicColumns
 from zkmargin.prover.kernels.interface import Backend, P, V
-from zkmargin.prover.key import ProvingKey, make_proving_key, make_verifying_key
-from zkmargin.prover.prove import Options, prove
+from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.curve import GroupEngine
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.errors import NoProofError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.attestation import Attestation, Attestor
+from zkmargin.verifier.statements.attestation import Attestation
 from zkmargin.verifier.statements.margin import (
+    OFF_CHAIN,
+    Deployment,
     MarginProof,
     make_statement,
     public_inputs,
-    verify_margin_proof,
 )
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
-from zkmargin.verifier.verify import VerifyingKey
 
 
-class InadequateError(ZkmarginError):
-    """The account is under-margined, so that no proof exists. For the owner's eyes: names the scenario that fails."""
+class InadequateError(NoProofError):
+    """The account is inadequate, so that no proof exists. For the owner's eyes: names the scenario or limit."""
 
     def __init__(self, result: MarginResult) -> None:
-        super().__init__(
-            f"under-margined under policy {result.policy}: the binding scenario is {result.worst_scenario!r}; run "
-            "`zkmargin evaluate` for the whole table"
-        )
+        what = f"under-margined under policy {result.policy}: the binding scenario is {result.worst_scenario!r}"
+        if result.slack_usd_e12 >= 0 and result.exceeded:
+            names = ", ".join(repr(limit.name) for limit in result.exceeded)
+            what = f"a limit of policy {result.policy} is exceeded: {names}"
+        super().__init__(f"{what}; run `zkmargin evaluate` for the whole table")
         self.result = result
 
 
@@ -56,6 +55,9 @@ class MarginProver(Generic[V, P]):
     backend: Backend[V, P]
     _limbs: ColumnLimbs = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"MarginProver({self.policy!r}, {self.market!r}, {self.backend.name})"
+
     @cached_property
     def program(self) -> MarginProgram:
         """The policy's program over the market's universe."""
@@ -67,14 +69,9 @@ class MarginProver(Generic[V, P]):
         return self.policy.constraints(self.market.epoch.universe.shape)
 
     @cached_property
-    def key(self) -> ProvingKey[V, P]:
-        """The proving key."""
-        circuit = self.program.circuit
-        fixed = [vector_of(self.backend, values, circuit.rows) for values in self.program.compiled.fixed_values]
-        lagrange = self.setup.lagrange(self.backend, circuit.rows)
-        return make_proving_key(
-            self.backend, circuit, self.setup.key, lagrange, self.setup.monomial(self.backend), fixed
-        )
+    def argument(self) -> Prover[V, P]:
+        """The prover of that program: bases and keys."""
+        return Prover(self.program.compiled, self.setup, self.backend)
 
     @cached_property
     def columns(self) -> PublicColumns[V]:
@@ -83,7 +80,8 @@ class MarginProver(Generic[V, P]):
 
     def prepare(self) -> None:
         """Make now what the first proof would make: keys, bases, the market's columns."""
-        _ = self.constraints, self.columns, self.key.helper_tapes, self.key.quotient_tape
+        _ = self.constraints, self.columns
+        self.argument.prepare()
 
     def prove(
         self,
@@ -96,7 +94,8 @@ class MarginProver(Generic[V, P]):
         """The proof that the netted account is adequate. attestations[i] goes with openings[i].
 
         Raises InadequateError when it is not, StatementError or OpeningError when the inputs do not go together,
-        RangeError when a netted quantity is beyond the policy's range.
+        PositionsError when an instrument that has expired is held, RangeError when a netted quantity is beyond the
+        policy's range.
         """
         if options is not None and options.progress is not None:
             options.progress("witness", 0.0)
@@ -104,6 +103,8 @@ class MarginProver(Generic[V, P]):
         statement, ordered = make_statement(attestations, self.market.policy, self.market.terms, deployment)
         check_openings(attestations, openings, self.setup, self.backend, universe.rows)
         books = [Positions(universe.digest, opening.lots) for opening in openings]
+        for opening, book in zip(openings, books, strict=True):
+            refuse_expired(universe, book, self.market.epoch.as_of, f"opening of {opening.venue}")
         netted = net(books, universe)
         check_quantities(self.policy, universe, netted)
         values = assign(self.constraints, universe, self.market.columns, netted.lots, kept=self._limbs)
@@ -111,35 +112,6 @@ class MarginProver(Generic[V, P]):
             raise InadequateError(evaluate_margin(self.policy, self.market.epoch, netted, columns=self.market.columns))
         blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS
         inputs = Inputs(holdings={HOLDING: Holding(netted.lots, blinding)}, market=self.columns, hints=values.values)
-        witness = generate_witness(self.program.compiled, self.backend, inputs, public=self.key.public)
         public = public_inputs(statement, ordered, self.market.terms)
-        data = prove(self.key, public, witness.assignment, options)
+        data = self.argument.prove_public(public, inputs, options)
         return MarginProof(statement, self.policy.name, ordered, data)
-
-
-def margin_verifying_key(policy: Policy, market: Market, setup: Setup, backend: Backend[V, P]) -> VerifyingKey:
-    """The verifying key of a policy over a market's universe, rebuilt from the program and the setup."""
-    program = compile_margin(policy, UniverseLayout.of(market.epoch.universe))
-    fixed = [vector_of(backend, values, program.circuit.rows) for values in program.compiled.fixed_values]
-    return make_verifying_key(backend, program.circuit, setup.key, setup.monomial(backend), fixed)
-
-
-def verify_margin(
-    margin: MarginProof,
-    *,
-    policy: Policy,
-    market: Market,
-    setup: Setup,
-    backend: Backend[V, P],
-    attestors: Collection[bytes | Attestor] = (),
-    at: int,
-    engine: GroupEngine | None = None,
-) -> None:
-    """Return if the proof is valid at time `at`; raise ProofRejected or FormatError if not.
-
-    Trusts the policy, the setup, and that `market` was read with its checks; everything else is rebuilt.
-    """
-    key = margin_verifying_key(policy, market, setup, backend)
-    verify_margin_proof(
-        margin, key=key, policy=market.policy, market=market.terms, attestors=attestors, at=at, engine=engine
-    )

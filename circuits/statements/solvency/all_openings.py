@@ -34,6 +34,7 @@ from typing import Any, Final
 import numpy as np
 
 from zkmargin.prover.kernels.interface import Backend, P, V
+from zkmargin.prover.kernels.packing import pack_points, unpack_points
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.vectors import sparse_vector
 from zkmargin.verifier.curve import G1, POINT_BYTES
@@ -71,7 +72,7 @@ def open_everywhere(backend: Backend[V, P], setup: Setup, polynomial: V, rows: i
     hashable: Any = backend
     constant: P = _openings_of_values(hashable, setup, rows)
     others = backend.combine_points([constant, lagrange], [values, backend.scale(slopes, -1)])
-    return _decoded(backend.points_to_bytes(backend.subtract_points(transformed, others)))
+    return unpack_points(backend.points_to_bytes(backend.subtract_points(transformed, others)))
 
 
 @lru_cache(maxsize=1)
@@ -97,12 +98,4 @@ def _negated_blinding_points(backend: Backend[V, P], setup: Setup, polynomial: V
     negated = backend.scale(backend.slice(polynomial, rows, len(polynomial)), -1)
     parts = [backend.slice(negated, b + 1, count + 1) for b in range(count)]
     points = backend.msm(backend.subtract_points(high, low), parts)
-    return backend.points(b"".join(c.to_bytes(32, "little") for point in points for c in point))
-
-
-def _decoded(data: bytes) -> list[G1]:
-    """Points from 64 bytes each."""
-    return [
-        G1(int.from_bytes(data[i : i + 32], "little"), int.from_bytes(data[i + 32 : i + 64], "little"))
-        for i in range(0, len(data), POINT_BYTES)
-    ]
+    return backend.points(pack_points(points))

@@ -115,27 +115,27 @@ def batch_witness(batch: Batch, terms: Terms, rows: int, recorded: Sequence[int]
     table = {name: np.array(values, dtype=np.int64) for name, values in terms.table().items()}
     if table["line"].size > rows:
         raise FormatError(f"rows: expected at least one for each of {table['line'].size} lines, got {rows}")
-    listed = {name: table[name][row["line"]] for name in TABLE}
-    columns |= listed
+    looked_up = {name: table[name][row["line"]] for name in TABLE}
+    columns |= looked_up
     columns["uses"] = np.bincount(row["line"], minlength=table["line"].size)
     step = np.roll(row["line"], -1) - row["line"] - 1
     columns["step"] = np.where(last == 1, 0, step)
     columns |= {name: row[name] for name in ("free", "collateral", "debt")}
-    columns["running"], columns["surplus"] = _running(row["collateral"], row["debt"], listed, last)
+    columns["running"], columns["surplus"] = _running(row["collateral"], row["debt"], looked_up, last)
     assets = len(terms.assets) + 1
     return BatchWitness(
         columns=columns,
-        equity=_totals(listed["asset"], [row["free"], row["collateral"]], assets),
-        debt=_totals(listed["asset"], [row["debt"]], assets),
+        equity=_totals(looked_up["asset"], [row["free"], row["collateral"]], assets),
+        debt=_totals(looked_up["asset"], [row["debt"]], assets),
         scalars={"low": batch.low, "high": batch.high, "accounts": int(first.sum())},
     )
 
 
-def _running(collateral: Ints, debt: Ints, listed: dict[str, Ints], last: Ints) -> tuple[list[int], list[int]]:
+def _running(collateral: Ints, debt: Ints, looked_up: dict[str, Ints], last: Ints) -> tuple[list[int], list[int]]:
     """The running value before each row, and what is left of it in each customer's last row."""
     value = [0] * len(last)
     pledged = np.flatnonzero(collateral | debt)
-    amounts = (column[pledged].tolist() for column in (collateral, debt, listed["rate"], listed["price"]))
+    amounts = (column[pledged].tolist() for column in (collateral, debt, looked_up["rate"], looked_up["price"]))
     for row, c, d, rate, price in zip(pledged.tolist(), *amounts, strict=True):
         value[row] = c * rate - d * price
     running, surplus = [0] * len(last), [0] * len(last)

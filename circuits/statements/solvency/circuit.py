@@ -24,8 +24,8 @@ from typing import Final
 
 from zkmargin.circuits.language.compiler import CompiledProgram, compile_program
 from zkmargin.circuits.language.program import Program
+from zkmargin.circuits.language.recording import given
 from zkmargin.circuits.language.traced import Vector
-from zkmargin.circuits.language.witness import given
 from zkmargin.verifier.circuit import MIN_ROWS
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS
@@ -38,7 +38,8 @@ SURPLUS_BITS: Final = QUANTITY_BITS + PRICE_BITS
 COUNT_BITS: Final = 24
 TOTAL_BITS: Final = 100
 """Totals over up to 2^20 batches of 2^20 rows of 60 bits."""
-RESERVE_BITS: Final = 100
+RESERVE_TOTAL_BITS: Final = 100
+"""Reserves of one asset over all attestations, at most 2^10 of them of `reserves.ATTESTED_LOTS_BITS`."""
 EQUITY: Final = "equity totals"
 DEBT: Final = "debt totals"
 
@@ -118,18 +119,18 @@ def define_settlement_by_asset(p: Program, *, count_debts: bool) -> None:
     """Reserves cover what is owed of every asset. Rows are asset numbers."""
     equity = p.holding(EQUITY)
     owed = equity - p.holding(DEBT) if count_debts else equity
-    reserves = p.market("reserves", RESERVE_BITS)
+    reserves = p.market("reserves", RESERVE_TOTAL_BITS)
     p.require_range(reserves - owed, whole_digits(TOTAL_BITS + 1, p.rows), label="cover")
 
 
 def define_settlement_by_value(p: Program, *, count_debts: bool) -> None:
     """The value of all reserves, under their ratios, covers the value of all that is owed, prices rounded up."""
     price = p.market("price", PRICE_BITS)
-    worth = p.public_scalar("reserves_value", RESERVE_BITS + PRICE_BITS)
+    worth = p.public_scalar("reserves_value", RESERVE_TOTAL_BITS + PRICE_BITS)
     owed = _ranged_total(p, EQUITY)
     if count_debts:
         owed = owed - _ranged_total(p, DEBT)
-    bits = RESERVE_BITS + PRICE_BITS + 1
+    bits = RESERVE_TOTAL_BITS + PRICE_BITS + 1
     slack = p.private_scalar("cover.slack", bits, lambda context: context.scalar(worth) - context.sum(price * owed))
     p.require_sum(price * owed, worth - slack, label="cover")
 

@@ -1,4 +1,4 @@
-"""Making inclusion files: openings of a batch's one combination at a customer's rows."""
+"""Making inclusion files: openings of a batch's batched polynomial at a customer's rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class UnknownCustomerError(FormatError):
 
 @dataclass(frozen=True, eq=False)
 class BatchOpener(Generic[V, P]):
-    """Opens the combination of one batch; keeps its polynomial between customers."""
+    """Opens the batched polynomial of one batch; keeps its polynomial between customers."""
 
     prover: BatchProver[V, P]
     batch: Batch
@@ -52,7 +52,7 @@ class BatchOpener(Generic[V, P]):
             for position, scalar in enumerate(blinding[index]):
                 tail[position] += weight * scalar
         polynomial = prover.backend.interpolate([values], [tail])[0]
-        if prover.backend.msm(prover.setup.monomial(prover.backend), [polynomial])[0] != self.statement.opened:
+        if prover.backend.msm(prover.setup.monomial(prover.backend), [polynomial])[0] != self.statement.batched_opening:
             raise FormatError(
                 f"batch {self.batch.index}: expected the batch that was proven, got another: the folder was changed"
             )
@@ -77,15 +77,15 @@ class InclusionMaker(Generic[V, P]):
     statement: Solvency
 
     @cached_property
-    def _lines(self) -> dict[int, tuple[bytes, tuple[bytes, ...]]]:
-        """Lines of the terms with their paths, as they are asked for: customers by the thousand share them."""
+    def _table_rows(self) -> dict[int, tuple[bytes, tuple[bytes, ...]]]:
+        """Table rows with their Merkle paths, as they are asked for: customers by the thousand share them."""
         return {}
 
-    def _line(self, number: int) -> tuple[bytes, tuple[bytes, ...]]:
-        if number not in self._lines:
+    def _table_row(self, number: int) -> tuple[bytes, tuple[bytes, ...]]:
+        if number not in self._table_rows:
             terms = self.statement.terms
-            self._lines[number] = terms.leaves[number - 1], terms.tree.path(number - 1)
-        return self._lines[number]
+            self._table_rows[number] = terms.leaves[number - 1], terms.tree.path(number - 1)
+        return self._table_rows[number]
 
     def make(self, opener: BatchOpener[V, P], position: int) -> Inclusion:
         """The file of the customer at `position` of the opener's batch."""
@@ -108,7 +108,7 @@ class InclusionMaker(Generic[V, P]):
             leaf_path=statement.tree.path(batch.index),
             first_row=batch.places_of(position).start,
             holdings=tuple(
-                IncludedRow(row, *self._line(row.line), opening)
+                IncludedRow(row, *self._table_row(row.line), opening)
                 for row, opening in zip(batch.rows_of(position), openings, strict=True)
             ),
         )

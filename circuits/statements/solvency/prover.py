@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 from typing import Generic
 
 from zkmargin.circuits.language.compiler import CompiledProgram
-from zkmargin.circuits.language.witness import Holding, Inputs, Witness, generate_witness, vector_of
+from zkmargin.circuits.language.proving import Prover, Published
+from zkmargin.circuits.language.witness import Holding, Inputs, Witness
 from zkmargin.circuits.statements.solvency.batch import Batch, BatchWitness, batch_witness, records
 from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY, compile_batch
-from zkmargin.prover.assignment import PublicColumns
-from zkmargin.prover.commitments import commit
+from zkmargin.circuits.statements.solvency.verification import table_vectors
+from zkmargin.prover.commitments import weighted_sum
 from zkmargin.prover.kernels.interface import Backend, P, V
-from zkmargin.prover.key import ProvingKey, make_proving_key, make_verifying_key
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.randomness import Blinding
 from zkmargin.prover.setup import Setup
 from zkmargin.verifier.curve import G1
-from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs, decode_proof
-from zkmargin.verifier.statements.solvency.batched_opening import coefficient, combined_points
+from zkmargin.verifier.statements.solvency.batched_opening import batched_points, coefficient
 from zkmargin.verifier.statements.solvency.statement import BatchStatement, batch_context
-from zkmargin.verifier.statements.solvency.terms import TABLE, Terms
-from zkmargin.verifier.verify import VerifyingKey
+from zkmargin.verifier.statements.solvency.terms import Terms
 
 _BLINDING = b"zkmargin/solvency-blinding/v1"
 
@@ -40,6 +38,11 @@ class TotalsOpening:
     debt: tuple[int, ...]
     equity_blinding: int
     debt_blinding: int
+
+    @property
+    def holdings(self) -> dict[str, Holding]:
+        """The totals as the circuit's holdings, in its order."""
+        return {EQUITY: Holding(self.equity, self.equity_blinding), DEBT: Holding(self.debt, self.debt_blinding)}
 
     def __repr__(self) -> str:
         return f"TotalsOpening(assets={len(self.equity)})"
@@ -61,19 +64,14 @@ class BatchProver(Generic[V, P]):
         return compile_batch(self.rows)
 
     @cached_property
-    def key(self) -> ProvingKey[V, P]:
-        """The proving key."""
-        return proving_key(self.program, self.setup, self.backend)
+    def argument(self) -> Prover[V, P]:
+        """The prover of that program: bases and keys."""
+        return Prover(self.program, self.setup, self.backend)
 
     @cached_property
-    def market(self) -> PublicColumns[V]:
-        """The public table's columns."""
-        return PublicColumns.of(self.backend, table_vectors(self.terms, self.rows, self.backend))
-
-    @cached_property
-    def market_points(self) -> tuple[G1, ...]:
-        """Commitments to them."""
-        return commit(self.backend, self.setup.lagrange(self.backend, self.rows), self.market.values)
+    def table(self) -> Published[V]:
+        """The public table's columns and their commitments."""
+        return self.argument.publish(table_vectors(self.terms, self.rows, self.backend))
 
     def prove(
         self, batch: Batch, master: bytes, options: Options | None = None
@@ -87,19 +85,18 @@ class BatchProver(Generic[V, P]):
         witness = self.witness(columns, opening)
         public = self.public(batch.index, witness, opening)
         options = replace(options or Options(), blinding=Blinding(self.blinding_source(batch, master)))
-        proof = prove(self.key, public, witness.assignment, options)
+        proof = prove(self.argument.key, public, witness.assignment, options)
         (equity,), (debt,) = public.holdings
-        opened = self.opened_commitment(batch.index, proof)
+        opened = self.batched_commitment(batch.index, proof)
         accounts = columns.scalars["accounts"]
         return BatchStatement(batch.index, batch.low, batch.high, accounts, equity, debt, opened, proof), opening
 
-    def opened_commitment(self, index: int, proof: bytes) -> G1:
-        """The commitment to the combination of columns that inclusion files open."""
+    def batched_commitment(self, index: int, proof: bytes) -> G1:
+        """Return the commitment to the batched polynomial that inclusion files open."""
         circuit = self.program.circuit
         c = coefficient(batch_context(self.epoch, self.rows, index), keccak256(proof))
-        points, weights = zip(*combined_points(circuit, c, decode_proof(circuit, proof).witness), strict=True)
-        encoded = b"".join(c.to_bytes(32, "little") for point in points for c in point)
-        return self.backend.msm(self.backend.points(encoded), [self.backend.vector(weights)])[0]
+        points, weights = zip(*batched_points(circuit, c, decode_proof(circuit, proof).witness), strict=True)
+        return weighted_sum(self.backend, points, weights)
 
     def blinding_source(self, batch: Batch, master: bytes) -> Callable[[], int]:
         """Blinding scalars that follow from the master key and everything that is proven, as in RFC 6979.
@@ -112,7 +109,7 @@ class BatchProver(Generic[V, P]):
         names = keccak256(b"".join(keccak256(customer) for customer in batch.customers))
         context = batch_context(self.epoch, self.rows, batch.index)
         bounds = batch.low.to_bytes(8, "big") + batch.high.to_bytes(8, "big")
-        return derived_scalars(master + self.key.verifying.digest + context + bounds + content + names)
+        return derived_scalars(master + self.argument.verifying_key.digest + context + bounds + content + names)
 
     def opening(self, batch: Batch, columns: BatchWitness, master: bytes) -> TotalsOpening:
         """The totals, and blinding that is another for other totals, other batches and other epochs."""
@@ -126,23 +123,18 @@ class BatchProver(Generic[V, P]):
     def witness(self, columns: BatchWitness, opening: TotalsOpening, *, check: bool = True) -> Witness[V]:
         """Every column of the circuit."""
         inputs = Inputs(
-            holdings={
-                EQUITY: Holding(opening.equity, opening.equity_blinding),
-                DEBT: Holding(opening.debt, opening.debt_blinding),
-            },
-            market=self.market,
+            holdings=opening.holdings,
+            market=self.table.columns,
             scalars=columns.scalars,
             columns=columns.columns,
         )
-        return generate_witness(self.program, self.backend, inputs, check=check)
+        return self.argument.witness(inputs, check=check)
 
     def public(self, index: int, witness: Witness[V], opening: TotalsOpening) -> PublicInputs:
         """What the proof of batch `index` is about."""
-        totals = [vector_of(self.backend, values, self.rows) for values in (list(opening.equity), list(opening.debt))]
-        blinding = [[opening.equity_blinding], [opening.debt_blinding]]
-        equity, debt = self.backend.msm(self.setup.lagrange(self.backend, self.rows), totals, blinding)
+        equity, debt = self.argument.commit(*opening.holdings.values())
         context = batch_context(self.epoch, self.rows, index)
-        return PublicInputs(context, witness.scalars, ((equity,), (debt,)), self.market_points)
+        return PublicInputs(context, witness.scalars, ((equity,), (debt,)), self.table.points)
 
 
 def derived_scalars(seed: bytes) -> Callable[[], int]:
@@ -156,25 +148,3 @@ def derived_scalars(seed: bytes) -> Callable[[], int]:
         return int.from_bytes(wide, "big") % SCALAR_MODULUS
 
     return draw
-
-
-def proving_key(program: CompiledProgram, setup: Setup, backend: Backend[V, P]) -> ProvingKey[V, P]:
-    """The proving key of a program under a setup."""
-    rows = program.circuit.rows
-    fixed = [vector_of(backend, values, rows) for values in program.fixed_values]
-    lagrange = setup.lagrange(backend, rows)
-    return make_proving_key(backend, program.circuit, setup.key, lagrange, setup.monomial(backend), fixed)
-
-
-def verifying_key(program: CompiledProgram, setup: Setup, backend: Backend[V, P]) -> VerifyingKey:
-    """The verifying key of a program, rebuilt from the setup's powers."""
-    fixed = [vector_of(backend, values, program.circuit.rows) for values in program.fixed_values]
-    return make_verifying_key(backend, program.circuit, setup.key, setup.monomial(backend), fixed)
-
-
-def table_vectors(terms: Terms, rows: int, backend: Backend[V, P]) -> Sequence[V]:
-    """The public table's columns in the order of the circuit's market columns. Raises FormatError when it is longer."""
-    table = terms.table()
-    if len(table["line"]) > rows:
-        raise FormatError(f"rows: expected at least one for each of {len(table['line'])} lines, got {rows}")
-    return [vector_of(backend, table[name], rows) for name in TABLE]

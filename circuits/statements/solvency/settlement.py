@@ -1,36 +1,32 @@
-"""The settlement: from the batches' totals and the reserves to one statement; and what an auditor rebuilds."""
+"""The settlement: from the batches' totals and the reserves to one statement."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zkmargin.circuits.language.compiler import CompiledProgram
 from zkmargin.circuits.language.errors import WitnessRangeError
-from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness, vector_of
-from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY, compile_batch, compile_settlement
-from zkmargin.circuits.statements.solvency.prover import TotalsOpening, proving_key, table_vectors, verifying_key
-from zkmargin.prover.assignment import PublicColumns
-from zkmargin.prover.commitments import commit, commit_from_powers
+from zkmargin.circuits.language.proving import Prover
+from zkmargin.circuits.language.witness import Holding, Inputs
+from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY
+from zkmargin.circuits.statements.solvency.prover import TotalsOpening
+from zkmargin.circuits.statements.solvency.verification import settlement_program, settlement_vectors
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.prove import Options, prove
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.curve import GroupEngine
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.errors import NoProofError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, check_reserves
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, verify_reserves
 from zkmargin.verifier.statements.solvency.statement import BatchStatement, PublicTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import Terms
 from zkmargin.verifier.statements.solvency.verify import (
-    SolvencyKeys,
-    SolvencyVerdict,
     cover_fault,
     reserves_value,
     settlement_inputs,
-    verify_solvency,
 )
 
 
-class InsolventError(ZkmarginError):
+class InsolventError(NoProofError):
     """Reserves do not cover what is owed, so that no proof exists. For the exchange's eyes."""
 
 
@@ -48,7 +44,7 @@ def settle(
     """The whole statement. Raises InsolventError when reserves fall short, ReservesError when they do not count."""
     totals = sum_of_openings(openings)
     statement = Solvency(terms, nonce, setup.digest, rows, tuple(batches), tuple(reserves), b"")
-    held = check_reserves(reserves, terms, statement.epoch)
+    held = verify_reserves(reserves, terms, statement.epoch, key_recovery())
     if fault := cover_fault(terms, held, totals.equity, totals.debt):
         raise InsolventError(f"no proof exists: {fault}")
     if terms.totals == "public":
@@ -79,54 +75,16 @@ def prove_settlement(
 ) -> bytes:
     """The proof that reserves cover the hidden totals. With check off, whatever comes of totals that they do not."""
     terms, rows = statement.terms, statement.rows
-    program = settlement_program(terms, rows)
-    key = proving_key(program, setup, backend)
-    market = PublicColumns.of(backend, settlement_vectors(terms, reserves, rows, backend))
+    prover = Prover(settlement_program(terms, rows), setup, backend)
+    market = prover.publish(settlement_vectors(terms, reserves, rows, backend))
     holdings = {EQUITY: Holding(totals.equity, totals.equity_blinding)}
     if terms.count_debts:
         holdings[DEBT] = Holding(totals.debt, totals.debt_blinding)
     scalars = {"reserves_value": reserves_value(terms, reserves)} if terms.coverage == "value" else {}
-    inputs = Inputs(holdings=holdings, market=market, scalars=scalars)
+    inputs = Inputs(holdings=holdings, market=market.columns, scalars=scalars)
     try:
-        witness = generate_witness(program, backend, inputs, check=check)
+        witness = prover.witness(inputs, check=check)
     except WitnessRangeError:
         raise InsolventError("no proof exists: reserves are less than what is owed") from None
-    points = commit(backend, setup.lagrange(backend, rows), market.values)
-    return prove(key, settlement_inputs(statement, points, reserves), witness.assignment, options)
-
-
-def settlement_program(terms: Terms, rows: int) -> CompiledProgram:
-    """The settlement's program under these terms."""
-    return compile_settlement(rows, terms.coverage, count_debts=terms.count_debts)
-
-
-def settlement_vectors(terms: Terms, reserves: Sequence[int], rows: int, backend: Backend[V, P]) -> Sequence[V]:
-    """The settlement's public column: reserves or, by value, prices, by asset number."""
-    if terms.coverage == "asset":
-        return [vector_of(backend, list(reserves), rows)]
-    return [vector_of(backend, [0, *(lines[0].price for lines in terms.lines_of[1:])], rows)]
-
-
-def verification_keys(statement: Solvency, setup: Setup, backend: Backend[V, P]) -> SolvencyKeys:
-    """Everything that a verifier rebuilds from the terms and the setup. Raises ReservesError, FormatError."""
-    terms, rows = statement.terms, statement.rows
-    monomial = setup.monomial(backend)
-    table = commit_from_powers(backend, monomial, table_vectors(terms, rows, backend))
-    batch = verifying_key(compile_batch(rows), setup, backend)
-    if isinstance(statement.settlement, PublicTotals):
-        totals = statement.settlement
-        parts = ((totals.equity, totals.equity_blinding), (totals.debt, totals.debt_blinding))
-        vectors = [vector_of(backend, list(values), rows) for values, _ in parts]
-        tails = [[blinding] for _, blinding in parts]
-        equity, debt = backend.msm(monomial, backend.interpolate(vectors, tails))
-        return SolvencyKeys(batch, table, totals=(equity, debt))
-    held = check_reserves(statement.reserves, terms, statement.epoch)
-    market = commit_from_powers(backend, monomial, settlement_vectors(terms, held, rows, backend))
-    return SolvencyKeys(batch, table, verifying_key(settlement_program(terms, rows), setup, backend), market)
-
-
-def verify_statement(
-    statement: Solvency, setup: Setup, backend: Backend[V, P], engine: GroupEngine | None = None
-) -> SolvencyVerdict:
-    """Rebuild the keys and verify. Raises ProofRejected with the reason, FormatError if anything is malformed."""
-    return verify_solvency(statement, verification_keys(statement, setup, backend), engine)
+    public = settlement_inputs(statement, market.points, reserves)
+    return prove(prover.key, public, witness.assignment, options)

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from zkmargin.verifier.documents import replacing
+from zkmargin.extras import extra
+from zkmargin.prover.signing import address_of_key
+from zkmargin.prover.writing import replacing
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.ethereum import CURVE_ORDER, address_of_key
+from zkmargin.verifier.ethereum import CURVE_ORDER
 
 PASSWORD_VARIABLE: Final = "ZKMARGIN_PASSWORD"  # noqa: S105 - the name, not the password
 KEY_BYTES: Final = 32
@@ -29,7 +31,7 @@ class KeyFileError(FormatError):
 
 
 def read_signing_key(path: str | Path, password: Callable[[], str] | None = None) -> bytes:
-    """The 32-byte private key in a key file.
+    """Read the 32-byte private key in a key file.
 
     A keystore's password comes from ZKMARGIN_PASSWORD, else from calling `password`. Raises KeyFileError; OSError when
     the file cannot be read.
@@ -50,27 +52,33 @@ def read_signing_key(path: str | Path, password: Callable[[], str] | None = None
     return _check(path, _unhex(path, text))
 
 
-def write_signing_key(path: str | Path, key: bytes | None = None) -> bytes:
-    """Write `key`, by default a new one, to a file of mode 0600; returns its address."""
+def write_signing_key(path: str | Path, key: bytes | None = None, *, replace: bool = False) -> bytes:
+    """Write `key`, by default a new one, to a file of mode 0600, and return its address.
+
+    Raises FileExistsError when there is a file, unless it is to be replaced.
+    """
     key = new_signing_key() if key is None else key
-    with replacing(path, secret=True) as stream:
+    with replacing(path, secret=True, replace=replace) as stream:
         stream.write(b"0x" + key.hex().encode() + b"\n")
     return address_of_key(key)
 
 
 def new_signing_key() -> bytes:
-    """A fresh private key from the operating system's randomness."""
+    """Return a fresh private key from the operating system's randomness."""
     return (1 + secrets.randbelow(CURVE_ORDER - 1)).to_bytes(KEY_BYTES, "big")
 
 
-def write_opening_keys(identity: str | Path, recipient: str | Path) -> None:
-    """Write a new X25519 pair in PEM: `identity`, the private key, with mode 0600, and `recipient`, the public one."""
+def write_opening_keys(identity: str | Path, recipient: str | Path, *, replace: bool = False) -> None:
+    """Write a new X25519 pair in PEM: `identity`, the private key, with mode 0600, and `recipient`, the public one.
+
+    Raises FileExistsError when there is a file, unless it is to be replaced.
+    """
     from Crypto.PublicKey import ECC  # noqa: PLC0415 - slow to load, and most commands make no keys
 
     key = ECC.generate(curve="Curve25519")
-    with replacing(identity, secret=True) as stream:
+    with replacing(identity, secret=True, replace=replace) as stream:
         stream.write(str(key.export_key(format="PEM")).encode() + b"\n")
-    with replacing(recipient) as stream:
+    with replacing(recipient, replace=replace) as stream:
         stream.write(str(key.public_key().export_key(format="PEM")).encode() + b"\n")
 
 
@@ -93,7 +101,8 @@ def _decrypt(path: str | Path, text: bytes, password: Callable[[], str] | None) 
         if password is None:
             raise KeyFileError(f"{path}: expected a password for the encrypted keystore; set {PASSWORD_VARIABLE}")
         secret = password()
-    from eth_account import Account  # noqa: PLC0415 - half a second, which only keystores need
+    with extra("keys", f"{path}: an encrypted keystore"):
+        from eth_account import Account  # noqa: PLC0415 - half a second, which only keystores need
 
     try:
         key = bytes(Account.decrypt(keystore, secret))

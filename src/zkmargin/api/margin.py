@@ -1,4 +1,4 @@
-"""The Python API: what the command line does, in the same words.
+"""Build markets, attest and prove in the Python API: what the command line does, in the same words.
 
 Every argument that is a file on the command line may here be a path or the object that the file holds. Functions that
 make something return it, and write it too when told where. Errors are `ZkmarginError`s: `FormatError` and its kin for
@@ -9,55 +9,57 @@ that proves or verifies many times keeps a `MarginProver`, or the objects that t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zkmargin.api.arguments import Instant, PathLike, loaded, private_key, seconds_of
-from zkmargin.api.destinations import check_destinations
+from zkmargin.api.arguments import (
+    Instant,
+    PathLike,
+    Quantity,
+    address_of,
+    check_outputs,
+    kind_of,
+    loaded,
+    loaded_epoch,
+    loaded_market,
+    loaded_signed,
+    path_of,
+    quantity_of,
+    seconds_of,
+)
 from zkmargin.api.key_files import read_signing_key
-from zkmargin.api.trusting import Attestors, trusted
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
-from zkmargin.circuits.markets.positions import Positions, PositionsError, positions_from_quantities, read_positions
-from zkmargin.circuits.markets.units import format_decimal, format_instant
+from zkmargin.circuits.markets.positions import Positions, positions_from_quantities, read_positions, refuse_expired
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements import attestation as attesting
-from zkmargin.circuits.statements.attestation import Opening, OpeningError, read_opening, read_recipient, write_opening
+from zkmargin.circuits.statements.attestation import (
+    Opening,
+    read_opening,
+    read_recipient,
+    write_attestation,
+    write_opening,
+)
 from zkmargin.circuits.statements.margin import market as markets
-from zkmargin.circuits.statements.margin.market import Market, read_market, write_market
-from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver, margin_verifying_key
+from zkmargin.circuits.statements.margin.files import write_margin_proof
+from zkmargin.circuits.statements.margin.market import Market, write_market
+from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.prover import setup as setups
-from zkmargin.prover.kernels import load_backend, verifying_engine
-from zkmargin.prover.kernels.choice import AnyBackend, set_threads
+from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels.choice import set_threads
 from zkmargin.prover.phases import Phases
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import Setup, load_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.verifier.errors import FormatError, ProofRejected, ZkmarginError
-from zkmargin.verifier.ethereum import format_address, parse_address
-from zkmargin.verifier.instants import format_seconds
-from zkmargin.verifier.statements.attestation import (
-    Attestation,
-    read_attestation,
-    universe_id,
-    write_attestation,
-)
+from zkmargin.verifier.errors import ArgumentError, FormatError, ProofRejected, ZkmarginError
+from zkmargin.verifier.statements.attestation import Attestation, read_attestation
 from zkmargin.verifier.statements.deployment import read_deployment
-from zkmargin.verifier.statements.margin import (
-    MarginProof,
-    StatementError,
-    read_margin_proof,
-    verify_margin_proof,
-    write_margin_proof,
-)
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN, Deployment
-from zkmargin.verifier.statements.trust import Trust
+from zkmargin.verifier.statements.margin import OFF_CHAIN, Deployment, MarginProof
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
@@ -67,33 +69,31 @@ __all__ = [
     "InadequateError",
     "MarginProver",
     "ProofRejected",
-    "Verdict",
     "ZkmarginError",
     "attest",
     "build_market",
     "development_setup",
     "evaluate",
     "import_deribit",
-    "judge",
+    "load_market",
     "load_policy",
     "load_setup",
     "margin_prover",
     "prove_margin",
     "set_threads",
-    "verify",
 ]
 
-Book = PathLike | Positions | Mapping[str, Decimal | str]
+Book = PathLike | Positions | Mapping[str, Quantity]
 """A positions file, positions, or decimal quantities by instrument."""
 _MILLISECONDS = 1000
 
 
 def development_setup(rows: int, *, out: PathLike | None = None, report: Report = silent) -> Setup:
-    """An UNSAFE setup for up to `rows` rows, a power of two: whoever read this machine's memory now forges proofs.
+    """Make an UNSAFE setup for up to `rows` rows, a power of two: anyone who reads this machine's memory forges proofs.
 
     out: where to write S; its points go beside it.
     """
-    check_destinations(("--out", out), arrays=True)
+    check_outputs({"out": out}, arrays=True)
     setup = setups.development_setup(rows, load_backend(), report)
     if out is not None:
         save_setup(setup, out)
@@ -112,26 +112,39 @@ def build_market(
     out: PathLike | None = None,
     report: Report = silent,
 ) -> Market:
-    """The market file M of one epoch: risk arrays of every instrument under `policy`, and commitments to them.
+    """Build the market of one epoch: risk arrays of every instrument under `policy`, and commitments to them.
 
     universe: an earlier epoch's market file or universe, whose rows are kept; without it a new universe is laid out.
     out: where to write M; its columns go beside it.
 
     Raises FormatError, UniverseError or RangeError naming the instrument, SetupError when the setup is too small.
     """
-    check_destinations(("--out", out), arrays=True)
+    given = {"instruments": instruments, "policy": policy, "setup": setup, "universe": universe}
+    check_outputs({"out": out}, inputs=given, arrays=True)
     report("reading", 0, 0)
-    data = loaded(instruments, InstrumentSet, read_instruments)
-    rules = loaded(policy, Policy, load_policy)
+    data = loaded(instruments, InstrumentSet, read_instruments, "instruments")
+    rules = loaded(policy, Policy, load_policy, "policy")
     previous = universe.epoch.universe if isinstance(universe, Market) else universe
-    if previous is not None and not isinstance(previous, Universe):
-        previous = markets.read_universe_of(previous)
-    source = loaded(setup, Setup, load_setup)
+    if previous is not None:
+        previous = loaded(previous, Universe, markets.read_universe_of, "universe")
+    source = loaded(setup, Setup, load_setup, "setup")
     report("pricing and committing", 0, 0)
     market = markets.build_market(data, rules, source, load_backend(), previous=previous)
     if out is not None:
         write_market(out, market)
     return market
+
+
+def load_market(
+    market: PathLike, policy: PathLike | Policy, setup: PathLike | Setup, *, report: Report = silent
+) -> Market:
+    """Read a market file with all its checks: its columns are recomputed from its prices, its commitments compared.
+
+    Raises FormatError naming the file and the field.
+    """
+    report("reading", 0, 0)
+    rules = loaded(policy, Policy, load_policy, "policy")
+    return loaded_market(market, rules, loaded(setup, Setup, load_setup, "setup"), load_backend())
 
 
 # -- books -------------------------------------------------------------------------------------------------------------
@@ -150,32 +163,31 @@ def attest(
     recipient: PathLike | EccKey | None = None,
     out: PathLike | None = None,
     secret: PathLike | None = None,
+    force: bool = False,
     report: Report = silent,
 ) -> tuple[Attestation, Opening]:
-    """A venue's signed commitment to an account's positions, and the opening that goes to the account's owner.
+    """Commit to an account's positions at a venue and sign: the attestation, and its opening for the account's owner.
 
     Of `market` only the universe matters, so an attestation outlives the epoch. key: a key file or its 32 bytes.
     snapshot_time: when the positions were held, by default the market's `as_of` in whole seconds. sequence: of two
     attestations the higher supersedes; by default the snapshot time in milliseconds since 1970, so that later snapshots
     supersede and a correction may add one. recipient: the owner's X25519 public key, to which the written opening is
-    sealed. out, secret: where to write the attestation and the opening.
+    sealed. out, secret: where to write the attestation and the opening; force: also over an earlier opening.
 
     Raises PositionsError or RangeError naming file, line and field, also for an instrument that had expired at the
     snapshot; KeyFileError; FormatError.
     """
-    check_destinations(("--out", out), ("--secret", secret))
+    given = {"market": market, "positions": positions, "key": key, "setup": setup, "recipient": recipient}
+    check_outputs({"out": out, "secret": secret}, inputs=given, force=force)
     report("reading", 0, 0)
-    holder = account if isinstance(account, bytes) else parse_address(account, "--account")
-    signer = key if isinstance(key, bytes) else read_signing_key(key)
+    holder = address_of(account, "account")
+    signer = key if isinstance(key, bytes) else read_signing_key(path_of(key, "key", "its 32 bytes"))
     sealed_to = recipient
     if isinstance(sealed_to, str | Path):
         sealed_to = read_recipient(sealed_to, private=False)
-    source = loaded(setup, Setup, load_setup)
-    if isinstance(market, Market):
-        epoch, identity = market.epoch, universe_id(market.epoch.universe.digest, source.key)
-    else:
-        epoch, identity = markets.read_universe_of_market(market, source)
-    held_at = int(epoch.as_of.timestamp()) if snapshot_time is None else seconds_of(snapshot_time, "--snapshot-time")
+    source = loaded(setup, Setup, load_setup, "setup")
+    epoch, identity = loaded_epoch(market, source)
+    held_at = int(epoch.as_of.timestamp()) if snapshot_time is None else seconds_of(snapshot_time, "snapshot_time")
     book = _book(positions, epoch.universe)
     refuse_expired(epoch.universe, book, datetime.fromtimestamp(held_at, UTC), _where(positions))
     report("committing", 0, 0)
@@ -191,44 +203,34 @@ def attest(
         backend=load_backend(),
     )
     if secret is not None:
-        write_opening(secret, opening, recipient=sealed_to)
+        write_opening(secret, opening, recipient=sealed_to, replace=force)
     if out is not None:
         write_attestation(out, attestation)
     return attestation, opening
 
 
 def evaluate(market: PathLike | Market, positions: Book | Sequence[Book], policy: PathLike | Policy) -> MarginResult:
-    """The margin of one or several venues' positions, netted, in clear: for the owner.
+    """Compute the margin of one or several venues' positions, netted, in clear: for the owner.
 
     Raises PositionsError or RangeError naming file, line and field, also for an instrument that has expired.
     """
-    rules = loaded(policy, Policy, load_policy)
+    rules = loaded(policy, Policy, load_policy, "policy")
     if isinstance(market, Market) and market.policy.digest == rules.digest:
         epoch, columns = market.epoch, market.columns
     elif isinstance(market, Market):
         epoch, columns = market.epoch, rules.public_columns(market.epoch)
     else:
-        epoch, columns = markets.read_epoch(market, rules)
+        epoch, columns = markets.read_epoch(path_of(market, "market", "a Market"), rules)
     return evaluate_margin(rules, epoch, read_books(epoch, positions), columns=columns)
 
 
 def read_books(epoch: MarketEpoch, positions: Book | Sequence[Book]) -> list[Positions]:
-    """Books over an epoch's universe. Raises PositionsError, also for an instrument that has expired."""
-    given = [positions] if isinstance(positions, str | Path | Positions | Mapping) else list(positions)
+    """Read books over an epoch's universe. Raises PositionsError, also for an instrument that has expired."""
+    given: Sequence[Book] = positions if isinstance(positions, list | tuple) else [positions]  # type: ignore[list-item]
     books = [_book(book, epoch.universe) for book in given]
     for book, source in zip(books, given, strict=True):
         refuse_expired(epoch.universe, book, epoch.as_of, _where(source))
     return books
-
-
-def refuse_expired(universe: Universe, positions: Positions, at: datetime, where: str) -> None:
-    """Raise PositionsError naming the first held instrument that has expired at `at`: its holder is owed cash."""
-    for listing in universe.listings:
-        if listing.expiry is not None and listing.expiry <= at and positions.lots[listing.row]:
-            raise PositionsError(
-                f"{where}: field 'instrument': expected instruments that expire after {format_instant(at)}, got "
-                f"{listing.id}, which expired {format_instant(listing.expiry)}; enter what it settled for as cash"
-            )
 
 
 # -- proofs ------------------------------------------------------------------------------------------------------------
@@ -237,12 +239,12 @@ def refuse_expired(universe: Universe, positions: Positions, at: datetime, where
 def margin_prover(
     market: PathLike | Market, policy: PathLike | Policy, setup: PathLike | Setup, *, report: Report = silent
 ) -> MarginProver[Any, Any]:
-    """A prover to keep: it holds bases, keys and the market's columns between proofs."""
+    """Make a prover to keep: it holds bases, keys and the market's columns between proofs."""
     report("reading", 0, 0)
-    rules = loaded(policy, Policy, load_policy)
-    source = loaded(setup, Setup, load_setup)
+    rules = loaded(policy, Policy, load_policy, "policy")
+    source = loaded(setup, Setup, load_setup, "setup")
     backend = load_backend()
-    return MarginProver(rules, _market(market, rules, source, backend), source, backend)
+    return MarginProver(rules, loaded_market(market, rules, source, backend), source, backend)
 
 
 def prove_margin(
@@ -258,7 +260,7 @@ def prove_margin(
     report: Report = silent,
     phases: Phases | None = None,
 ) -> MarginProof:
-    """The proof that what the venues attest to, netted, is adequate under `policy` in this market.
+    """Prove that what the venues attest to, netted, is adequate under `policy` in this market.
 
     secrets[i] is the opening that came with attestations[i]; identity is the X25519 private key of sealed ones.
     deployment binds the proof to a gate on a chain; without it the proof is for off-chain verification. phases, when
@@ -267,14 +269,11 @@ def prove_margin(
     Raises InadequateError when the account is under-margined, StatementError or OpeningError when the inputs do not go
     together, PositionsError when an instrument that has expired is held.
     """
-    check_destinations(("--out", out))
-    check_pairs(len(attestations), len(secrets))
-    gate = deployment if isinstance(deployment, Deployment) else read_deployment(deployment)
-    private = private_key(identity)
-    attested = [loaded(each, Attestation, read_attestation) for each in attestations]
-    openings = [each if isinstance(each, Opening) else read_opening(each, identity=private) for each in secrets]
+    given = {"market": market, "policy": policy, "setup": setup, "deployment": deployment, "identity": identity}
+    check_outputs({"out": out}, inputs={**given, "attestations": attestations, "secrets": secrets})
+    gate = loaded(deployment, Deployment, read_deployment, "deployment")
+    attested, openings = read_pairs(attestations, secrets, identity)
     prover = margin_prover(market, policy, setup, report=report)
-    refuse_expired_openings(prover.market.epoch, openings)
 
     if phases is not None:
         prover = replace(prover, backend=phases.watch(prover.backend))
@@ -292,183 +291,44 @@ def prove_margin(
     return proof
 
 
-def check_pairs(attestations: int, secrets: int) -> None:
-    """Raise OpeningError unless there is one secret an attestation."""
-    if attestations != secrets:
-        raise OpeningError(
-            f"--secret: expected one for each --attestation, in the same order, got {secrets} for {attestations}"
+def read_pairs(
+    attestations: Sequence[PathLike | Attestation],
+    secrets: Sequence[PathLike | Opening],
+    identity: PathLike | EccKey | None,
+) -> tuple[list[Attestation], list[Opening]]:
+    """Read attestations and their openings. Raises ArgumentError unless there is one secret for each attestation."""
+    for name, several in (("attestations", attestations), ("secrets", secrets)):
+        if not isinstance(several, list | tuple):
+            raise ArgumentError(name, f"expected a list, one entry for each venue, got {kind_of(several)}")
+    if len(attestations) != len(secrets):
+        raise ArgumentError(
+            "secrets",
+            f"expected one opening for each attestation, in the same order, got {len(secrets)} for {len(attestations)}",
         )
-
-
-def refuse_expired_openings(epoch: MarketEpoch, openings: Sequence[Opening]) -> None:
-    """Raise PositionsError naming the first held instrument that has expired in `epoch`."""
-    for opening in openings:
-        if len(opening.lots) == epoch.universe.rows:
-            book = Positions(epoch.universe.digest, opening.lots)
-            refuse_expired(epoch.universe, book, epoch.as_of, f"opening of {opening.venue}")
-
-
-# -- verdicts ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a proof was found to say, under what, and on whose word. `reason` is None when it is valid.
-
-    authenticated: whether keys that were given beforehand, one for every venue, signed the attestations; without that
-    anybody may have. unsafe_setup: whether nobody vouches for the setup's secret. attestors: who signed, by venue.
-    Digests and ids are 0x and hexadecimal digits; times are ISO-8601; chain 0 and gate 0x0 mean no gate.
-    """
-
-    valid: bool
-    authenticated: bool
-    unsafe_setup: bool
-    reason: str | None
-    account: str
-    policy: str
-    policy_digest: str
-    setup_digest: str
-    ceremony: str | None
-    universe: str
-    epoch: str
-    attestors: Mapping[str, str]
-    snapshot_time: str
-    sequences: Mapping[str, int]
-    cover: str
-    chain_id: int
-    gate: str
-    judged_at: str
-    valid_until: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that `verify --json` prints."""
-        return {**vars(self), "attestors": dict(self.attestors), "sequences": dict(self.sequences)}
-
-
-def verify(
-    proof: PathLike | MarginProof,
-    market: PathLike | Market,
-    policy: PathLike | Policy,
-    setup: PathLike | Setup,
-    *,
-    attestors: Attestors = (),
-    trust: PathLike | Trust | None = None,
-    any_attestor: bool = False,
-    require_setup: str | None = None,
-    at: Instant | None = None,
-    report: Report = silent,
-) -> Verdict:
-    """Return what a valid proof says; raise ProofRejected for any other, FormatError for bad input.
-
-    Whose signatures count must be said, unless the policy binds its venues to keys: by `trust`, a trust file; or by
-    `attestors`, of whom exactly these must have signed, each for one venue; or by `any_attestor`, and then the verdict
-    is not `authenticated`. require_setup: the digest that the setup must have, or "ceremony". at: the time to judge by,
-    by default the trust file's, else now.
-    """
-    verdict = judge(
-        proof,
-        market,
-        policy,
-        setup,
-        attestors=attestors,
-        trust=trust,
-        any_attestor=any_attestor,
-        require_setup=require_setup,
-        at=at,
-        report=report,
+    private = private_key(identity)
+    return (
+        [loaded_signed(each, Attestation, read_attestation, "attestations") for each in attestations],
+        [loaded(each, Opening, lambda path: read_opening(path, identity=private), "secrets") for each in secrets],
     )
-    if verdict.reason is not None:
-        raise ProofRejected(verdict.reason)
-    return verdict
 
 
-def judge(
-    proof: PathLike | MarginProof,
-    market: PathLike | Market,
-    policy: PathLike | Policy,
-    setup: PathLike | Setup,
-    *,
-    attestors: Attestors = (),
-    trust: PathLike | Trust | None = None,
-    any_attestor: bool = False,
-    require_setup: str | None = None,
-    at: Instant | None = None,
-    report: Report = silent,
-) -> Verdict:
-    """`verify`, with a rejection as a verdict too. Raises FormatError for bad input only."""
-    margin = loaded(proof, MarginProof, read_margin_proof)
-    rules = loaded(policy, Policy, load_policy)
-    report("reading", 0, 0)
-    source = loaded(setup, Setup, load_setup)
-    trusting = trusted(
-        source,
-        attestors=attestors,
-        trust=trust,
-        any_attestor=any_attestor,
-        require_setup=require_setup,
-        of_policy=rules.attestors,
-    )
-    time = seconds_of(at, "--at") if at is not None else trusting.at
-    time = int(datetime.now(UTC).timestamp()) if time is None else time
-    backend = load_backend()
-    epoch = _market(market, rules, source, backend)
-    report("verifying", 0, 0)
-    key = margin_verifying_key(rules, epoch, source, backend)
-    reason = None
-    try:
-        verify_margin_proof(
-            margin,
-            key=key,
-            policy=epoch.policy,
-            market=epoch.terms,
-            attestors=trusting.attestors,
-            at=time,
-            engine=verifying_engine(),
-        )
-    except ProofRejected as error:
-        reason = error.reason
-    except StatementError:
-        raise
-    except FormatError as error:
-        # All that is left to be malformed is the argument itself.
-        reason = f"malformed: {error}"
-    statement = margin.statement
-    return Verdict(
-        valid=reason is None,
-        authenticated=trusting.authenticates(margin.attestations),
-        unsafe_setup=trusting.unsafe(source),
-        reason=reason,
-        account=format_address(statement.account),
-        policy=rules.name,
-        policy_digest="0x" + rules.digest.hex(),
-        setup_digest="0x" + source.digest.hex(),
-        ceremony=source.ceremony,
-        universe="0x" + epoch.universe.hex(),
-        epoch="0x" + statement.epoch.hex(),
-        attestors={each.claimed.venue: format_address(each.attestor) for each in margin.attestations},
-        snapshot_time=format_seconds(statement.snapshot_time),
-        sequences={each.claimed.venue: each.claimed.sequence for each in margin.attestations},
-        cover=format_decimal(rules.cover),
-        chain_id=statement.deployment.chain_id,
-        gate=format_address(statement.deployment.gate),
-        judged_at=format_seconds(time),
-        valid_until=format_seconds(statement.valid_until),
-    )
+def private_key(identity: PathLike | EccKey | None) -> EccKey | None:
+    """Return the X25519 private key of an identity file. Raises FormatError."""
+    return read_recipient(identity, private=True) if isinstance(identity, str | Path) else identity
 
 
 # -- paths or objects --------------------------------------------------------------------------------------------------
-
-
-def _market(market: PathLike | Market, policy: Policy, setup: Setup, backend: AnyBackend) -> Market:
-    return market if isinstance(market, Market) else read_market(market, policy, setup, backend)
 
 
 def _book(book: Book, universe: Universe) -> Positions:
     if isinstance(book, Positions):
         return book
     if isinstance(book, Mapping):
-        return positions_from_quantities(universe, book)
-    return read_positions(book, universe)
+        if not all(isinstance(name, str) for name in book):
+            raise ArgumentError("positions", "expected instrument ids as strings")
+        exact = {name: quantity_of(quantity, name, "positions") for name, quantity in book.items()}
+        return positions_from_quantities(universe, exact)
+    return read_positions(path_of(book, "positions", "quantities by instrument"), universe)
 
 
 def _where(book: object) -> str:

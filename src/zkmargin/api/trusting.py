@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
-from zkmargin.api.arguments import PathLike
+from zkmargin.api.arguments import PathLike, address_of, attestors_of, loaded, naming
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.errors import ProofRejected
-from zkmargin.verifier.ethereum import parse_address
-from zkmargin.verifier.statements.attestation import Attestation, Attestor, check_venue, parse_attestor
+from zkmargin.verifier.errors import ArgumentError, ProofRejected
+from zkmargin.verifier.srs import SetupKey
+from zkmargin.verifier.statements.attestation import Attestation, Attestor, check_venue
 from zkmargin.verifier.statements.trust import (
     RequiredSetup,
     Trust,
-    TrustError,
     by_venue,
     check_attestors,
     is_unsafe,
@@ -22,7 +21,7 @@ from zkmargin.verifier.statements.trust import (
     read_trust,
 )
 
-Attestors = Collection[str | bytes] | Mapping[str, str | bytes]
+Attestors = Collection[str | bytes | Attestor] | Mapping[str, str | bytes]
 """Addresses, as bytes or as text with or without VENUE= before it; or addresses by venue."""
 
 
@@ -52,7 +51,7 @@ class Trusted:
         return bool(self.attestors or self.of_policy)
 
 
-NOBODY = Trusted((), (), None, None)
+NOBODY: Final = Trusted((), (), None, None)
 """Who makes a statement trusts nobody's signatures in particular."""
 
 
@@ -67,32 +66,46 @@ def trusted(
 ) -> Trusted:
     """Read and check whom to trust. of_policy: the keys that the policy binds venues to, which are checked in any case.
 
-    Raises TrustError unless keys come from exactly one place or anybody's are asked for, SetupError for another setup.
+    Raises ArgumentError unless keys come from exactly one place or anybody's are asked for, SetupError for another
+    setup.
     """
-    file = read_trust(trust) if isinstance(trust, str | Path) else trust
+    file = None if trust is None else loaded(trust, Trust, read_trust, "trust")
     given = _attestors(attestors)
     if (bool(given) + (file is not None) + any_attestor) > 1:
-        raise TrustError("expected one of --trust, --attestor and --any-attestor, got several: say once who is trusted")
+        raise ArgumentError(
+            "trust", "expected one of trust, attestors and any_attestor, got several: say once who is trusted"
+        )
     if file is not None:
         given = file.attestors
-    by_venue(given)
+    with naming("attestors"):
+        by_venue(given)
     if not (given or of_policy or any_attestor):
-        raise TrustError(
-            "expected to be told whose signatures count: a key for every venue, by --trust FILE or --attestor "
-            "VENUE=0x.. (names alone bind nobody); or --any-attestor, and then the verdict says UNAUTHENTICATED"
+        raise ArgumentError(
+            "trust",
+            "expected to be told whose signatures count: a key for every venue, by a trust file or as VENUE=0x.. by "
+            "--attestor (names alone bind nobody); or --any-attestor, and then the verdict says UNAUTHENTICATED",
         )
-    required = None if require_setup is None else parse_required_setup(require_setup, "--require-setup")
-    for each, where in ((required, "--require-setup"), (None if file is None else file.setup, "--trust")):
-        if each is not None:
-            each.check(setup.key, where)
-    wanted = required or (None if file is None else file.setup)
-    return Trusted(given, tuple(of_policy), wanted, None if file is None else file.at)
+    required = required_setup(require_setup, setup.key)
+    if file is not None:
+        file.setup.check(setup.key, "trust")
+        required = required or file.setup
+    return Trusted(given, tuple(of_policy), required, None if file is None else file.at)
+
+
+def required_setup(text: str | None, key: SetupKey) -> RequiredSetup | None:
+    """Return the setup that `require_setup` names. Raises ArgumentError, SetupError when [x]_2 is not that one's."""
+    if text is None:
+        return None
+    with naming("require_setup"):
+        required = parse_required_setup(text, "require_setup")
+    required.check(key, "require_setup")
+    return required
 
 
 def _attestors(given: Attestors) -> tuple[Attestor, ...]:
-    if isinstance(given, Mapping):
+    if not isinstance(given, Mapping):
+        return tuple(each if isinstance(each, Attestor) else Attestor(each) for each in attestors_of(given))
+    with naming("attestors"):
         return tuple(
-            Attestor(key if isinstance(key, bytes) else parse_address(key, venue), check_venue(venue, "attestors"))
-            for venue, key in given.items()
+            Attestor(address_of(key, "attestors"), check_venue(venue, "attestors")) for venue, key in given.items()
         )
-    return tuple(Attestor(each) if isinstance(each, bytes) else parse_attestor(each, "--attestor") for each in given)

@@ -1,10 +1,13 @@
 """The chain: deploying the contracts, publishing epochs, submitting proofs, asking the gate."""
 
-from zkmargin.chain.client import Client, connect
-from zkmargin.chain.contracts import deploy, publish
-from zkmargin.chain.deployment import DeploymentRecord, read_deployment_record, write_deployment_record
-from zkmargin.chain.errors import ChainError, ProofRefused
-from zkmargin.chain.submission import Status, Submission, status, submit
+from zkmargin.extras import extra
+
+with extra("chain", "the chain"):
+    from zkmargin.chain.client import Client, connect
+    from zkmargin.chain.contracts import deploy, publish
+    from zkmargin.chain.deployment import DeploymentRecord, read_deployment_record, write_deployment_record
+    from zkmargin.chain.errors import ChainError, ProofRefused
+    from zkmargin.chain.submission import Status, Submission, status, submit
 
 __all__ = [
     "ChainError",

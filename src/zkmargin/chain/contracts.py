@@ -13,13 +13,14 @@ from zkmargin.chain.deployment import DeploymentRecord
 from zkmargin.chain.errors import ChainError
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.market import Market
-from zkmargin.circuits.statements.margin.prover import margin_verifying_key
+from zkmargin.circuits.statements.margin.verification import margin_verifying_key
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.setup.progress import Report, silent
+from zkmargin.prover.signing import sign_digest
 from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.contracts.table import build_table, creation_code, fits, holder_code, runtime_code
-from zkmargin.verifier.ethereum import format_address, sign_digest
+from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.proof import encode_points
 from zkmargin.verifier.statements.attestation import venue_id
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from zkmargin.circuits.markets.models import parse_model
 from zkmargin.circuits.policies.policy import Policy
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.prover.writing import write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.statements.attestation import check_venue
 from zkmargin.verifier.statements.deployment import KIND, MAX_CHAIN_ID
-from zkmargin.verifier.statements.margin_statement import Deployment
+from zkmargin.verifier.statements.margin import Deployment
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class DeploymentRecord:
         }
 
 
-def write_deployment_record(path: str | Path, record: DeploymentRecord) -> None:
-    """Write D, whole or not at all."""
-    write_document(path, KIND, record.to_json())
+def write_deployment_record(path: str | Path, record: DeploymentRecord, *, replace: bool = False) -> None:
+    """Write D, whole or not at all. Raises FileExistsError when there is a file, unless it is to be replaced."""
+    write_document(path, KIND, record.to_json(), replace=replace)
 
 
 def read_deployment_record(path: str | Path) -> DeploymentRecord:

@@ -12,7 +12,7 @@ from web3 import Web3
 from web3.types import Wei
 
 from zkmargin.chain.client import Client
-from zkmargin.chain.errors import ChainError
+from zkmargin.extras import extra
 
 GAS_LIMIT: Final = 60_000_000
 FUNDS: Final = 10**21
@@ -22,14 +22,10 @@ class LocalChain:
     """A py-evm chain whose time starts at `timestamp` and goes on by a second a block; `key` is funded."""
 
     def __init__(self, timestamp: int, key: bytes) -> None:
-        try:
+        with extra("local", "a chain in this process"):
             from eth.vm.forks.cancun import CancunVM  # noqa: PLC0415 - an extra, and slow to load
             from eth_tester import EthereumTester, PyEVMBackend  # noqa: PLC0415
             from web3.providers.eth_tester import EthereumTesterProvider  # noqa: PLC0415
-        except ImportError:
-            raise ChainError(
-                "a chain in this process needs eth-tester and py-evm; run pip install 'zkmargin[local]'"
-            ) from None
 
         # Where the packages are not installed they have no types either.
         machine: Any = CancunVM

@@ -22,7 +22,7 @@ from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.proof import encode_points
 from zkmargin.verifier.statements.attestation import Attestation, venue_id
 from zkmargin.verifier.statements.margin import MarginProof, MarketTerms, public_inputs
-from zkmargin.verifier.statements.margin_statement import epoch_id
+from zkmargin.verifier.statements.margin.statement import market_epoch_id
 
 MARKET_KIND: Final = "market"
 ANY_AGE: Final = (1 << 256) - 1
@@ -107,7 +107,7 @@ def read_market_terms(path: str | Path) -> MarketTerms:
     # The file's time may have a fraction; the epoch's digest tells which whole second it was rounded down to.
     seconds = _whole_seconds(fields.text("as_of"), where)
     terms = MarketTerms(universe, seconds, tuple(points))
-    if epoch_id(universe, policy, seconds, terms.commitments) != epoch:
+    if market_epoch_id(universe, policy, seconds, terms.commitments) != epoch:
         raise FormatError(f"{where}: field 'epoch': expected the digest of the file's data, got another")
     return terms
 
@@ -180,7 +180,7 @@ def submit(client: Client, deployment: DeploymentRecord, margin: MarginProof, ma
             f"proof: expected one for gate {format_address(deployment.gate)} on chain {deployment.chain_id}, got one "
             f"for gate {format_address(bound.gate)} on chain {bound.chain_id}; prove again with --deployment"
         )
-    if epoch_id(market.universe, statement.policy, market.epoch_time, market.commitments) != statement.epoch:
+    if market_epoch_id(market.universe, statement.policy, market.epoch_time, market.commitments) != statement.epoch:
         raise ChainError("--market: expected the market of the proof's epoch, got another")
     registry = client.contract("Registry", deployment.registry)
     gate = client.contract("Gate", deployment.gate)

@@ -1,4 +1,4 @@
-"""`zkmargin attest`: what a venue does."""
+"""`zkmargin attest`: commit to an account's positions and sign, as a venue."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.api.destinations import check_destinations
-from zkmargin.cli.console import print_json, print_table, progress
-from zkmargin.cli.options import Json, Market, SetupFile, Threads, read_key
-from zkmargin.cli.setup import setup_fields, warn_if_unsafe
+from zkmargin.api.wording import setup_fields
+from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
+from zkmargin.cli.options import Force, Json, Market, SetupFile, Threads, read_key, writes
 from zkmargin.verifier.statements.attestation import MAX_SEQUENCE
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
+@writes("out", "secret")
 def attest(
     market: Market,
     positions: Annotated[Path, typer.Option("--positions", metavar="F.csv", help="Positions: instrument,quantity.")],
@@ -47,6 +47,7 @@ def attest(
         Path | None,
         typer.Option("--recipient", metavar="PUB.pem", help="Seal the opening to its owner's X25519 public key."),
     ] = None,
+    force: Force = False,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -54,7 +55,6 @@ def attest(
 
     Writes the attestation A (public) and its opening O (secret, mode 0600). Of M only the universe matters: an
     attestation outlives the epoch. For an account that holds nothing, positions are the header alone."""
-    check_destinations(("--out", out), ("--secret", secret))
     signer = read_key(key)
     with progress() as report:
         source = api.load_setup(setup)
@@ -70,6 +70,7 @@ def attest(
             recipient=recipient,
             out=out,
             secret=secret,
+            force=force,
             report=report,
         )
     warn_if_unsafe(source, setup)

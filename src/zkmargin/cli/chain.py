@@ -8,20 +8,21 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.api.destinations import check_destinations
-from zkmargin.chain import connect, read_deployment_record, write_deployment_record
+from zkmargin.api.wording import setup_fields
+from zkmargin.chain.client import connect
 from zkmargin.chain.contracts import DEFAULT_GRACE_SECONDS, DEFAULT_OWNER_DELAY_SECONDS
 from zkmargin.chain.contracts import deploy as deploy_contracts
 from zkmargin.chain.contracts import publish as publish_epoch
+from zkmargin.chain.deployment import read_deployment_record, write_deployment_record
 from zkmargin.chain.errors import ChainError
 from zkmargin.chain.submission import read_market_terms
 from zkmargin.chain.submission import status as ask_status
 from zkmargin.chain.submission import submit as submit_proof
 from zkmargin.circuits.statements.margin.market import read_market
-from zkmargin.cli.console import note, print_json, print_table, progress
-from zkmargin.cli.options import Json, Market, Policy, SetupFile, read_key
-from zkmargin.cli.setup import setup_fields, warn_if_unsafe
+from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
+from zkmargin.cli.options import Force, Json, Market, Policy, SetupFile, read_key, writes
 from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.attestation import check_venue
@@ -39,6 +40,7 @@ DeploymentFile = Annotated[Path, typer.Option("--deployment", metavar="D", help=
 
 
 @app.command()
+@writes("out")
 def deploy(
     rpc: Rpc,
     key: Key,
@@ -63,12 +65,12 @@ def deploy(
     owner_delay: Annotated[
         int, typer.Option(min=0, help="Seconds between offering the contracts' ownership and accepting it.")
     ] = DEFAULT_OWNER_DELAY_SECONDS,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Deploy registry and gate, and register venues and policy.
 
     The key becomes owner. No Solidity compiler is needed. The verifier comes with the first epoch: see publish."""
-    check_destinations(("--out", out))
     addresses = _venues(venues)
     signer = None if oracle is None else parse_address(oracle, "--oracle")
     rules = api.load_policy(policy)
@@ -88,7 +90,7 @@ def deploy(
             owner_delay_seconds=owner_delay,
             report=report,
         )
-    write_deployment_record(out, record)
+    write_deployment_record(out, record, replace=force)
     result = {
         "deployment": str(out),
         "chain_id": record.chain_id,
@@ -193,7 +195,7 @@ def submit(
 
     Anyone may send it. Exit code 1 when the contract rejects the proof."""
     record = read_deployment_record(deployment)
-    margin = read_margin_proof(proof)
+    margin = read_margin_proof(proof, key_recovery())
     terms = read_market_terms(market)
     client = connect(rpc, read_key(key))
     submission = submit_proof(client, record, margin, terms)
@@ -220,7 +222,7 @@ def status(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell whether an account is adequate at the gate."""
+    """Show whether an account is adequate at the gate."""
     record = read_deployment_record(deployment)
     holder = parse_address(account, "--account")
     client = connect(rpc)

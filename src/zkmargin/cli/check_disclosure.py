@@ -1,4 +1,4 @@
-"""`zkmargin check-disclosure`: what the auditor does with a disclosure."""
+"""`zkmargin check-disclosure`: verify a disclosure, as its auditor."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from zkmargin.api import disclosure as disclosures
-from zkmargin.api.margin import load_setup
-from zkmargin.cli.console import note, progress
-from zkmargin.cli.disclose import print_disclosed
+from zkmargin.api.disclosure_verification import verify_disclosure
+from zkmargin.cli.console import progress, warn_if_unsafe
 from zkmargin.cli.options import AnyAttestor, Attestors, Json, Market, RequireSetup, SetupFile, Threads, TrustFile
-from zkmargin.cli.setup import warn_if_unsafe
-from zkmargin.verifier.errors import ProofRejected
+from zkmargin.cli.verify import print_result, warn_of_anybody
+from zkmargin.prover.setup import load_setup
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -36,13 +34,13 @@ def check_disclosure(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Judge a disclosure.
+    """Verify a disclosure.
 
-    It is checked against the venues' commitments and the market's prices. Without a key for every venue nothing is
-    checked, unless --any-attestor asks for it. Exit code 0 when it is true, 1 when it is rejected."""
+    It is verified against the venues' commitments and the market's prices. Without a key for every venue nothing is
+    verified, unless --any-attestor is given. Exit code 0 when it is true, 1 when it is rejected."""
     with progress() as report:
         source = load_setup(setup)
-        found = disclosures.judge_disclosure(
+        found = verify_disclosure(
             disclosure,
             market,
             source,
@@ -55,8 +53,6 @@ def check_disclosure(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    if any_attestor and not found.authenticated:
-        note("warning: UNAUTHENTICATED: anybody may have signed for these venues; name their keys by --trust")
-    print_disclosed(found, as_json=as_json)
-    if found.reason is not None:
-        raise ProofRejected(found.reason)
+    if any_attestor:
+        warn_of_anybody()
+    print_result(found, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`zkmargin disclose`: one number, to one auditor."""
+"""`zkmargin disclose`: disclose one number to one auditor."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import disclosure as disclosures
-from zkmargin.api.destinations import check_destinations
-from zkmargin.api.disclosure import Disclosed
-from zkmargin.api.margin import check_pairs, load_setup
-from zkmargin.api.trusting import NOBODY
-from zkmargin.cli.console import print_json, print_table, progress
-from zkmargin.cli.options import Json, Market, SetupFile, Threads
-from zkmargin.cli.setup import setup_line, warn_if_unsafe
-from zkmargin.cli.trust import venue_lines, verdict_word
+from zkmargin.api.disclosure_verification import disclosed
+from zkmargin.cli.console import progress, warn_if_unsafe
+from zkmargin.cli.options import Json, Market, SetupFile, Threads, writes
+from zkmargin.cli.verify import print_result
+from zkmargin.prover.setup import load_setup
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
+@writes("out", arrays=True)
 def disclose(
     market: Market,
     exposure: Annotated[
@@ -47,11 +45,9 @@ def disclose(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Open one number to one auditor, and nothing else.
+    """Disclose one number to one auditor, and nothing else.
 
     A quantity or an exposure of all venues whose attestations are given, netted; of one alone, that venue's."""
-    check_destinations(("--out", out), arrays=True)
-    check_pairs(len(attestations), len(secrets))
     with progress() as report:
         source = load_setup(setup)
         disclosure = disclosures.disclose(
@@ -67,24 +63,4 @@ def disclose(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    print_disclosed(disclosures.disclosed(disclosure, reason=None, setup=source, trusting=NOBODY), as_json=as_json)
-
-
-def print_disclosed(said: Disclosed, *, as_json: bool) -> None:
-    """What a disclosure says, on standard output."""
-    if as_json:
-        print_json(said.to_json())
-        return
-    print_table(
-        {
-            "verdict": verdict_word(said.valid, said.authenticated, word="true"),
-            "discloses": f"{said.exposure} = {said.amount} {said.unit}",
-            "account": said.account,
-            "setup": setup_line(said.setup_digest, said.ceremony, unsafe=said.unsafe_setup),
-            "venues": venue_lines(said.attestors, said.sequences),
-            "auditor": said.auditor,
-            "purpose": said.purpose,
-            "snapshot": said.snapshot_time,
-            "prices of": said.epoch_time,
-        }
-    )
+    print_result(disclosed(disclosure, reason=None, setup=source), as_json=as_json)

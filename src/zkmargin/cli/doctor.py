@@ -1,4 +1,4 @@
-"""`zkmargin doctor`: what this installation is and will use."""
+"""`zkmargin doctor`: show what this installation is and uses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Annotated, Any, Final
 import typer
 
 import zkmargin
-from zkmargin.cli.console import print_json, print_table
-from zkmargin.cli.setup import describe, summarise, warn_if_unsafe
+from zkmargin.cli.console import print_json, print_table, warn_if_unsafe
+from zkmargin.cli.setup import describe, summarise
 from zkmargin.prover.kernels import describe_backends, load_backend
 from zkmargin.prover.kernels.choice import ENVIRONMENT_VARIABLE
 from zkmargin.prover.setup import Setup, load_setup
-from zkmargin.prover.setup.cache import folder
+from zkmargin.prover.setup.checked import folder
 
 FEATURES: Final = ("adx", "bmi2", "avx2", "avx512f", "avx512dq", "avx512vl", "avx512ifma", "asimd", "sve")
 """Processor features that a back end uses, or would."""
@@ -31,7 +31,7 @@ def doctor(
     setup: Annotated[Path | None, typer.Option("--setup", metavar="S", help="The setup in use.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Tell what this installation is and uses.
+    """Show what this installation is and uses.
 
     Version, back end in use and why, processor features, cache, and whether the setup is a ceremony's."""
     loaded = None if setup is None else load_setup(setup)
@@ -70,7 +70,7 @@ def _report() -> dict[str, Any]:
 
 
 def processor_features() -> list[str] | None:
-    """Those of `FEATURES` that the processor has; None where the system does not tell."""
+    """Return those of `FEATURES` that the processor has; None where the system does not say."""
     try:
         lines = _PROCESSORS.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

@@ -8,17 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.api.destinations import check_destinations
-from zkmargin.cli.console import print_json, print_table, progress
-from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads
-from zkmargin.cli.setup import setup_fields, warn_if_unsafe
+from zkmargin.api.wording import setup_fields
+from zkmargin.circuits.policies.row_notes import row_notes
+from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
+from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads, writes
 from zkmargin.connectors.deribit import import_deribit as read_deribit
-from zkmargin.verifier.documents import write_document
+from zkmargin.prover.writing import write_document
 
+SHOWN = 10
+"""Instruments priced in a way of their own that are named without --json."""
 app = typer.Typer(help="Build the public data of one epoch.", add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
+@writes("out", arrays=True)
 def build(
     instruments: Annotated[Path, typer.Option("--instruments", metavar="I", help="Instruments and their prices.")],
     policy: Policy,
@@ -31,7 +34,7 @@ def build(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Price all instruments under a policy, and commit.
+    """Price all instruments under a policy and commit to them.
 
     Writes M and, beside it, its columns: risk arrays, commitments and universe of one epoch. With --universe, new
     instruments take free rows and expired ones stay closed, so that attestations over the old rows remain good."""
@@ -40,6 +43,7 @@ def build(
         market = api.build_market(instruments, policy, source, universe=universe, out=out, report=report)
     warn_if_unsafe(source, setup)
     epoch = market.epoch
+    notes = [str(item) for item in row_notes(api.load_policy(policy), epoch)]
     result: dict[str, Any] = {
         "market": str(out),
         "policy": market.policy.name,
@@ -54,21 +58,25 @@ def build(
         **setup_fields(source),
     }
     if as_json:
-        print_json(result)
+        print_json({**result, "notes": notes})
     else:
         print_table({name: str(value) for name, value in result.items()})
+        for text in notes[:SHOWN]:
+            note(f"note: {text}")
+        if len(notes) > SHOWN:
+            note(f"note: {len(notes) - SHOWN} more instruments are priced in a way of their own; --json names all")
 
 
 @app.command("import-deribit")
+@writes("out")
 def import_deribit(
     file: Annotated[Path, typer.Argument(metavar="FILE.json", help="A saved get_book_summary_by_currency answer.")],
     out: Out,
     as_json: Json = False,
 ) -> None:
-    """Make instruments of Deribit's public book summary.
+    """Import instruments from Deribit's public book summary.
 
     Reads the JSON answer of public/get_book_summary_by_currency for options, with or without its envelope."""
-    check_destinations(("--out", out))
     with progress() as report:
         report("reading", 0, 0)
         data = read_deribit(file)

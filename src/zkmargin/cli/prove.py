@@ -1,4 +1,4 @@
-"""`zkmargin prove`: statements proven without showing a holding."""
+"""`zkmargin prove`: prove a statement without showing a holding. One command for each statement."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.api.destinations import check_destinations
-from zkmargin.cli.console import note, print_json, print_table, progress
-from zkmargin.cli.options import Json, Market, Policy, SetupFile, Threads
-from zkmargin.cli.setup import setup_fields, setup_line, warn_if_unsafe
+from zkmargin.api.wording import setup_fields, setup_line
+from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
+from zkmargin.cli.options import Json, Market, Policy, SetupFile, Threads, writes
 from zkmargin.prover.phases import Phases
-from zkmargin.verifier.statements.margin_statement import OFF_CHAIN
+from zkmargin.verifier.statements.margin import OFF_CHAIN
 
 app = typer.Typer(help="Prove a statement without showing a holding.", add_completion=False, rich_markup_mode=None)
 
@@ -24,6 +23,7 @@ def _group() -> None:
 
 
 @app.command()
+@writes("out")
 def margin(
     market: Market,
     policy: Policy,
@@ -43,7 +43,7 @@ def margin(
         Path | None, typer.Option("--identity", metavar="KEY.pem", help="X25519 private key of sealed openings.")
     ] = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Tell, on standard error, where the proof's time went.")
+        bool, typer.Option("--profile", help="Print, on standard error, where the proof's time goes.")
     ] = False,
     threads: Threads = None,
     as_json: Json = False,
@@ -52,8 +52,6 @@ def margin(
 
     The first --attestation goes with the first --secret, and so on. Exit code 1, and the scenario that fails, for the
     owner only, when the account is under-margined."""
-    check_destinations(("--out", out))
-    api.check_pairs(len(attestations), len(secrets))
     phases = Phases() if profile else None
     with progress() as report:
         source = api.load_setup(setup)

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from zkmargin.api.destinations import check_destinations
-from zkmargin.cli.console import note, print_json, print_table, progress
-from zkmargin.cli.options import Json, Threads
+from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
+from zkmargin.cli.options import Force, Json, Threads, writes
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import (
     Setup,
@@ -21,7 +20,6 @@ from zkmargin.prover.setup import (
     verify_setup,
 )
 from zkmargin.prover.setup.ceremonies import published_power
-from zkmargin.verifier.srs import SetupKey
 
 app = typer.Typer(help="Make, import and verify powers-of-tau setups.", rich_markup_mode=None)
 
@@ -30,11 +28,11 @@ Out = Annotated[Path, typer.Option("--out", help="Where to write S; its arrays g
 
 
 @app.command()
-def dev(rows: Rows, out: Out, threads: Threads = None, as_json: Json = False) -> None:
+@writes("out", arrays=True)
+def dev(rows: Rows, out: Out, force: Force = False, threads: Threads = None, as_json: Json = False) -> None:
     """Make an UNSAFE development setup.
 
-    This machine chooses x, and whoever knows x forges proofs."""
-    check_destinations(("--out", out), arrays=True)
+    This machine chooses x, and anyone who knows x forges proofs."""
     with progress() as report:
         setup = development_setup(rows, load_backend(), report)
         save_setup(setup, out)
@@ -42,6 +40,7 @@ def dev(rows: Rows, out: Out, threads: Threads = None, as_json: Json = False) ->
 
 
 @app.command("import")
+@writes("out", arrays=True)
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.ptau", help="A powers-of-tau file of snarkjs, BN254.")],
     rows: Rows,
@@ -49,13 +48,13 @@ def import_(
     require_ceremony: Annotated[
         bool, typer.Option("--require-ceremony", help="Refuse a file whose digest is not the known ceremony's.")
     ] = False,
+    force: Force = False,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Import and check a ceremony's file.
 
     Its points are checked by pairings, its BLAKE2b-512 is printed and compared with the known ceremony's."""
-    check_destinations(("--out", out), arrays=True)
     with progress() as report:
         setup = import_ptau(file, rows, load_backend(), require_ceremony=require_ceremony, report=report)
         save_setup(setup, out)
@@ -68,7 +67,7 @@ def verify(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Check a setup by pairings.
+    """Verify a setup by pairings.
 
     S must hold the powers of the one x of its [x]_2, and their Lagrange and blinding points."""
     with progress() as report:
@@ -105,30 +104,6 @@ def summarise(setup: Setup, path: Path) -> dict[str, str]:
     if setup.source is not None:
         lines["BLAKE2b-512"] = setup.source.blake2b
     return {**lines, "provenance": provenance(setup)}
-
-
-def setup_line(digest: str, ceremony: str | None, *, unsafe: bool) -> str:
-    """A setup in one line of a table: its digest, and who vouches for it."""
-    if ceremony is not None:
-        return f"{digest}, {ceremony}"
-    return f"{digest}, UNSAFE: nobody vouches that its x is unknown" if unsafe else f"{digest}, as required"
-
-
-def setup_fields(setup: Setup | SetupKey) -> dict[str, Any]:
-    """What the JSON of a command that used a setup says of it."""
-    return {
-        "setup_digest": "0x" + setup.digest.hex(),
-        "ceremony": setup.ceremony,
-        "unsafe_setup": setup.ceremony is None,
-    }
-
-
-def warn_if_unsafe(setup: Setup, path: Path) -> None:
-    """Say loudly, on standard error, that a development setup is one."""
-    if setup.unsafe and setup.development:
-        note(f"warning: {path}: UNSAFE development setup: proofs under it convince nobody; never use it for value")
-    elif setup.unsafe:
-        note(f"warning: {path}: UNSAFE: a setup of no known ceremony; whoever made it may know x and forge proofs")
 
 
 def _print(setup: Setup, path: Path, as_json: bool, **more: Any) -> None:

@@ -1,6 +1,6 @@
-"""The story on a chain in this process: deploy, publish, prove for the gate, be challenged, fail.
+"""Run the demo on a chain in this process: deploy, publish, prove for the gate, be challenged, fail.
 
-What `zkmargin demo --chain` tells. No node, no network, no compiler.
+What `zkmargin demo --chain` adds. No node, no network, no compiler.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Story:
+class ChainDemo:
     """All that happened, in order."""
 
     gate: str
@@ -49,7 +49,7 @@ class Story:
     steps: tuple[Step, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `demo --chain --json` prints under "chain"."""
+        """Return the object that `demo --chain --json` prints under "chain"."""
         return {
             "gate": self.gate,
             "registry": self.registry,
@@ -58,7 +58,7 @@ class Story:
         }
 
 
-def tell_story(
+def run_chain_demo(
     policy: Policy,
     market: Market,
     setup: Setup,
@@ -66,8 +66,8 @@ def tell_story(
     openings: Sequence[Opening],
     *,
     report: Report = silent,
-) -> Story:
-    """Tell it for the account of these attestations; attestations[i] goes with openings[i].
+) -> ChainDemo:
+    """Run it for the account of these attestations; attestations[i] goes with openings[i].
 
     Raises ChainError when the extra `local` is not installed, and whatever proving raises.
     """
@@ -104,7 +104,7 @@ def tell_story(
     report("a challenge", 3, 5)
     _let_it_lapse(chain, record, account, market.epoch_time, done)
     report("done", 5, 5)
-    return Story(format_address(record.gate), format_address(record.registry), format_address(vault), tuple(steps))
+    return ChainDemo(format_address(record.gate), format_address(record.registry), format_address(vault), tuple(steps))
 
 
 def _let_it_lapse(chain: LocalChain, record: DeploymentRecord, account: bytes, start: int, done: Any) -> None:
@@ -121,4 +121,4 @@ def _let_it_lapse(chain: LocalChain, record: DeploymentRecord, account: bytes, s
     done("it does not answer: the gate marks it as failing, and a liquidator may act", before)
 
 
-__all__ = ["Step", "Story", "tell_story"]
+__all__ = ["ChainDemo", "Step", "run_chain_demo"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from zkmargin.extras import extra
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency.accounts import MAX_CUSTOMER_BYTES
 from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, Terms
@@ -130,10 +131,8 @@ def _check_columns(name: object, schema: dict[str, Any]) -> None:
 
 def _sql(url: str, table: str | None, chunk_rows: int) -> BalanceTable:
     polars = _polars()
-    try:
+    with extra("solvency", "databases"):
         import sqlalchemy as sql  # noqa: PLC0415 - an optional part
-    except ImportError:
-        raise InputError("databases: expected the extra zkmargin[solvency] to be installed") from None
     if not table:
         raise InputError(f"{url}: expected --table, the name of the table or view that holds the balances")
     columns: list[Any] = [sql.column(name) for name in COLUMNS]
@@ -219,10 +218,8 @@ def _check(frame: pl.DataFrame, source: BalanceTable, first: int, terms: Terms) 
 
 
 def _polars() -> Any:
-    try:
+    with extra("solvency", "balances"):
         import polars  # noqa: PLC0415 - an optional part
-    except ImportError:
-        raise InputError("balances: expected the extra zkmargin[solvency] to be installed") from None
     return polars
 
 

@@ -8,6 +8,7 @@ carried over.
 from __future__ import annotations
 
 import io
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def _append(path: Path, holdings: Holdings, numbers: Ints, chosen: Ints) -> None
     np.savez(arrays, number=numbers[chosen], **columns)
     names = [holdings.customer[position].encode() for position in chosen.tolist()]
     lengths = np.array([len(name) for name in names], dtype="<u2").tobytes()
-    with path.open("ab") as stream:
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
         for part in (arrays.getvalue(), lengths, b"".join(names)):
             stream.write(len(part).to_bytes(8, "little") + part)
 
@@ -183,8 +184,8 @@ def _customers(columns: dict[str, Ints], names: list[bytes], source: BalanceTabl
 
 def _split(columns: dict[str, Ints], owner: Ints, terms: Terms) -> dict[str, Ints]:
     """A row for every tier that a holding's collateral reaches into; what is free or owed stays in the first."""
-    first_line = np.array([0, *(lines[0].line for lines in terms.lines_of[1:])], dtype=np.int64)
-    width = np.array([(1 << QUANTITY_BITS) - 1, *(lines[0].width for lines in terms.lines_of[1:])], dtype=np.int64)
+    first_line = np.array([0, *(rows[0].line for rows in terms.table_rows_of[1:])], dtype=np.int64)
+    width = np.array([(1 << QUANTITY_BITS) - 1, *(rows[0].width for rows in terms.table_rows_of[1:])], dtype=np.int64)
     asset, collateral = columns["asset"], columns["collateral"]
     split = {
         "owner": owner,
@@ -198,8 +199,8 @@ def _split(columns: dict[str, Ints], owner: Ints, terms: Terms) -> dict[str, Int
         return split
     extra: dict[str, list[int]] = {name: [] for name in split}
     for position in beyond.tolist():
-        lines = terms.lines_of[int(asset[position])]
-        for line, amount in _tiers(lines, int(collateral[position]))[1:]:
+        tiers = terms.table_rows_of[int(asset[position])]
+        for line, amount in _tiers(tiers, int(collateral[position]))[1:]:
             for name, value in (("owner", int(owner[position])), ("line", line), ("collateral", amount)):
                 extra[name].append(value)
             extra["free"].append(0)
@@ -209,21 +210,21 @@ def _split(columns: dict[str, Ints], owner: Ints, terms: Terms) -> dict[str, Int
     return {name: column[order] for name, column in joined.items()}
 
 
-def _tiers(lines: tuple[TableRow, ...], collateral: int) -> list[tuple[int, int]]:
-    """Collateral by line, best ratio first."""
+def _tiers(table_rows: tuple[TableRow, ...], collateral: int) -> list[tuple[int, int]]:
+    """Split collateral over an asset's table rows, best ratio first."""
     found: list[tuple[int, int]] = []
-    for line in lines:
-        amount = min(collateral, line.width)
+    for row in table_rows:
+        amount = min(collateral, row.width)
         if amount or not found:
-            found.append((line.line, amount))
+            found.append((row.line, amount))
         collateral -= amount
     return found
 
 
 def _check_margin(bucket: _Bucket, rows: Ints, source: BalanceTable, terms: Terms) -> None:
     """Raise InputError for the first customer whose debts exceed their collateral under the terms' tiers."""
-    rate = [0, *(line.rate for line in terms.lines)]
-    price = [0, *(line.price for line in terms.lines)]
+    rate = [0, *(row.rate for row in terms.table_rows)]
+    price = [0, *(row.price for row in terms.table_rows)]
     owing = np.unique(np.searchsorted(bucket.starts, np.flatnonzero(bucket.debt), side="right") - 1)
     for customer in owing.tolist():
         part = slice(int(bucket.starts[customer]), int(bucket.starts[customer + 1]))

@@ -27,12 +27,15 @@ from zkmargin.circuits.statements.solvency.circuit import check_batch_rows
 from zkmargin.circuits.statements.solvency.prover import TotalsOpening
 from zkmargin.exchange.balances import BalanceTable, InputError
 from zkmargin.exchange.batching import CollisionError, cut_batches, fill_buckets
+from zkmargin.prover.writing import appearing, write_document
 from zkmargin.verifier.curve import decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, appearing, read_arrays, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS, epoch_id
-from zkmargin.verifier.statements.solvency.statement import BatchStatement
+from zkmargin.verifier.hexadecimal import parse_hex
+from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS, solvency_epoch_id
+from zkmargin.verifier.statements.solvency.files import MAX_SOLVENCY_PROOF_BYTES
+from zkmargin.verifier.statements.solvency.statement import MAX_BATCHES, BatchStatement
 from zkmargin.verifier.statements.solvency.terms import Terms, terms_from_fields
 
 EPOCH_KIND: Final = "solvency-epoch"
@@ -40,7 +43,6 @@ BATCH_KIND: Final = "solvency-batch"
 PROOF_KIND: Final = "solvency-batch-proof"
 NONCE_BYTES: Final = 32
 ATTEMPTS: Final = 3
-MAX_BATCHES: Final = 65535
 Report = Callable[[str, int, int], None]
 _COLUMNS: Final = ("line", "free", "collateral", "debt")
 
@@ -66,10 +68,10 @@ class EpochFolder:
     @cached_property
     def epoch(self) -> bytes:
         """The epoch's id."""
-        return epoch_id(self.terms.digest, self.setup, self.nonce)
+        return solvency_epoch_id(self.terms.digest, self.setup, self.nonce)
 
     def __repr__(self) -> str:
-        return f"Work({self.folder}, batches={self.batches})"
+        return f"EpochFolder({self.folder}, batches={self.batches})"
 
     # -- batches ------------------------------------------------------------------------------------------------------
 
@@ -113,7 +115,7 @@ class EpochFolder:
             "accounts": statement.accounts,
             "equity": "0x" + encode_g1(statement.equity).hex(),
             "debt": "0x" + encode_g1(statement.debt).hex(),
-            "opened": "0x" + encode_g1(statement.opened).hex(),
+            "opened": "0x" + encode_g1(statement.batched_opening).hex(),
             "proof": "0x" + statement.proof.hex(),
             "totals": {
                 "equity": [str(value) for value in opening.equity],
@@ -135,13 +137,13 @@ class EpochFolder:
             )
         low, high = (fields.integer(name, 0, 1 << ACCOUNT_BITS) for name in ("low", "high"))
         accounts = fields.integer("accounts", 1, self.rows)
-        equity, debt, opened = (
+        equity, debt, batched_opening = (
             decode_g1(fields.hexadecimal(name, 64), f"{path}: {name}") for name in ("equity", "debt", "opened")
         )
-        proof = _hexadecimal(fields.text("proof"), f"{path}: field 'proof'")
+        proof = parse_hex(fields.text("proof"), f"{path}: field 'proof'", most=MAX_SOLVENCY_PROOF_BYTES)
         opening = _read_totals(fields.record("totals"), len(self.terms.assets) + 1)
         fields.finish()
-        return BatchStatement(index, low, high, accounts, equity, debt, opened, proof), opening
+        return BatchStatement(index, low, high, accounts, equity, debt, batched_opening, proof), opening
 
 
 # -- making a work folder ----------------------------------------------------------------------------------------------
@@ -172,7 +174,7 @@ def _create(folder: Path, source: BalanceTable, terms: Terms, setup: bytes, rows
     with appearing(folder) as temporary:
         for name in ("buckets", "batches", "proofs"):
             (temporary / name).mkdir(mode=0o700)
-        epoch = epoch_id(terms.digest, setup, nonce)
+        epoch = solvency_epoch_id(terms.digest, setup, nonce)
         paths = fill_buckets(source, terms, epoch, temporary / "buckets", rows, report)
         batches = customers = holdings = 0
         for batch in cut_batches(paths, source, terms, rows, report):
@@ -281,10 +283,3 @@ def _read_totals(fields: Fields, count: int) -> TotalsOpening:
     if max(blinding) >= SCALAR_MODULUS:
         raise WorkError("totals: expected blinding scalars below r")
     return TotalsOpening(parts["equity"], parts["debt"], *blinding)
-
-
-def _hexadecimal(text: str, where: str) -> bytes:
-    digits = text[2:] if text.startswith("0x") else "?"
-    if len(digits) % 2 or set(digits) - set("0123456789abcdef"):
-        raise WorkError(f"{where}: expected 0x and lower-case hexadecimal digits")
-    return bytes.fromhex(digits)

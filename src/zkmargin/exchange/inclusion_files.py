@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, ZipInfo
 
+from zkmargin.circuits.statements.solvency.files import encode_inclusion
 from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker, UnknownCustomerError
 from zkmargin.circuits.statements.solvency.prover import BatchProver
 from zkmargin.exchange.epoch_folder import EpochFolder, WorkError
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.documents import appearing, create_secret, replacing
+from zkmargin.prover.staging import locked
+from zkmargin.prover.writing import appearing, create_secret, replacing
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.solvency.accounts import account_number, customer_bytes
-from zkmargin.verifier.statements.solvency.inclusion import Inclusion, encode_inclusion
+from zkmargin.verifier.statements.solvency.inclusion import Inclusion
 from zkmargin.verifier.statements.solvency.statement import Solvency
 
 Report = Callable[[str, int, int], None]
@@ -26,12 +28,12 @@ def make_inclusion(
 ) -> Inclusion:
     """One customer's file. Raises UnknownCustomerError when the epoch has no such customer."""
     _check(work, statement, setup)
-    name = customer_bytes(customer, "--customer")
+    name = customer_bytes(customer, "customer")
     number = account_number(work.epoch, name)
     index = next(batch.index for batch in statement.batches if number < batch.high or batch is statement.batches[-1])
     opener = _opener(work, statement, BatchProver(work.terms, work.epoch, work.rows, setup, backend), index)
     if name not in opener.batch.customers:
-        raise UnknownCustomerError("--customer: expected a customer of this epoch, found nobody of that id")
+        raise UnknownCustomerError("customer: expected a customer of this epoch, found nobody of that id")
     return InclusionMaker[Any, Any](statement).make(opener, list(opener.batch.customers).index(name))
 
 
@@ -53,6 +55,20 @@ def make_inclusions(
     """
     _check(work, statement, setup)
     folder.mkdir(mode=0o700, exist_ok=True)
+    with locked(work.folder):
+        return _make_inclusions(work, statement, setup, backend, folder, report, archive=archive)
+
+
+def _make_inclusions(
+    work: EpochFolder,
+    statement: Solvency,
+    setup: Setup,
+    backend: AnyBackend,
+    folder: Path,
+    report: Report,
+    *,
+    archive: bool,
+) -> int:
     prover = BatchProver[Any, Any](work.terms, work.epoch, work.rows, setup, backend)
     maker = InclusionMaker[Any, Any](statement)
     count = 0
@@ -62,7 +78,7 @@ def make_inclusions(
         place = folder / (f"{index:05d}.zip" if archive else f"{index:05d}")
         if not place.exists():
             files = _encoded(opener, maker)
-            write_archive(place, files) if archive else write_folder(place, files)
+            write_archive(place, files, folder) if archive else write_folder(place, files, folder)
         count += len(opener.batch.customers)
     report("inclusion files", work.batches, work.batches)
     return count
@@ -74,16 +90,19 @@ def _encoded(opener: BatchOpener[Any, Any], maker: InclusionMaker[Any, Any]) -> 
         yield f"{keccak256(customer).hex()}.json", encode_inclusion(made, maker.statement.liabilities)
 
 
-def write_folder(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """A folder of secret files by their names, whole or not at all. Raises OSError."""
-    with appearing(path) as temporary:
+def write_folder(path: Path, files: Iterable[tuple[str, bytes]], outside: Path | None = None) -> None:
+    """Make a folder of secret files by their names, whole or not at all. Raises OSError.
+
+    Nothing half made ever lies in `outside`, the folder that is handed to customers.
+    """
+    with appearing(path, outside=outside) as temporary:
         for name, content in files:
             create_secret(temporary / name, content)
 
 
-def write_archive(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """The same as a secret ZIP archive."""
-    with replacing(path, secret=True) as stream, ZipFile(stream, "w") as archive:
+def write_archive(path: Path, files: Iterable[tuple[str, bytes]], outside: Path | None = None) -> None:
+    """Make the same as a secret ZIP archive."""
+    with replacing(path, secret=True, outside=outside) as stream, ZipFile(stream, "w") as archive:
         for name, content in files:
             # Without a time: the same files are the same archive.
             entry = ZipInfo(name)

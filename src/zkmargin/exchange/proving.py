@@ -13,10 +13,12 @@ from zkmargin.circuits.statements.solvency.batch import Batch
 from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpening
 from zkmargin.circuits.statements.solvency.settlement import settle
 from zkmargin.exchange.epoch_folder import EpochFolder, WorkError
+from zkmargin.extras import extra
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import set_threads
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
+from zkmargin.prover.staging import locked
 from zkmargin.verifier.errors import ZkmarginError
 from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation
 from zkmargin.verifier.statements.solvency.statement import BatchStatement, Solvency
@@ -41,17 +43,19 @@ def prove_batches(
     """Prove every batch that is not proven yet; returns how many that were.
 
     Each proof is kept as soon as it is made: at any moment the process may die, and the next run goes on from there.
-    Raises WorkError when setup and folder do not belong together, ClusterError, OSError.
+    Raises WorkError when setup and folder do not belong together, BusyError when another process works in the folder,
+    ClusterError, OSError.
     """
     if setup.digest != work.setup:
         raise WorkError(f"{work.folder}: expected the setup that the epoch was made with, 0x{work.setup.hex()}")
-    missing = work.missing()
-    progress = _Progress(work, len(missing), report)
-    made = _on_cluster(work, setup, missing, ray_address) if ray_address else _here(work, setup, missing)
-    for statement, opening in made:
-        work.write_proof(statement, opening)
-        progress.step()
-    return len(missing)
+    with locked(work.folder):
+        missing = work.missing()
+        progress = _Progress(work, len(missing), report)
+        made = _on_cluster(work, setup, missing, ray_address) if ray_address else _here(work, setup, missing)
+        for statement, opening in made:
+            work.write_proof(statement, opening)
+            progress.step()
+        return len(missing)
 
 
 class _Progress:
@@ -107,10 +111,8 @@ def _on_cluster(work: EpochFolder, setup: Setup, missing: list[int], address: st
 
     As many batches are under way as the cluster has processors: memory here does not grow with the customers.
     """
-    try:
+    with extra("ray", "--ray"):
         ray: Any = import_module("ray")
-    except ImportError:
-        raise ClusterError("--ray: expected the extra zkmargin[ray] to be installed") from None
     _reach(address)
     try:
         ray.init(address=address, ignore_reinit_error=True, logging_level=logging.ERROR, log_to_driver=False)

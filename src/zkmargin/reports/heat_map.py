@@ -17,17 +17,13 @@ from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
 from zkmargin.circuits.markets.positions import Positions
 from zkmargin.circuits.markets.units import USD_E12
-from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.extras import extra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PRICE_MOVES: Final = tuple(np.linspace(-0.3, 0.3, 25))
 VOL_MOVES: Final = tuple(np.linspace(-0.4, 0.6, 21))
-
-
-class PlotError(ZkmarginError):
-    """The plot cannot be drawn; the message says what to install."""
 
 
 def profit_surface_usd(
@@ -62,12 +58,10 @@ def plot_profit(
 ) -> Figure:
     """The heat map as a matplotlib figure; `binding` is written under it and the worst cell marked.
 
-    Raises PlotError when matplotlib is not installed.
+    Raises MissingExtraError when matplotlib is not installed.
     """
-    try:
+    with extra("plot", "a plot"):
         from matplotlib.figure import Figure as NewFigure  # noqa: PLC0415 - optional extra
-    except ImportError:
-        raise PlotError("a plot needs matplotlib: install zkmargin[plot]") from None
     surface = profit_surface_usd(market, positions, unshocked_underlyings=unshocked_underlyings)
     scale, unit = (1e6, "million USD") if np.abs(surface).max(initial=0.0) >= 1e6 else (1e3, "thousand USD")
     values = surface / scale

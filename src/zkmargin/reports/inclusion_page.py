@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from zkmargin.prover.writing import replacing
 from zkmargin.verifier.curve import encode_g2
-from zkmargin.verifier.documents import replacing
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.srs import SetupKey
 
@@ -24,9 +24,7 @@ def write_page(path: str | Path, setup: SetupKey, liabilities: bytes) -> None:
     """Write the page that checks against these liabilities, whole or not at all."""
     page = files("zkmargin").joinpath("reports/pages/inclusion.html").read_text(encoding="utf-8")
     if _CONFIG not in page or _SETUP not in page:
-        raise FormatError(
-            "pages/inclusion.html: expected a place for the settings and one for the setup; build it again"
-        )
+        raise FormatError("inclusion.html: expected a place for the settings and one for the setup; build it again")
     config = {"g2_x": "0x" + encode_g2(setup.g2_x).hex(), "liabilities": "0x" + liabilities.hex()}
     with replacing(path) as stream:
         stream.write(page.replace(_CONFIG, json.dumps(config), 1).replace(_SETUP, _setup(setup), 1).encode())

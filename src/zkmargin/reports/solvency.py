@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import zkmargin
-from zkmargin.verifier.documents import replacing
+from zkmargin.prover.writing import replacing
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.solvency.statement import Solvency

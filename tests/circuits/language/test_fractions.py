@@ -11,7 +11,7 @@ from support.programs import ROWS, Case
 from support.statements import Statement, make_statement
 
 from zkmargin.circuits.language import CompileError, Program, compile_program
-from zkmargin.circuits.language.witness import given
+from zkmargin.circuits.language.recording import given
 from zkmargin.prover.errors import UnsatisfiedError
 from zkmargin.verifier.circuit import CircuitError, Fraction
 from zkmargin.verifier.errors import ProofRejected

@@ -8,7 +8,7 @@ from support.statements import make_statement
 
 from zkmargin.circuits.language import CompileError, Program, RowsError, TraceError, compile_program
 from zkmargin.circuits.language.compiler import CompiledProgram
-from zkmargin.circuits.language.program import PACKING_SHIFT
+from zkmargin.circuits.language.recording import PACKING_SHIFT
 from zkmargin.verifier.circuit import CircuitError
 from zkmargin.verifier.expression import Binary, Column, ColumnKind, Operator
 from zkmargin.verifier.field import SCALAR_MODULUS

@@ -17,8 +17,9 @@ from zkmargin.circuits.language import (
     check_constraints,
     compile_program,
 )
-from zkmargin.circuits.language.witness import generate_witness, vector_of
+from zkmargin.circuits.language.witness import generate_witness
 from zkmargin.prover.errors import Failure
+from zkmargin.prover.vectors import vector_of
 from zkmargin.verifier.errors import FormatError
 
 

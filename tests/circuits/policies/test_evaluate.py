@@ -18,19 +18,116 @@ from zkmargin.circuits.markets.positions import Positions, positions_from_quanti
 from zkmargin.circuits.markets.units import RangeError
 from zkmargin.circuits.policies.constraints import Constraints
 from zkmargin.circuits.policies.evaluate import evaluate_margin
-from zkmargin.circuits.policies.policy import Policy, load_policy, preset_names
+from zkmargin.circuits.policies.policy import Policy, find_shipped, load_policy, preset_names, shipped_policies
 from zkmargin.circuits.policies.solution import assign
 from zkmargin.circuits.statements.margin.market import build_epoch
 
-POLICY_NAMES = (*preset_names(), "value-at-risk", "account-netting")
+SUPERSEDED = tuple(shipped.alias for shipped in shipped_policies() if shipped != find_shipped(shipped.name))
+POLICY_NAMES = (*preset_names(), "value-at-risk", "account-netting", "by-underlying")
+EVERY_POLICY = (*POLICY_NAMES, *(pytest.param(alias, marks=pytest.mark.slow) for alias in SUPERSEDED))
 FLOAT_ERROR = 1e-9
 """Relative error granted to the floating-point reference."""
 
 
+BY_UNDERLYING = {
+    "name": "by-underlying",
+    "flavour": "initial",
+    "risk_factor": "0.9",
+    "rules": [
+        {
+            "kind": "scenario_tables",
+            "name": "grid",
+            "netting": "account",
+            "look_ahead_days": "1",
+            "tables": {
+                "BTC": {
+                    "factor": "1.15",
+                    "vol_moves": {"up": {"kind": "relative", "change": "0.3"}},
+                    "discounting": {"long_base": "0.98", "long_rate": "0.1", "short_base": "1.02", "short_rate": "0.1"},
+                    "scenarios": [
+                        {"name": "apart", "price_move": "-0.1", "vol_move": "up"},
+                        {"name": "rally", "price_move": "0.2"},
+                    ],
+                },
+                "*": {
+                    "scenarios": [
+                        {"name": "apart", "price_move": "0.1"},
+                        {"name": "rally", "price_move": "0.3", "weight": "0.7"},
+                    ]
+                },
+                "DOGE": "refuse",
+            },
+        },
+        {
+            "kind": "short_option_margin",
+            "name": "standard",
+            "tables": {
+                "BTC": {"call": {"base": "0.15", "minimum": "0.1"}, "put": {"base": "0.15", "minimum": "0.12"}},
+                "*": {"call": {"base": "0.3", "minimum": "0.2"}, "put": {"base": "0.4", "minimum": "0.3"}},
+            },
+        },
+        {
+            "kind": "position_leverage",
+            "name": "leverage",
+            "tiers": {
+                "BTC": [
+                    {"from_usd": "0", "max_leverage": "40"},
+                    {"from_usd": "1000000", "max_leverage": "20"},
+                    {"from_usd": "2000000.5", "max_leverage": "3"},
+                ],
+                "*": [{"from_usd": "0", "max_leverage": "10"}, {"from_usd": "70000", "max_leverage": "5"}],
+            },
+        },
+        {"kind": "short_option_minimum", "name": "som", "rates": {"BTC": "0.01", "*": "0.04"}},
+        {
+            "kind": "delta_charge",
+            "name": "delta",
+            "rates": {
+                "ETH": {"net_rate": "0.03", "hedged_rate": "0.01"},
+                "*": {"net_rate": "0.02", "hedged_rate": "0.04"},
+            },
+        },
+        {
+            "kind": "basis_contingency",
+            "name": "basis",
+            "tables": {
+                "BTC": {"factor": "1.2", "price_move": "0.05", "add": "0.5", "multiply": "2"},
+                "*": {"price_move": "0.1", "add": "1", "multiply": "1"},
+            },
+        },
+        {
+            "kind": "unit_contingencies",
+            "name": "unit",
+            "charges": [
+                {"kinds": ["perpetual"], "side": "both", "rates": {"BTC": "0.01", "*": "0.03"}},
+                {"kinds": ["option"], "side": "short", "rate": "0.005"},
+            ],
+        },
+        {
+            "kind": "collateral_factors",
+            "name": "haircuts",
+            "kinds": ["spot"],
+            "other_kinds": "full",
+            "factors": {"BTC": "0.9", "USDC": "0.99", "*": "0.5"},
+        },
+        {
+            "kind": "tiered_haircuts",
+            "name": "sizes",
+            "kinds": ["supply"],
+            "other_kinds": "full",
+            "tiers": {"*": [{"from_usd": "0", "ratio": "0.9"}, {"from_usd": "100000", "ratio": "0.4"}]},
+        },
+    ],
+}
+"""Every parameter that can be given by underlying, and haircuts beside derivatives."""
+
+
 @cache
 def policy_named(name: str) -> Policy:
-    if name in preset_names():
+    if find_shipped(name) is not None:
         return load_policy(name)
+    if name == "by-underlying":
+        return Policy.model_validate(BY_UNDERLYING)
     body = load_policy("span").to_json()
     del body["format"], body["version"]
     if name == "account-netting":
@@ -87,7 +184,7 @@ def books(draw: st.DrawFn, market: MarketEpoch) -> Positions:
     return Positions(market.universe.digest, lots)
 
 
-@pytest.mark.parametrize("name", POLICY_NAMES)
+@pytest.mark.parametrize("name", EVERY_POLICY)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_evaluator_agrees_with_floating_point_and_never_favours_the_prover(name: str, data: st.DataObject) -> None:
@@ -114,7 +211,7 @@ def test_evaluator_agrees_with_floating_point_and_never_favours_the_prover(name:
     assert witness.adequate == result.adequate
 
 
-@pytest.mark.parametrize("name", POLICY_NAMES)
+@pytest.mark.parametrize("name", EVERY_POLICY)
 def test_scalars_stay_in_range_at_the_extremes(name: str) -> None:
     market, constraints, columns = setting(name)
     count, most = market.universe.instrument_rows, (1 << 60) - 1
@@ -154,7 +251,7 @@ def test_cash_moves_the_boundary_by_exactly_its_lot(name: str) -> None:
         assert 0 <= result.slack_usd_e12 + (0 if adequate else 10**6) < 10**6
 
 
-@pytest.mark.parametrize("name", ["span", "derive-pmrm2", "paradex"])
+@pytest.mark.parametrize("name", ["span", "derive-pmrm2@2025-06", "paradex@2026-03"])
 def test_risk_columns_bracket_the_true_profit(name: str) -> None:
     """A long lot's column is at most its P&L; what a short lot is charged for rounding covers the rest."""
     policy, (market, _, columns) = policy_named(name), setting(name)
@@ -201,9 +298,9 @@ def test_hedges_net_within_an_underlying_and_not_across() -> None:
         positions = positions_from_quantities(market.universe, quantities)
         return evaluate_margin(policy, market, positions, columns=columns).requirement_usd_e12
 
-    hedged = requirement(BTC="1", BTC_PERP="-1")
-    alone = requirement(BTC="1")
-    other = requirement(BTC="1", ETH_PERP="-30")
+    hedged = requirement(BTC_F600="1", BTC_PERP="-1")
+    alone = requirement(BTC_F600="1")
+    other = requirement(BTC_F600="1", ETH_PERP="-30")
     assert hedged < alone / 2 < other
 
 

@@ -33,10 +33,15 @@ def test_every_preset_has_both_flavours_and_its_own_digest() -> None:
     assert len({load_policy(name).digest for name in preset_names()}) == 2 * len(PRESETS)
 
 
+def stated(tables: dict[str, Any]) -> list[Any]:
+    return [table for table in tables.values() if table != "refuse"]
+
+
 def test_derive_grid_is_the_source_s() -> None:
-    grid = load_policy("derive-pmrm2").rules[0]
-    assert len(grid.scenarios) == 31
-    assert len(load_policy("paradex").rules[0].scenarios) == 24
+    assert len(load_policy("derive-pmrm2@2025-06").rules[0].scenarios) == 31
+    assert {len(table.scenarios) for table in stated(load_policy("derive-pmrm2").rules[0].tables)} == {31}
+    assert len(load_policy("paradex@2026-03").rules[0].scenarios) == 24
+    assert {len(table.scenarios) for table in stated(load_policy("paradex").rules[0].tables)} == {24}
     assert len(load_policy("span").rules[0].scenarios) == 16
 
 

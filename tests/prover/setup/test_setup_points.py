@@ -2,12 +2,14 @@
 
 import os
 import pickle
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 import pytest
 
 from zkmargin.prover.kernels import describe_backends, load_backend
@@ -19,6 +21,7 @@ from zkmargin.prover.setup import (
     Setup,
     SetupError,
     cache,
+    checked,
     development,
     development_setup,
     provenance,
@@ -305,7 +308,7 @@ def test_another_version_of_the_check_counts_anew(
     imported: Setup, checks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh(imported)
-    monkeypatch.setattr(cache, "CHECK_VERSION", srs.CHECK_VERSION + 1)
+    monkeypatch.setattr(checked, "CHECK_VERSION", srs.CHECK_VERSION + 1)
     fresh(imported)
     assert len(checks) == 2
 
@@ -345,3 +348,13 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert cache.folder() == tmp_path
     monkeypatch.setenv("ZKMARGIN_CACHE", "")
     assert cache.folder().name == "zkmargin"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks Windows itself, which no variable changes")
+@pytest.mark.parametrize("stated", [None, "", "relative/cache", "/somewhere/else"])
+def test_the_cache_is_where_the_platform_wants_it(monkeypatch: pytest.MonkeyPatch, stated: str | None) -> None:
+    monkeypatch.delenv("ZKMARGIN_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if stated is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", stated)
+    assert cache.folder() == Path(platformdirs.user_cache_dir("zkmargin", appauthor=False))

@@ -11,8 +11,8 @@ from support.setup import write_points
 
 from zkmargin.prover.kernels.reference import ReferenceBackend
 from zkmargin.prover.setup import Setup, load_setup, load_setup_key, save_setup, verify_setup
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier import srs
-from zkmargin.verifier.documents import write_document
 from zkmargin.verifier.errors import FormatError
 
 

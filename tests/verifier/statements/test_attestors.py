@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from zkmargin.prover.signing import address_of_key, sign_attestation
 from zkmargin.verifier.curve import G1_GENERATOR
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_of_key, format_address
+from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.statements.attestation import Attestation, AttestationData, Attestor, parse_attestor
 from zkmargin.verifier.statements.trust import TrustError, check_attestors
 
@@ -15,7 +16,7 @@ A, B, C = (address_of_key(key) for key in KEYS)
 
 
 def attested(venue: str, key: bytes) -> Attestation:
-    return AttestationData(bytes(20), venue, bytes(32), G1_GENERATOR, 0, 0).sign(key)
+    return sign_attestation(AttestationData(bytes(20), venue, bytes(32), G1_GENERATOR, 0, 0), key)
 
 
 BOTH = [attested("left", KEYS[0]), attested("right", KEYS[1])]

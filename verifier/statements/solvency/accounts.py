@@ -6,7 +6,7 @@ nothing: whoever knows an id can compute its number, but no number is ever publi
 
 The *record* is 253 bits of a hash of the epoch, the customer's id, a salt and all of their rows. It stands in the first
 of their rows. Two customers with equal balances have different records, so that no row can serve both; and false
-balances cannot be opened: they would need a record that is their own hash and yet fits the one opened combination.
+balances cannot be opened: they would need a record that is their own hash and yet fits the one batched polynomial.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SALT: Final = b"zkmargin/solvency-salt/v1"
 
 
 class Row(NamedTuple):
-    """One row of a customer: lots that are free, pledged and owed in one line of the terms' table."""
+    """One row of a customer: lots that are free, pledged and owed in one row of the terms' table, numbered `line`."""
 
     line: int
     free: int
@@ -37,8 +37,8 @@ class Row(NamedTuple):
     debt: int
 
 
-def epoch_id(terms: bytes, setup: bytes, nonce: bytes) -> bytes:
-    """Names an epoch: its terms, its setup, and a nonce that the exchange draws when it takes the balances."""
+def solvency_epoch_id(terms: bytes, setup: bytes, nonce: bytes) -> bytes:
+    """Return an epoch's id, from terms, setup, and a nonce that the exchange draws when it takes the balances."""
     return keccak256(_EPOCH + terms + setup + nonce)
 
 

@@ -1,4 +1,4 @@
-"""The one combination of a batch's columns that customers' inclusion files open.
+"""The batched polynomial of a batch's columns, which customers' inclusion files open.
 
 P = sum_k c^k column_k, with c drawn from the whole proof of the batch, so after all columns are committed; the same
 polynomial for every customer. The columns are `COLUMNS`, those held in digits put together again. P's commitment
@@ -26,8 +26,8 @@ def coefficient(context: bytes, proof_digest: bytes) -> int:
     return int.from_bytes(keccak256(COEFFICIENT_DOMAIN + context + proof_digest), "big") % _R
 
 
-def combined_value(c: int, values: Sequence[int]) -> int:
-    """sum_k c^k values[k]: what P is at a row with these values, in the order of `COLUMNS`."""
+def batched_value(c: int, values: Sequence[int]) -> int:
+    """Return sum_k c^k values[k]: what P is at a row with these values, in the order of `COLUMNS`."""
     total = 0
     for value in reversed(values):
         total = (total * c + value) % _R
@@ -48,8 +48,8 @@ def terms_of(circuit: Circuit, c: int) -> dict[int, int]:
     return found
 
 
-def combined_points(circuit: Circuit, c: int, witness: Sequence[G1]) -> list[tuple[G1, int]]:
-    """P's commitment as points of a proof with their coefficients."""
+def batched_points(circuit: Circuit, c: int, witness: Sequence[G1]) -> list[tuple[G1, int]]:
+    """Return P's commitment as points of a proof with their coefficients."""
     return [(witness[index], weight) for index, weight in terms_of(circuit, c).items()]
 
 

@@ -5,49 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zkmargin.verifier.curve import POINT_BYTES, decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, read_arrays, read_document, write_document
+from zkmargin.verifier.curve import POINT_BYTES, decode_g1
+from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.solvency.reserves import attestation_from_fields
-from zkmargin.verifier.statements.solvency.statement import BatchStatement, PublicTotals, Solvency
+from zkmargin.verifier.hexadecimal import parse_hex
+from zkmargin.verifier.statements.solvency.reserves import reserves_from_fields
+from zkmargin.verifier.statements.solvency.statement import MAX_BATCHES, BatchStatement, PublicTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import terms_from_fields
 
 KIND: Final = "solvency"
-MAX_BATCHES: Final = 65535
-MAX_PROOF_BYTES: Final = 1 << 17
-_NUMBERS: Final = ("low", "high", "accounts")
-_POINTS: Final = ("equity", "debt", "opened")
-
-
-def write_solvency(path: str | Path, statement: Solvency) -> None:
-    """Write a statement, whole or not at all. Raises FormatError when its proofs are not of one length."""
-    length = len(statement.batches[0].proof)
-    if any(len(batch.proof) != length for batch in statement.batches):
-        raise FormatError("statement: expected proofs of one length")
-    arrays: dict[str, NDArray[Any]] = {
-        name: np.array([getattr(batch, name) for batch in statement.batches], dtype="<u8") for name in _NUMBERS
-    }
-    for name in _POINTS:
-        arrays[name] = _bytes([encode_g1(getattr(batch, name)) for batch in statement.batches])
-    arrays["proofs"] = _bytes([batch.proof for batch in statement.batches])
-    settlement = statement.settlement
-    fields = {
-        "terms": statement.terms.to_json(),
-        "nonce": "0x" + statement.nonce.hex(),
-        "setup": "0x" + statement.setup.hex(),
-        "rows": statement.rows,
-        "batches": len(statement.batches),
-        "proof_bytes": length,
-        "liabilities": "0x" + statement.liabilities.hex(),
-        "reserves": [attestation.to_json(statement.terms) for attestation in statement.reserves],
-        "totals": _totals_to_json(settlement) if isinstance(settlement, PublicTotals) else None,
-        "settlement": None if isinstance(settlement, PublicTotals) else "0x" + settlement.hex(),
-    }
-    write_document(path, KIND, fields, arrays=arrays)
+MAX_SOLVENCY_PROOF_BYTES: Final = 1 << 17
+NUMBERS: Final = ("low", "high", "accounts")
+POINTS: Final = {"equity": "equity", "debt": "debt", "opened": "batched_opening"}
+"""Arrays of points, and the attribute of a batch that each holds."""
 
 
 def read_solvency(path: str | Path) -> Solvency:
@@ -58,7 +29,7 @@ def read_solvency(path: str | Path) -> Solvency:
     nonce, setup = fields.hexadecimal("nonce", 32), fields.hexadecimal("setup", 32)
     rows = fields.integer("rows", 1, 1 << 30)
     count = fields.integer("batches", 1, MAX_BATCHES)
-    length = fields.integer("proof_bytes", 1, MAX_PROOF_BYTES)
+    length = fields.integer("proof_bytes", 1, MAX_SOLVENCY_PROOF_BYTES)
     stated = fields.hexadecimal("liabilities", 32)
     attestations = fields.array("reserves")
     totals = fields.optional_record("totals")
@@ -69,7 +40,7 @@ def read_solvency(path: str | Path) -> Solvency:
     if totals is not None and proof is None:
         settlement = _totals(totals, f"{path}: totals", len(terms.assets) + 1)
     elif totals is None and isinstance(proof, str):
-        settlement = _proof(proof, f"{path}: field 'settlement'")
+        settlement = parse_hex(proof, f"{path}: field 'settlement'", most=MAX_SOLVENCY_PROOF_BYTES)
     else:
         raise FormatError(f"{path}: expected either 'totals' or 'settlement', and null for the other")
     bare = Solvency(terms, nonce, setup, rows, batches, (), settlement)
@@ -78,7 +49,7 @@ def read_solvency(path: str | Path) -> Solvency:
         where = f"{path}: reserves[{position}]"
         if not isinstance(value, dict):
             raise FormatError(f"{where}: expected an object")
-        reserves.append(attestation_from_fields(Fields(where, value), terms, bare.epoch, where))
+        reserves.append(reserves_from_fields(Fields(where, value), terms, bare.epoch, where))
     statement = Solvency(terms, nonce, setup, rows, batches, tuple(reserves), settlement)
     if statement.liabilities != stated:
         raise FormatError(f"{path}: field 'liabilities': expected 0x{statement.liabilities.hex()}, got another")
@@ -87,29 +58,20 @@ def read_solvency(path: str | Path) -> Solvency:
 
 def _read_batches(path: str | Path, document: dict[str, Any], count: int, length: int) -> tuple[BatchStatement, ...]:
     shapes: dict[str, Any] = {
-        **dict.fromkeys(_NUMBERS, ("<u8", (count,))),
-        **dict.fromkeys(_POINTS, ("|u1", (count, POINT_BYTES))),
+        **dict.fromkeys(NUMBERS, ("<u8", (count,))),
+        **dict.fromkeys(POINTS, ("|u1", (count, POINT_BYTES))),
         "proofs": ("|u1", (count, length)),
     }
     arrays = read_arrays(path, document, shapes)
     batches = []
     for index in range(count):
-        equity, debt, opened = (
-            decode_g1(arrays[name][index].tobytes(), f"{path}: {name}[{index}]") for name in _POINTS
+        equity, debt, batched_opening = (
+            decode_g1(arrays[name][index].tobytes(), f"{path}: {name}[{index}]") for name in POINTS
         )
-        low, high, accounts = (int(arrays[name][index]) for name in _NUMBERS)
+        low, high, accounts = (int(arrays[name][index]) for name in NUMBERS)
         proof = arrays["proofs"][index].tobytes()
-        batches.append(BatchStatement(index, low, high, accounts, equity, debt, opened, proof))
+        batches.append(BatchStatement(index, low, high, accounts, equity, debt, batched_opening, proof))
     return tuple(batches)
-
-
-def _totals_to_json(totals: PublicTotals) -> dict[str, Any]:
-    return {
-        "equity": [str(value) for value in totals.equity],
-        "debt": [str(value) for value in totals.debt],
-        "equity_blinding": "0x" + totals.equity_blinding.to_bytes(32, "big").hex(),
-        "debt_blinding": "0x" + totals.debt_blinding.to_bytes(32, "big").hex(),
-    }
 
 
 def _totals(fields: Fields, where: str, count: int) -> PublicTotals:
@@ -129,14 +91,3 @@ def _totals(fields: Fields, where: str, count: int) -> PublicTotals:
 def _is_total(value: object) -> bool:
     digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 31
     return digits and int(str(value)) < 1 << 100
-
-
-def _proof(text: str, where: str) -> bytes:
-    digits = text[2:] if text.startswith("0x") else "?"
-    if len(digits) % 2 or len(digits) > 2 * MAX_PROOF_BYTES or set(digits) - set("0123456789abcdef"):
-        raise FormatError(f"{where}: expected 0x and lower-case hexadecimal digits, at most {MAX_PROOF_BYTES} bytes")
-    return bytes.fromhex(digits)
-
-
-def _bytes(rows: list[bytes]) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(rows), dtype="|u1").reshape(len(rows), len(rows[0]))

@@ -6,11 +6,11 @@
 | `header`, `nonce`, `setup`, `rows`, `batches` | what the epoch and the liabilities digest are made from |
 | `batch`, `batch_path` | the batch's leaf (`statement.BatchStatement.leaf`) and its way up to the digest |
 | `first_row` | where the customer's rows begin |
-| `holdings` | a row each: line of the table in words with its way up, amounts in lots, the opening's point |
+| `holdings` | a row each: row of the terms' table with its Merkle path, amounts in lots, the opening's point |
 | `liabilities` | the digest; whoever checks compares it with the one that auditors verified |
 
 The check recomputes the customer's record and account number from what they read here, combines each row's values with
-the batch's coefficient, and verifies that the one committed combination has these values in these rows, of which the
+the batch's coefficient, and verifies that the one batched polynomial has these values in these rows, of which the
 first begins a customer and the last ends one. Nothing of another row can be learnt from it: an opening's point follows
 from the commitment, the value and the row alone.
 """
@@ -35,9 +35,10 @@ from zkmargin.verifier.curve import (
     decode_g1,
     encode_g1,
 )
-from zkmargin.verifier.documents import Fields, encode_compactly, read_document, replacing
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, root_of_unity
+from zkmargin.verifier.hexadecimal import decode_hex
 from zkmargin.verifier.merkle import path_length, root_of_path
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.statements.solvency.accounts import (
@@ -45,28 +46,34 @@ from zkmargin.verifier.statements.solvency.accounts import (
     Row,
     account_number,
     customer_bytes,
-    epoch_id,
     record,
+    solvency_epoch_id,
 )
-from zkmargin.verifier.statements.solvency.batched_opening import coefficient, combined_value
-from zkmargin.verifier.statements.solvency.statement import batch_context, liabilities_digest
+from zkmargin.verifier.statements.solvency.batched_opening import batched_value, coefficient
+from zkmargin.verifier.statements.solvency.statement import MAX_BATCHES, batch_context, liabilities_digest
 from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, terms_digest
 
 KIND: Final = "solvency-inclusion"
 LEAF_BYTES: Final = 4 * 8 + 3 * 64 + 32
 MAX_HOLDINGS: Final = 1 << 12
+HASH_BYTES: Final = 32
+MAX_PATH: Final = 32
 _CHECK_BITS: Final = 128
 _R = SCALAR_MODULUS
 
 
 @dataclass(frozen=True)
 class IncludedRow:
-    """One of the customer's rows: the line in words and its way up, the amounts, the opening."""
+    """One of the customer's rows: amounts, the table row they are in (canonical JSON), its Merkle path, the opening."""
 
     row: Row
-    listing: bytes
+    table_row: bytes
     path: tuple[bytes, ...]
     opening: G1
+
+    def __repr__(self) -> str:
+        """Say nothing of what is held."""
+        return "IncludedRow()"
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,10 @@ class Inclusion:
     first_row: int
     holdings: tuple[IncludedRow, ...]
 
+    def __repr__(self) -> str:
+        """Say nothing of the customer, nor of what is held."""
+        return f"Inclusion({len(self.holdings)} holdings)"
+
     @property
     def batch(self) -> int:
         """The batch's index, as its leaf says."""
@@ -101,7 +112,7 @@ class Balance:
     collateral: str
 
 
-def check_inclusion(
+def verify_inclusion(
     inclusion: Inclusion, setup: SetupKey, liabilities: bytes, engine: GroupEngine | None = None
 ) -> list[Balance]:
     """The customer's balances if these liabilities have them in full. Raises ProofRejected with why, FormatError.
@@ -111,22 +122,22 @@ def check_inclusion(
     engine = engine or PythonEngine()
     if setup.digest != inclusion.setup:
         raise ProofRejected("the file is for another setup")
-    lines = [_listing(held, inclusion) for held in inclusion.holdings]
-    epoch = epoch_id(_terms_of(inclusion), inclusion.setup, inclusion.nonce)
+    table_rows = [_table_row(held, inclusion) for held in inclusion.holdings]
+    epoch = solvency_epoch_id(_terms_of(inclusion), inclusion.setup, inclusion.nonce)
     root = root_of_path(inclusion.leaf, inclusion.batch, inclusion.leaf_path)
     if liabilities_digest(epoch, inclusion.rows, inclusion.batches, root) != liabilities:
         raise ProofRejected("the file leads to other liabilities than those that were verified")
     context = batch_context(epoch, inclusion.rows, inclusion.batch)
     c = coefficient(context, inclusion.leaf[-32:])
-    values = [combined_value(c, columns) for columns in opened_columns(inclusion, epoch)]
-    opened = decode_g1(inclusion.leaf[32 + 128 : 32 + 192], "batch: opened")
-    if not _opens(opened, inclusion, values, setup, engine):
+    values = [batched_value(c, columns) for columns in batched_columns(inclusion, epoch)]
+    batched_opening = decode_g1(inclusion.leaf[32 + 128 : 32 + 192], "batch: opened")
+    if not _opens(batched_opening, inclusion, values, setup, engine):
         raise ProofRejected("the liabilities do not contain these balances in these rows")
-    return _balances(inclusion, lines)
+    return _balances(inclusion, table_rows)
 
 
-def opened_columns(inclusion: Inclusion, epoch: bytes) -> list[tuple[int, ...]]:
-    """What the columns of `combination.COLUMNS` must be in each of the customer's rows."""
+def batched_columns(inclusion: Inclusion, epoch: bytes) -> list[tuple[int, ...]]:
+    """Return what the columns of `batched_opening.COLUMNS` must be in each of the customer's rows."""
     customer = customer_bytes(inclusion.customer, "customer")
     rows = [held.row for held in inclusion.holdings]
     number = account_number(epoch, customer)
@@ -138,10 +149,10 @@ def opened_columns(inclusion: Inclusion, epoch: bytes) -> list[tuple[int, ...]]:
     ]
 
 
-def _opens(opened: G1, inclusion: Inclusion, values: Sequence[int], setup: SetupKey, engine: GroupEngine) -> bool:
+def _opens(committed: G1, inclusion: Inclusion, values: Sequence[int], setup: SetupKey, engine: GroupEngine) -> bool:
     """Whether P(w^i) = v_i for every row i, by one random combination of e(P - v_i + w^i W_i, [1]) = e(W_i, [x])."""
     w = root_of_unity(inclusion.rows)
-    points, scalars, openings, weights = [opened, G1_GENERATOR], [0, 0], [], []
+    points, scalars, openings, weights = [committed, G1_GENERATOR], [0, 0], [], []
     for position, (held, value) in enumerate(zip(inclusion.holdings, values, strict=True)):
         weight = secrets.randbits(_CHECK_BITS) if len(values) > 1 else 1
         scalars[0] += weight
@@ -156,32 +167,32 @@ def _opens(opened: G1, inclusion: Inclusion, values: Sequence[int], setup: Setup
 
 
 def _terms_of(inclusion: Inclusion) -> bytes:
-    """The digest of the terms that all lines lead up to."""
-    roots = {root_of_path(held.listing, held.row.line - 1, held.path) for held in inclusion.holdings}
+    """Return the digest of the terms that all table rows lead up to."""
+    roots = {root_of_path(held.table_row, held.row.line - 1, held.path) for held in inclusion.holdings}
     if len(roots) != 1:
         raise ProofRejected("the holdings are of different terms")
     return terms_digest(inclusion.header, roots.pop())
 
 
-def _listing(held: IncludedRow, inclusion: Inclusion) -> dict[str, Any]:
-    """The line in words. Only its place in the Merkle tree makes it true: its number must be the leaf's."""
+def _table_row(held: IncludedRow, inclusion: Inclusion) -> dict[str, Any]:
+    """Parse a table row. Only its place in the Merkle tree makes it true: its number must be the leaf's."""
     try:
-        line, header = json.loads(held.listing), json.loads(inclusion.header)
-        asset, decimals, number, count = line["asset"], line["decimals"], line["line"], header["lines"]
+        row, header = json.loads(held.table_row), json.loads(inclusion.header)
+        asset, decimals, number, count = row["asset"], row["decimals"], row["line"], header["lines"]
     except (ValueError, KeyError, TypeError):
-        raise FormatError("inclusion: expected lines and a heading of solvency terms") from None
+        raise FormatError("inclusion: expected table rows and a header of solvency terms") from None
     known = isinstance(asset, str) and type(decimals) is type(number) is type(count) is int and 0 <= decimals <= 18
     if not known or number != held.row.line or not 1 <= number <= count or len(held.path) != path_length(count):
         raise ProofRejected("a holding's line is not the one that it names")
-    return dict(line)
+    return dict(row)
 
 
-def _balances(inclusion: Inclusion, lines: Sequence[dict[str, Any]]) -> list[Balance]:
+def _balances(inclusion: Inclusion, table_rows: Sequence[dict[str, Any]]) -> list[Balance]:
     """Balances by asset; tiers of one asset are added up."""
     totals: dict[tuple[str, int], list[int]] = {}
-    for held, line in zip(inclusion.holdings, lines, strict=True):
+    for held, table_row in zip(inclusion.holdings, table_rows, strict=True):
         row = held.row
-        of_asset = totals.setdefault((line["asset"], line["decimals"]), [0, 0, 0])
+        of_asset = totals.setdefault((table_row["asset"], table_row["decimals"]), [0, 0, 0])
         for position, lots in enumerate((row.free + row.collateral, row.debt, row.collateral)):
             of_asset[position] += lots
     return [Balance(asset, *(_amount(lots, decimals) for lots in sums)) for (asset, decimals), sums in totals.items()]
@@ -193,17 +204,6 @@ def _amount(lots: int, decimals: int) -> str:
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
-
-
-def write_inclusion(path: str | Path, inclusion: Inclusion, liabilities: bytes) -> None:
-    """Write an inclusion file with mode 0600, whole or not at all."""
-    with replacing(path, secret=True) as stream:
-        stream.write(encode_inclusion(inclusion, liabilities))
-
-
-def encode_inclusion(inclusion: Inclusion, liabilities: bytes) -> bytes:
-    """An inclusion file's bytes."""
-    return encode_compactly(KIND, inclusion_to_json(inclusion, liabilities))
 
 
 def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any
         "first_row": inclusion.first_row,
         "holdings": [
             {
-                "line": held.listing.decode("ascii"),
+                "line": held.table_row.decode("ascii"),
                 "line_path": _path_to_json(held.path),
                 "free": str(held.row.free),
                 "collateral": str(held.row.collateral),
@@ -236,7 +236,7 @@ def inclusion_to_json(inclusion: Inclusion, liabilities: bytes) -> dict[str, Any
 
 @lru_cache(maxsize=4096)
 def _path_to_json(path: tuple[bytes, ...]) -> tuple[str, ...]:
-    """A line's path, which everybody who holds the asset is given."""
+    """A table row's path, which everybody who holds the asset is given."""
     return tuple("0x" + node.hex() for node in path)
 
 
@@ -247,7 +247,7 @@ def read_inclusion(path: str | Path) -> tuple[Inclusion, bytes]:
     customer = fields.text("customer")
     customer_bytes(customer, f"{where}: field 'customer'")
     rows = fields.integer("rows", 1 << 5, 1 << 20)
-    batches = fields.integer("batches", 1, 65535)
+    batches = fields.integer("batches", 1, MAX_BATCHES)
     held = fields.array("holdings")
     if not 1 <= len(held) <= MAX_HOLDINGS or not all(isinstance(each, dict) for each in held):
         raise FormatError(f"{where}: field 'holdings': expected 1 to {MAX_HOLDINGS} objects")
@@ -277,17 +277,17 @@ def read_inclusion(path: str | Path) -> tuple[Inclusion, bytes]:
 
 
 def _held(fields: Fields, where: str) -> IncludedRow:
-    listing = _ascii(fields.text("line"), f"{where}: field 'line'")
+    table_row = _ascii(fields.text("line"), f"{where}: field 'line'")
     try:
-        number = json.loads(listing)["line"]
+        number = json.loads(table_row)["line"]
     except (ValueError, KeyError, TypeError, RecursionError):
         number = None
     if type(number) is not int or not 1 <= number < 1 << 31:
-        raise FormatError(f"{where}: field 'line': expected a line of solvency terms")
+        raise FormatError(f"{where}: field 'line': expected a table row of solvency terms")
     amounts = [_lots(fields.text(name), f"{where}: field {name!r}") for name in ("free", "collateral", "debt")]
     held = IncludedRow(
         row=Row(number, *amounts),
-        listing=listing,
+        table_row=table_row,
         path=_path(fields, "line_path", where),
         opening=decode_g1(fields.hexadecimal("opening", 64), f"{where}: field 'opening'", allow_infinity=True),
     )
@@ -305,10 +305,9 @@ def _path(fields: Fields, name: str, where: str) -> tuple[bytes, ...]:
     nodes = fields.array(name)
     found = []
     for node in nodes:
-        digits = node[2:] if isinstance(node, str) and node.startswith("0x") else ""
-        if len(digits) != 64 or set(digits) - set("0123456789abcdef") or len(nodes) > 32:
-            raise FormatError(f"{where}: field {name!r}: expected at most 32 hashes")
-        found.append(bytes.fromhex(digits))
+        if (digest := decode_hex(node, HASH_BYTES, HASH_BYTES)) is None or len(nodes) > MAX_PATH:
+            raise FormatError(f"{where}: field {name!r}: expected at most {MAX_PATH} hashes")
+        found.append(digest)
     return tuple(found)
 
 

@@ -26,22 +26,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import (
     SIGNATURE_BYTES,
+    KeyRecovery,
     format_address,
     parse_address,
     recover_signer,
-    sign_digest,
 )
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.solvency.terms import Terms, decimal_fraction
 
 KIND: Final = "solvency-reserves"
-RESERVE_BITS: Final = 90
-"""Lots of one asset in one attestation: a thousand of them stay below what the settlement has room for."""
+ATTESTED_LOTS_BITS: Final = 90
+"""Bound of the lots of one asset in one attestation: 2^10 attestations stay below the settlement's 2^100."""
 MAX_ATTESTATIONS: Final = 1 << 10
 
 
@@ -79,7 +79,7 @@ class ReserveStatement:
 
 @dataclass(frozen=True)
 class ReserveAttestation:
-    """A claim and the holder's signature, checked by `check_reserves`."""
+    """A reserve statement and the holder's signature, checked by `verify_reserves`."""
 
     claim: ReserveStatement
     text: str
@@ -107,14 +107,6 @@ def message_digest(text: str) -> bytes:
     return keccak256(b"\x19Ethereum Signed Message:\n" + str(len(data)).encode() + data)
 
 
-def sign_reserves(claim: ReserveStatement, terms: Terms, epoch: bytes, private_key: bytes) -> ReserveAttestation:
-    """Sign as the holder. Raises ReservesError when the key is not theirs."""
-    text = claim.text(terms, epoch)
-    attestation = ReserveAttestation(claim, text, sign_digest(message_digest(text), private_key))
-    _check_signature(attestation)
-    return attestation
-
-
 def claim_of(
     place: str | None, holder: str, address: bytes, amounts: Mapping[str, object], terms: Terms
 ) -> ReserveStatement:
@@ -126,7 +118,7 @@ def claim_of(
             raise ReservesError(f"{where}: expected an asset of the terms")
         number = terms.numbers[name]
         lots: Fraction = decimal_fraction(amount, where) * 10 ** terms.assets[number - 1].decimals
-        if lots.denominator != 1 or not 0 < lots < 1 << RESERVE_BITS:
+        if lots.denominator != 1 or not 0 < lots < 1 << ATTESTED_LOTS_BITS:
             raise ReservesError(
                 f"{where}: expected an amount above zero with at most {terms.assets[number - 1].decimals} decimals"
             )
@@ -136,8 +128,13 @@ def claim_of(
     return ReserveStatement(place, holder, address, tuple(sorted(found)))
 
 
-def check_reserves(attestations: Sequence[ReserveAttestation], terms: Terms, epoch: bytes) -> list[int]:
-    """Lots by asset number, from 0, added up. Raises ReservesError for a wrong signature, holder or text."""
+def verify_reserves(
+    attestations: Sequence[ReserveAttestation], terms: Terms, epoch: bytes, recovery: KeyRecovery | None = None
+) -> list[int]:
+    """Verify every attestation and return lots by asset number, from 0, added up.
+
+    Raises ReservesError for a wrong signature, holder or text.
+    """
     if len(attestations) > MAX_ATTESTATIONS:
         raise ReservesError(f"reserves: expected at most {MAX_ATTESTATIONS} attestations, got {len(attestations)}")
     totals = [0] * (len(terms.assets) + 1)
@@ -148,7 +145,7 @@ def check_reserves(attestations: Sequence[ReserveAttestation], terms: Terms, epo
             raise ReservesError(
                 f"reserves of {claim.holder}: expected a text about epoch 0x{epoch.hex()} and the block of the terms"
             )
-        _check_signature(attestation)
+        check_signature(attestation, recovery)
         if (claim.place, claim.address) in seen:
             raise ReservesError(f"reserves of {claim.holder}: expected each wallet and custodian once, got it twice")
         seen.add((claim.place, claim.address))
@@ -157,8 +154,8 @@ def check_reserves(attestations: Sequence[ReserveAttestation], terms: Terms, epo
     return totals
 
 
-def attestation_from_fields(fields: Fields, terms: Terms, epoch: bytes, where: str) -> ReserveAttestation:
-    """An attestation from a document's fields; `check_reserves` remains to be done."""
+def reserves_from_fields(fields: Fields, terms: Terms, epoch: bytes, where: str) -> ReserveAttestation:
+    """Decode an attestation of reserves; `verify_reserves` checks its signature."""
     place, holder = fields.text("place"), fields.text("holder")
     address = parse_address(fields.text("address"), f"{where}: field 'address'")
     amounts = fields.raw("amounts")
@@ -170,22 +167,20 @@ def attestation_from_fields(fields: Fields, terms: Terms, epoch: bytes, where: s
     return ReserveAttestation(claim, claim.text(terms, epoch), signature)
 
 
-def read_reserves(path: str | Path, terms: Terms, epoch: bytes) -> ReserveAttestation:
-    """An attestation's file, signature checked. Raises FormatError; OSError when it cannot be read."""
-    attestation = attestation_from_fields(Fields(path, read_document(path, KIND)), terms, epoch, str(path))
-    check_reserves([attestation], terms, epoch)
+def read_reserves(
+    path: str | Path, terms: Terms, epoch: bytes, recovery: KeyRecovery | None = None
+) -> ReserveAttestation:
+    """Read an attestation's file and check its signature. Raises FormatError; OSError when it cannot be read."""
+    attestation = reserves_from_fields(Fields(path, read_document(path, KIND)), terms, epoch, str(path))
+    verify_reserves([attestation], terms, epoch, recovery)
     return attestation
 
 
-def write_reserves(path: str | Path, attestation: ReserveAttestation, terms: Terms) -> None:
-    """Write an attestation's file, whole or not at all."""
-    write_document(path, KIND, attestation.to_json(terms))
-
-
-def _check_signature(attestation: ReserveAttestation) -> None:
+def check_signature(attestation: ReserveAttestation, recovery: KeyRecovery | None = None) -> None:
+    """Raise ReservesError unless the holder signed the text."""
     claim = attestation.claim
     where = f"reserves of {claim.holder}"
-    signer = recover_signer(message_digest(attestation.text), attestation.signature, where)
+    signer = recover_signer(message_digest(attestation.text), attestation.signature, where, recovery)
     if signer != claim.address:
         raise ReservesError(
             f"{where}: expected {format_address(claim.address)} to have signed for this epoch and block, got a "

@@ -26,13 +26,14 @@ from zkmargin.verifier.curve import G1
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.merkle import MerkleTree
 from zkmargin.verifier.proof import encode_points
-from zkmargin.verifier.statements.solvency.accounts import epoch_id
+from zkmargin.verifier.statements.solvency.accounts import solvency_epoch_id
 from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation
 from zkmargin.verifier.statements.solvency.terms import Terms
 
 BATCH_DOMAIN: Final = b"zkmargin/solvency-batch/v1"
 LIABILITIES_DOMAIN: Final = b"zkmargin/solvency-liabilities/v1"
 SETTLEMENT_DOMAIN: Final = b"zkmargin/solvency-settlement/v1"
+MAX_BATCHES: Final = 65535
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,15 @@ class BatchStatement:
     accounts: int
     equity: G1
     debt: G1
-    opened: G1
-    """The commitment to the combination of columns that customers' inclusion files open."""
+    batched_opening: G1
+    """The commitment to the batched polynomial that customers' inclusion files open."""
     proof: bytes
 
     @cached_property
     def leaf(self) -> bytes:
         """What the Merkle root is over."""
         numbers = b"".join(value.to_bytes(8, "big") for value in (self.index, self.low, self.high, self.accounts))
-        return numbers + encode_points((self.equity, self.debt, self.opened)) + keccak256(self.proof)
+        return numbers + encode_points((self.equity, self.debt, self.batched_opening)) + keccak256(self.proof)
 
     def __repr__(self) -> str:
         return f"BatchStatement({self.index})"
@@ -81,10 +82,13 @@ class Solvency:
     reserves: tuple[ReserveAttestation, ...]
     settlement: bytes | PublicTotals
 
+    def __repr__(self) -> str:
+        return f"Solvency({self.terms.exchange}, {len(self.batches)} batches, {len(self.reserves)} reserves)"
+
     @cached_property
     def epoch(self) -> bytes:
         """The epoch's id."""
-        return epoch_id(self.terms.digest, self.setup, self.nonce)
+        return solvency_epoch_id(self.terms.digest, self.setup, self.nonce)
 
     @cached_property
     def liabilities(self) -> bytes:

@@ -3,18 +3,18 @@
 Amounts are whole lots: an asset's lot is 10^-decimals of it. Values are whole units of 10^-value_decimals USD.
 
 Haircuts fall with size, in tiers: collateral between two boundaries counts with the tier's ratio. Every tier of every
-asset is a *line* of one public table, numbered from 1 in the order of the terms:
+asset is a row of one public table, numbered from 1 in the order of the terms:
 
 | column | content | rounding |
 |---|---|---|
-| line | number of the line | |
+| line | number of the table row | |
 | asset | number of the asset, from 1 | |
 | rate | value that a lot of collateral in this tier counts for | down |
 | price | value that a lot of debt weighs | up |
 | width | lots of collateral that the tier has room for; the last tier's is 2^60 - 1 | down |
 
-A customer's collateral in one asset is split over the asset's lines, each used at most once and never beyond its width:
-as ratios fall, no split counts for more than the tiers say. Line 0 is "nothing": no asset, no price, no room.
+A customer's collateral in one asset is split over the asset's table rows, each used at most once and never beyond its
+width: as ratios fall, no split counts for more than the tiers say. Row 0 is "nothing": no asset, no price, no room.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from zkmargin.verifier.documents import Fields, read_document, write_document
+from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds, parse_seconds
@@ -109,6 +109,9 @@ class Terms:
     chains: tuple[Chain, ...] = ()
     custodians: tuple[Custodian, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Terms({self.exchange}, {len(self.assets)} assets)"
+
     def __post_init__(self) -> None:
         _check(self)
 
@@ -118,51 +121,51 @@ class Terms:
         return {asset.id: number for number, asset in enumerate(self.assets, 1)}
 
     @cached_property
-    def lines(self) -> tuple[TableRow, ...]:
-        """The public table; lines[i] is the line i + 1."""
-        return tuple(_lines(self))
+    def table_rows(self) -> tuple[TableRow, ...]:
+        """The public table; table_rows[i] has the number i + 1."""
+        return tuple(_table_rows(self))
 
     @cached_property
-    def lines_of(self) -> tuple[tuple[TableRow, ...], ...]:
-        """The lines of each asset, by number; the number 0 has none."""
+    def table_rows_of(self) -> tuple[tuple[TableRow, ...], ...]:
+        """The table rows of each asset, by number; the number 0 has none."""
         found: list[list[TableRow]] = [[] for _ in range(len(self.assets) + 1)]
-        for line in self.lines:
-            found[line.asset].append(line)
+        for row in self.table_rows:
+            found[row.asset].append(row)
         return tuple(map(tuple, found))
 
     def table(self) -> dict[str, list[int]]:
-        """The columns of the public table, from row 0, the line "nothing"."""
-        rows = [TableRow(0, 0, 0, 0, 0), *self.lines]
+        """The columns of the public table, from row 0, which stands for "nothing"."""
+        rows = [TableRow(0, 0, 0, 0, 0), *self.table_rows]
         return {name: [getattr(row, name) for row in rows] for name in TABLE}
 
     @cached_property
     def digest(self) -> bytes:
-        """Names the terms. The lines are bound by a Merkle root, so that a customer needs only those of their own."""
+        """Names the terms. Table rows are bound by a Merkle root, so that a customer needs only those of their own."""
         return terms_digest(self.header, self.tree.root)
 
     @cached_property
     def header(self) -> bytes:
-        """Everything but the assets, and how many lines there are: canonical JSON."""
+        """Everything but the assets, and how many table rows there are: canonical JSON."""
         document = self.to_json()
         del document["assets"]
-        return _canonical({**document, "lines": len(self.lines)})
+        return _canonical({**document, "lines": len(self.table_rows)})
 
     @cached_property
     def tree(self) -> MerkleTree:
-        """The tree over all lines."""
+        """The tree over all table rows."""
         return MerkleTree(self.leaves)
 
     @cached_property
     def leaves(self) -> tuple[bytes, ...]:
-        """What the Merkle root is over: each line in words, and its numbers; canonical JSON."""
+        """What the Merkle root is over: each table row's asset, price and tier; canonical JSON."""
         leaves = []
-        for line in self.lines:
-            asset = self.assets[line.asset - 1]
-            tier = asset.tiers[line.line - self.lines_of[line.asset][0].line]
+        for row in self.table_rows:
+            asset = self.assets[row.asset - 1]
+            tier = asset.tiers[row.line - self.table_rows_of[row.asset][0].line]
             leaves.append(
                 _canonical(
                     {
-                        "line": line.line,
+                        "line": row.line,
                         "asset": asset.id,
                         "decimals": asset.decimals,
                         "price_usd": _text(asset.price_usd),
@@ -238,11 +241,6 @@ def read_terms(path: str | Path) -> Terms:
     return terms_from_fields(Fields(path, read_document(path, KIND)), str(path))
 
 
-def write_terms(path: str | Path, terms: Terms) -> None:
-    """Write terms, whole or not at all."""
-    write_document(path, KIND, terms.to_json())
-
-
 def decimal_fraction(text: object, where: str) -> Fraction:
     """A number of at least zero from decimal digits. Raises FormatError."""
     if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
@@ -251,7 +249,7 @@ def decimal_fraction(text: object, where: str) -> Fraction:
 
 
 def terms_digest(header: bytes, root: bytes) -> bytes:
-    """What names terms with this heading and this root of lines."""
+    """Return the digest of terms with this header and this root of table rows."""
     return keccak256(DOMAIN + keccak256(header) + root)
 
 
@@ -314,9 +312,9 @@ def _check(terms: Terms) -> None:
             raise TermsError(f"asset {asset.id!r:.40}: expected an id of 1 to 64 characters that no other asset has")
         seen.add(asset.id)
         _check_asset(asset)
-    for line in terms.lines:
-        asset = terms.assets[line.asset - 1]
-        if line.price >= 1 << PRICE_BITS:
+    for row in terms.table_rows:
+        asset = terms.assets[row.asset - 1]
+        if row.price >= 1 << PRICE_BITS:
             raise TermsError(
                 f"asset {asset.id}: a lot is worth 2^{PRICE_BITS} units of value or more; give the asset more decimals "
                 "or the terms fewer value_decimals"
@@ -335,8 +333,8 @@ def _check_asset(asset: Asset) -> None:
         raise TermsError(f"asset {asset.id}: expected ratios of at most 1")
 
 
-def _lines(terms: Terms) -> Sequence[TableRow]:
-    lines: list[TableRow] = []
+def _table_rows(terms: Terms) -> Sequence[TableRow]:
+    rows: list[TableRow] = []
     for number, asset in enumerate(terms.assets, 1):
         lot_usd = asset.price_usd / 10**asset.decimals
         value = lot_usd * 10**terms.value_decimals
@@ -345,8 +343,8 @@ def _lines(terms: Terms) -> Sequence[TableRow]:
             if position + 1 < len(asset.tiers):
                 width = min(width, (asset.tiers[position + 1].from_usd - tier.from_usd) // lot_usd)
             rate, price = int(value * tier.ratio // 1), int(-(-value // 1))
-            lines.append(TableRow(len(lines) + 1, number, rate, price, width))
-    return lines
+            rows.append(TableRow(len(rows) + 1, number, rate, price, width))
+    return rows
 
 
 def _text(value: Fraction) -> str:

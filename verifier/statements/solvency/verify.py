@@ -9,11 +9,12 @@ from fractions import Fraction
 
 from zkmargin.verifier.curve import G1, INFINITY, GroupEngine, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.ethereum import KeyRecovery
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs, decode_proof
 from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS
-from zkmargin.verifier.statements.solvency.batched_opening import coefficient, combined_points
-from zkmargin.verifier.statements.solvency.reserves import check_reserves
+from zkmargin.verifier.statements.solvency.batched_opening import batched_points, coefficient
+from zkmargin.verifier.statements.solvency.reserves import verify_reserves
 from zkmargin.verifier.statements.solvency.statement import (
     BatchStatement,
     PublicTotals,
@@ -54,8 +55,13 @@ class SolvencyVerdict:
     owed: tuple[int, ...] | None
 
 
-def verify_solvency(statement: Solvency, keys: SolvencyKeys, engine: GroupEngine | None = None) -> SolvencyVerdict:
-    """Return what a valid statement says; raise ProofRejected with the reason, FormatError if malformed."""
+def verify_solvency(
+    statement: Solvency,
+    keys: SolvencyKeys,
+    engine: GroupEngine | None = None,
+    recovery: KeyRecovery | None = None,
+) -> SolvencyVerdict:
+    """Return what a valid statement says. Raises ProofRejected with the reason, FormatError if malformed."""
     engine = engine or PythonEngine()
     terms = statement.terms
     if statement.setup != keys.batch.setup.digest:
@@ -64,7 +70,7 @@ def verify_solvency(statement: Solvency, keys: SolvencyKeys, engine: GroupEngine
         raise FormatError(f"statement: expected batches of {keys.batch.circuit.rows} rows, got {statement.rows}")
     if fault := separators_fault(statement.batches, TOP):
         raise ProofRejected(fault)
-    reserves = check_reserves(statement.reserves, terms, statement.epoch)
+    reserves = verify_reserves(statement.reserves, terms, statement.epoch, recovery)
     items = [
         BatchItem(keys.batch, batch_inputs(statement.epoch, statement.rows, batch, keys.table), batch.proof)
         for batch in statement.batches
@@ -78,7 +84,7 @@ def verify_solvency(statement: Solvency, keys: SolvencyKeys, engine: GroupEngine
         if verdict is not None:
             what = f"batch {position}" if position < len(statement.batches) else "settlement"
             raise ProofRejected(f"{what}: {verdict}")
-    _check_opened(statement, keys.batch, engine)
+    _verify_batched_openings(statement, keys.batch, engine)
     accounts = sum(batch.accounts for batch in statement.batches)
     return SolvencyVerdict(accounts, len(statement.batches), tuple(reserves), owed)
 
@@ -112,7 +118,7 @@ def cover_fault(terms: Terms, reserves: Sequence[int], equity: Sequence[int], de
     """Where reserves fall short of published totals, None where they nowhere do."""
     owed = [e - d if terms.count_debts else e for e, d in zip(equity, debt, strict=True)]
     if terms.coverage == "value":
-        value = sum(terms.lines_of[number][0].price * owed[number] for number in range(1, len(owed)))
+        value = sum(terms.table_rows_of[number][0].price * owed[number] for number in range(1, len(owed)))
         return None if reserves_value(terms, reserves) >= value else "reserves are worth less than what is owed"
     short = [asset.id for number, asset in enumerate(terms.assets, 1) if reserves[number] < owed[number]]
     return f"reserves of {', '.join(short[:8])} are less than what is owed" if short else None
@@ -141,7 +147,7 @@ def _check_public(
     return tuple(e - d if net else e for e, d in zip(totals.equity, totals.debt, strict=True))
 
 
-def _check_opened(statement: Solvency, key: VerifyingKey, engine: GroupEngine) -> None:
+def _verify_batched_openings(statement: Solvency, key: VerifyingKey, engine: GroupEngine) -> None:
     """What inclusion files open is made of the proven columns: all batches by one random combination."""
     points: list[G1] = []
     scalars: list[int] = []
@@ -149,9 +155,9 @@ def _check_opened(statement: Solvency, key: VerifyingKey, engine: GroupEngine) -
         weight = secrets.randbits(_CHECK_BITS)
         c = coefficient(batch_context(statement.epoch, statement.rows, batch.index), keccak256(batch.proof))
         witness = decode_proof(key.circuit, batch.proof).witness
-        points.append(batch.opened)
+        points.append(batch.batched_opening)
         scalars.append(-weight)
-        for point, scalar in combined_points(key.circuit, c, witness):
+        for point, scalar in batched_points(key.circuit, c, witness):
             points.append(point)
             scalars.append(weight * scalar)
     if engine.combine(points, scalars) != INFINITY:

@@ -13,26 +13,25 @@ from support.backends import fastest_engine
 from support.desk import KEYS, Desk, preset_desk
 
 import zkmargin
-from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness, vector_of
+from zkmargin.circuits.language import Holding, Inputs, Prover
 from zkmargin.circuits.markets.positions import Positions, net
 from zkmargin.circuits.statements.attestation import Opening, OpeningError
-from zkmargin.circuits.statements.disclosure import prover as disclosing
-from zkmargin.circuits.statements.disclosure.prover import (
+from zkmargin.circuits.statements.disclosure.circuit import (
+    HOLDING,
     DisclosureError,
     Exposure,
-    check_disclosure,
     compile_disclosure,
-    disclose,
     exposure_weights,
 )
-from zkmargin.prover.commitments import commit
-from zkmargin.prover.key import make_proving_key
+from zkmargin.circuits.statements.disclosure.files import write_disclosure
+from zkmargin.circuits.statements.disclosure.prover import disclose
+from zkmargin.circuits.statements.disclosure.verification import verify_disclosure_in_epoch
 from zkmargin.prover.prove import Options, prove
+from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_of_key
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.attestation import Attestation
-from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure, write_disclosure
+from zkmargin.verifier.statements.disclosure import Disclosure, read_disclosure
 from zkmargin.verifier.statements.margin import StatementError
 
 BOOKS = [
@@ -76,7 +75,7 @@ def judge(desk: Desk, disclosure: Disclosure, **changes: Any) -> None:
         "engine": fastest_engine(),
         **changes,
     }
-    check_disclosure(disclosure, **options)
+    verify_disclosure_in_epoch(disclosure, **options)
 
 
 def amount(disclosure: Disclosure) -> Decimal:
@@ -184,19 +183,16 @@ def test_a_prover_without_scruples(desk: Desk, pairs: Pairs) -> None:
     false = replace(honest, units=honest.units + 1)
     universe = desk.market.epoch.universe
     weights = exposure_weights(desk.market.epoch, exposure)
-    program = compile_disclosure(exposure, universe.shape, weights.row)
-    basis, powers = desk.setup.lagrange(desk.backend, universe.rows), desk.setup.monomial(desk.backend)
-    fixed = [vector_of(desk.backend, values, universe.rows) for values in program.fixed_values]
-    key = make_proving_key(desk.backend, program.circuit, desk.setup.key, basis, powers, fixed)
+    prover = Prover(compile_disclosure(exposure, universe.shape, weights.row), desk.setup, desk.backend)
     lots = net([Positions(universe.digest, opening.lots) for opening in pairs[1]], universe).lots
     blinding = sum(opening.blinding for opening in pairs[1]) % SCALAR_MODULUS
-    public = false.public_inputs(commit(desk.backend, basis, []))
+    public = false.public_inputs(())
     inputs: Inputs[Any] = Inputs(
-        holdings={disclosing.HOLDING: Holding(lots, blinding)},
+        holdings={HOLDING: Holding(lots, blinding)},
         scalars=dict(zip(("positive", "negative"), public.scalars, strict=True)),
     )
-    witness = generate_witness(program, desk.backend, inputs, check=False)
-    data = prove(key, public, witness.assignment, Options(check=False))
+    witness = prover.witness(inputs, check=False)
+    data = prove(prover.key, public, witness.assignment, Options(check=False))
     with pytest.raises(ProofRejected, match="pairing"):
         judge(desk, replace(false, proof=data))
 

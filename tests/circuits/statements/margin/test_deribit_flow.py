@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.backends import fastest_engine
 from support.desk import ACCOUNT, KEYS, desk_setup
 
 import zkmargin
 from zkmargin.circuits.policies.policy import preset_names
-from zkmargin.circuits.statements.margin.market import read_market, write_market
-from zkmargin.circuits.statements.margin.prover import verify_margin
-from zkmargin.prover.kernels import load_backend
-from zkmargin.verifier.curve import PythonEngine
-from zkmargin.verifier.statements.margin import read_margin_proof, write_margin_proof
+from zkmargin.circuits.statements.margin.files import write_margin_proof
+from zkmargin.circuits.statements.margin.market import read_market
+from zkmargin.prover.kernels import load_backend, verifying_engine
 
 CHAIN = Path(__file__).parents[3] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 BOOKS = [
@@ -59,18 +56,18 @@ def test_every_policy(name: str, tmp_path: Path) -> None:
         assert verdict.unsafe_setup
 
 
-def test_the_reference_back_end_and_pure_python_verify_what_native_code_proved(tmp_path: Path) -> None:
+def test_the_reference_back_end_and_pure_python_verify_what_native_code_proved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     setup, policy = desk_setup(), zkmargin.load_policy("span")
-    market = zkmargin.build_market(zkmargin.import_deribit(CHAIN), policy, setup)
+    market = zkmargin.build_market(zkmargin.import_deribit(CHAIN), policy, setup, out=tmp_path / "m.json")
     pairs = [
         zkmargin.attest(market, book, account=ACCOUNT, venue=f"venue{i}", key=KEYS[i], setup=setup)
         for i, book in enumerate(BOOKS)
     ]
     zkmargin.prove_margin(market, policy, [a for a, _ in pairs], [o for _, o in pairs], setup, out=tmp_path / "p.json")
-    proof = read_margin_proof(tmp_path / "p.json")
-    reference = load_backend("reference")
-    write_market(tmp_path / "m.json", market)
-    slow = read_market(tmp_path / "m.json", policy, setup, reference)
-    time = market.epoch_time + 60
-    for engine in (PythonEngine(), fastest_engine()):
-        verify_margin(proof, policy=policy, market=slow, setup=setup, backend=reference, at=time, engine=engine)
+    monkeypatch.setenv("ZKMARGIN_BACKEND", "reference")
+    assert load_backend().name == "reference"
+    assert verifying_engine() is None
+    at = market.epoch_time + 60
+    assert zkmargin.verify(tmp_path / "p.json", tmp_path / "m.json", policy, setup, at=at).valid

@@ -16,6 +16,7 @@ from support.solvency import CUSTOMERS, MASTER, NONCE, ROWS, batch, epoch, prove
 
 from zkmargin.circuits.statements.solvency.all_openings import open_everywhere
 from zkmargin.circuits.statements.solvency.batch import Batch
+from zkmargin.circuits.statements.solvency.files import write_inclusion
 from zkmargin.circuits.statements.solvency.inclusion import BatchOpener, InclusionMaker
 from zkmargin.circuits.statements.solvency.prover import BatchProver
 from zkmargin.circuits.statements.solvency.settlement import settle
@@ -26,16 +27,15 @@ from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G1_GENERATOR, INFINITY, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
-from zkmargin.verifier.statements.solvency.accounts import Row, account_number, epoch_id
-from zkmargin.verifier.statements.solvency.batched_opening import COLUMNS, coefficient, combined_value
+from zkmargin.verifier.statements.solvency.accounts import Row, account_number, solvency_epoch_id
+from zkmargin.verifier.statements.solvency.batched_opening import COLUMNS, batched_value, coefficient
 from zkmargin.verifier.statements.solvency.inclusion import (
     Balance,
     Inclusion,
-    check_inclusion,
+    batched_columns,
     inclusion_to_json,
-    opened_columns,
     read_inclusion,
-    write_inclusion,
+    verify_inclusion,
 )
 from zkmargin.verifier.statements.solvency.statement import Solvency, batch_context
 
@@ -64,7 +64,7 @@ def file_of(made: Made, name: str) -> Inclusion:
 
 
 def check(made: Made, inclusion: Inclusion) -> list[Balance]:
-    return check_inclusion(inclusion, setup().key, made[0].liabilities, fastest_engine())
+    return verify_inclusion(inclusion, setup().key, made[0].liabilities, fastest_engine())
 
 
 @pytest.mark.parametrize("name", CUSTOMERS)
@@ -80,7 +80,7 @@ def test_everybody_is_included(made: Made, name: str) -> None:
 
 
 def test_the_check_is_pure_python(made: Made) -> None:
-    check_inclusion(file_of(made, "bela"), setup().key, made[0].liabilities, PythonEngine())
+    verify_inclusion(file_of(made, "bela"), setup().key, made[0].liabilities, PythonEngine())
 
 
 def test_opening_all_rows_at_once_gives_the_same_files(made: Made) -> None:
@@ -189,10 +189,10 @@ def falsehoods(made: Made) -> Iterator[tuple[str, Inclusion]]:
     yield "another combination", replace(anna, leaf=anna.leaf[:160] + anna.leaf[32:96] + anna.leaf[224:])
     yield "another nonce", replace(anna, nonce=bytes(32))
     yield "another heading", replace(anna, header=anna.header.replace(b"Harbor", b"Horbar"))
-    renamed = anna.holdings[0].listing.replace(b'"BTC"', b'"USD"')
-    yield "another name of the asset", replace(anna, holdings=(replace(anna.holdings[0], listing=renamed),))
-    cheaper = anna.holdings[0].listing.replace(b'"decimals":4', b'"decimals":0')
-    yield "another unit of the asset", replace(anna, holdings=(replace(anna.holdings[0], listing=cheaper),))
+    renamed = anna.holdings[0].table_row.replace(b'"BTC"', b'"USD"')
+    yield "another name of the asset", replace(anna, holdings=(replace(anna.holdings[0], table_row=renamed),))
+    cheaper = anna.holdings[0].table_row.replace(b'"decimals":4', b'"decimals":0')
+    yield "another unit of the asset", replace(anna, holdings=(replace(anna.holdings[0], table_row=cheaper),))
 
 
 def test_what_is_false_is_rejected(made: Made) -> None:
@@ -223,21 +223,21 @@ def test_a_kernel_vector_opens_no_false_balances(made: Made) -> None:
     statement, opener, _ = made
     inclusion = file_of(made, "dora")
     c = coefficient(batch_context(epoch(), ROWS, 0), inclusion.leaf[-32:])
-    true = opened_columns(inclusion, epoch())
+    true = batched_columns(inclusion, epoch())
     # Were there no record, any false amount could be made up for in another column; here it is the record's place.
     false_free = 10**9
     shift = (false_free - true[1][COLUMNS.index("free")]) * pow(c, COLUMNS.index("free"), SCALAR_MODULUS)
     needed_record = -shift % SCALAR_MODULUS
     false = with_row(inclusion, 1, free=false_free)
-    assert opened_columns(false, epoch())[1][COLUMNS.index("record")] != needed_record
+    assert batched_columns(false, epoch())[1][COLUMNS.index("record")] != needed_record
     with pytest.raises(ProofRejected):
         check(made, false)
-    assert statement.batches[0].opened == opener.statement.opened
+    assert statement.batches[0].batched_opening == opener.statement.batched_opening
 
 
 def test_other_liabilities_are_refused(made: Made) -> None:
     with pytest.raises(ProofRejected, match="other liabilities"):
-        check_inclusion(file_of(made, "anna"), setup().key, bytes(32), fastest_engine())
+        verify_inclusion(file_of(made, "anna"), setup().key, bytes(32), fastest_engine())
 
 
 def test_a_thousand_tampered_files_are_all_refused(made: Made, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_equal_balances_have_different_files(made: Made) -> None:
     assert anna.salt != carl.salt
     assert anna.first_row != carl.first_row
     assert anna.holdings[0].opening != carl.holdings[0].opening
-    assert opened_columns(anna, epoch())[0][0] != opened_columns(carl, epoch())[0][0]
+    assert batched_columns(anna, epoch())[0][0] != batched_columns(carl, epoch())[0][0]
 
 
 def test_a_file_is_a_function_of_its_own_rows_and_the_commitment() -> None:
@@ -284,7 +284,7 @@ def test_a_file_is_a_function_of_its_own_rows_and_the_commitment() -> None:
     backend = fastest_backend()
     powers = backend.fixed_base_powers(TAU, setup_powers(4 * ROWS))
     known = setup_of(backend, powers, lagrange_basis(backend, powers, 4 * ROWS), setup_key().g2_x, None)
-    here = epoch_id(terms().digest, known.digest, NONCE)
+    here = solvency_epoch_id(terms().digest, known.digest, NONCE)
     by = BatchProver(terms(), here, ROWS, known, backend)
     given = batch({"anna": [Row(1, 30_000, 0, 0)]}, numbers=[account_number(here, b"anna")])
     proven, opening = by.prove(given, MASTER)
@@ -292,10 +292,10 @@ def test_a_file_is_a_function_of_its_own_rows_and_the_commitment() -> None:
     statement = Solvency(terms(), NONCE, known.digest, ROWS, (proven,), tuple(signed), b"")
     inclusion = InclusionMaker[Any, Any](statement).make(BatchOpener(by, given, proven, MASTER), 0)
     c = coefficient(batch_context(here, ROWS, 0), inclusion.leaf[-32:])
-    value = combined_value(c, opened_columns(inclusion, here)[0])
+    value = batched_value(c, batched_columns(inclusion, here)[0])
     w_i = pow(pow(5, (SCALAR_MODULUS - 1) // ROWS, SCALAR_MODULUS), inclusion.first_row, SCALAR_MODULUS)
     scale = inverse(TAU - w_i)
-    simulated = fastest_engine().combine([proven.opened, G1_GENERATOR], [scale, -value * scale])
+    simulated = fastest_engine().combine([proven.batched_opening, G1_GENERATOR], [scale, -value * scale])
     assert simulated == inclusion.holdings[0].opening
     assert opening.equity[1] == 30_000
 

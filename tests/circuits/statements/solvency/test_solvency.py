@@ -25,24 +25,20 @@ from support.solvency import (
     terms,
 )
 
+from zkmargin.circuits.statements.solvency.files import write_solvency
 from zkmargin.circuits.statements.solvency.prover import BatchProver
-from zkmargin.circuits.statements.solvency.settlement import (
-    InsolventError,
-    prove_settlement,
-    settle,
-    sum_of_openings,
-    verify_statement,
-)
+from zkmargin.circuits.statements.solvency.settlement import InsolventError, prove_settlement, settle, sum_of_openings
+from zkmargin.circuits.statements.solvency.verification import verification_keys
 from zkmargin.prover.prove import Options
+from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.curve import G1_GENERATOR, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import address_of_key
 from zkmargin.verifier.statements.solvency.accounts import Row
-from zkmargin.verifier.statements.solvency.files import read_solvency, write_solvency
-from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, ReservesError, sign_reserves
+from zkmargin.verifier.statements.solvency.files import read_solvency
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, ReservesError
 from zkmargin.verifier.statements.solvency.statement import PublicTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import Terms
-from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
+from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict, verify_solvency
 
 MIDDLE = 1 << 59
 ENOUGH = {"BTC": "100", "USD": "1000"}
@@ -68,7 +64,7 @@ def statement_under(agreed: Terms, *signed: ReserveAttestation) -> Solvency:
 
 
 def verified(statement: Solvency) -> SolvencyVerdict:
-    return verify_statement(statement, setup(), fastest_backend(), fastest_engine())
+    return verify_solvency(statement, verification_keys(statement, setup(), fastest_backend()), fastest_engine())
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +91,7 @@ def test_every_kind_of_statement_verifies(coverage: str, totals: str, count_debt
 
 
 def test_the_python_engine_agrees(hidden: Solvency) -> None:
-    verify_statement(hidden, setup(), fastest_backend(), PythonEngine())
+    verify_solvency(hidden, verification_keys(hidden, setup(), fastest_backend()), PythonEngine())
 
 
 def test_a_file_comes_back_as_it_was(hidden: Solvency, public: Solvency, tmp_path: Path) -> None:
@@ -128,7 +124,7 @@ TAMPERINGS: dict[str, Callable[[Solvency], Solvency]] = {
     "fewer accounts": lambda s: with_batch(s, 0, accounts=s.batches[0].accounts - 1),
     "smaller totals": lambda s: with_batch(s, 0, equity=G1_GENERATOR),
     "larger debts": lambda s: with_batch(s, 1, debt=G1_GENERATOR),
-    "another combination for customers": lambda s: with_batch(s, 1, opened=G1_GENERATOR),
+    "another combination for customers": lambda s: with_batch(s, 1, batched_opening=G1_GENERATOR),
     "one batch's proof for another": lambda s: with_batch(s, 1, proof=s.batches[0].proof),
     "a proof with one evaluation changed": lambda s: with_batch(s, 0, proof=flipped(s.batches[0].proof, -160)),
     "another nonce": lambda s: replace(s, nonce=bytes(32)),

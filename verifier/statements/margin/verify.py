@@ -1,25 +1,19 @@
-"""The file of a margin proof, and everything that must hold of it besides the argument itself."""
+"""Verification of a margin proof: everything that must hold of it, the argument last."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
 
 from zkmargin.verifier.curve import G1, GroupEngine
-from zkmargin.verifier.documents import Fields, read_document, write_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
-from zkmargin.verifier.ethereum import format_address, parse_address
-from zkmargin.verifier.instants import format_seconds, parse_seconds
+from zkmargin.verifier.ethereum import format_address
+from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.proof import PublicInputs
-from zkmargin.verifier.statements.attestation import Attestation, Attestor, attestation_from_fields, venue_id
-from zkmargin.verifier.statements.margin_statement import Deployment, MarginStatement, epoch_id
+from zkmargin.verifier.statements.attestation import Attestation, Attestor, venue_id
+from zkmargin.verifier.statements.margin.statement import Deployment, MarginProof, MarginStatement, market_epoch_id
 from zkmargin.verifier.statements.trust import MAX_VENUES, check_attestors
-from zkmargin.verifier.verify import VerifyingKey, verify
-
-KIND: Final = "proof"
-MAX_PROOF_BYTES: Final = 1 << 16
+from zkmargin.verifier.verify import BatchItem, VerifyingKey, verify, verify_batch
 
 
 class StatementError(FormatError):
@@ -51,38 +45,10 @@ class MarketTerms:
     commitments: tuple[G1, ...]
 
 
-@dataclass(frozen=True)
-class MarginProof:
-    """A statement, the attestations it rests on (in order of venue id), and the proof's bytes."""
-
-    statement: MarginStatement
-    policy_name: str
-    attestations: tuple[Attestation, ...]
-    proof: bytes
-
-    def to_json(self) -> dict[str, Any]:
-        """The document's fields."""
-        s = self.statement
-        return {
-            "statement": {
-                "chain_id": s.deployment.chain_id,
-                "gate": format_address(s.deployment.gate),
-                "account": format_address(s.account),
-                "policy": {"name": self.policy_name, "digest": "0x" + s.policy.hex()},
-                "epoch": "0x" + s.epoch.hex(),
-                "epoch_time": format_seconds(s.epoch_time),
-                "snapshot_time": format_seconds(s.snapshot_time),
-                "valid_until": format_seconds(s.valid_until),
-            },
-            "attestations": [attestation.to_json() for attestation in self.attestations],
-            "proof": "0x" + self.proof.hex(),
-        }
-
-
 def make_statement(
     attestations: Collection[Attestation], policy: PolicyTerms, market: MarketTerms, deployment: Deployment
 ) -> tuple[MarginStatement, tuple[Attestation, ...]]:
-    """The one statement that attestations, policy and epoch determine, and the attestations in their order.
+    """Return the one statement that attestations, policy and epoch determine, and the attestations in their order.
 
     Raises StatementError when they do not go together.
     """
@@ -93,7 +59,7 @@ def make_statement(
         deployment=deployment,
         account=first.account,
         policy=policy.digest,
-        epoch=epoch_id(market.universe, policy.digest, market.epoch_time, market.commitments),
+        epoch=market_epoch_id(market.universe, policy.digest, market.epoch_time, market.commitments),
         epoch_time=market.epoch_time,
         snapshot_time=first.snapshot_time,
         valid_until=market.epoch_time + policy.validity_seconds,
@@ -102,7 +68,7 @@ def make_statement(
 
 
 def check_attestations(attestations: tuple[Attestation, ...], policy: PolicyTerms, market: MarketTerms) -> None:
-    """The rules that make omission, double counting, staleness and mixing impossible. Raises StatementError."""
+    """Check the rules that exclude omission, double counting, staleness and mixing. Raises StatementError."""
     if not 1 <= len(attestations) <= MAX_VENUES:
         raise StatementError(f"attestations: expected 1 to {MAX_VENUES}, got {len(attestations)}")
     venues = [attestation.claimed.venue for attestation in attestations]
@@ -152,12 +118,12 @@ def check_attestations(attestations: tuple[Attestation, ...], policy: PolicyTerm
 def public_inputs(
     statement: MarginStatement, attestations: tuple[Attestation, ...], market: MarketTerms
 ) -> PublicInputs:
-    """What the argument is about: one holding column, committed to by the sum of the venues' commitments."""
+    """Return what the argument is about: one holding column, committed to by the sum of the venues' commitments."""
     venues = tuple(attestation.claimed.commitment for attestation in attestations)
     return PublicInputs(statement.context(attestations), (), (venues,), market.commitments)
 
 
-def verify_margin_proof(
+def verify_margin(
     margin: MarginProof,
     *,
     key: VerifyingKey,
@@ -167,11 +133,45 @@ def verify_margin_proof(
     at: int,
     engine: GroupEngine | None = None,
 ) -> None:
-    """Return if the proof is valid at time `at` (seconds since 1970); raise ProofRejected or FormatError if not.
+    """Verify that the proof is valid at time `at` (seconds since 1970). Raises ProofRejected or FormatError if not.
 
     attestors: when given, exactly these must have signed, a missing one being an omitted venue; so must those of the
     policy.
     """
+    verify(key, _checked_inputs(margin, policy, market, attestors, at), margin.proof, engine)
+
+
+def verify_margins(
+    margins: Sequence[MarginProof],
+    *,
+    key: VerifyingKey,
+    policy: PolicyTerms,
+    market: MarketTerms,
+    attestors: Collection[bytes | Attestor] = (),
+    at: int,
+    engine: GroupEngine | None = None,
+) -> list[ProofRejected | FormatError | None]:
+    """Verify proofs of one policy and market, by one pairing check when all are valid.
+
+    Returns for each proof what `verify_margin` would raise, None for a valid one.
+    """
+    verdicts: list[ProofRejected | FormatError | None] = []
+    items: list[BatchItem] = []
+    for margin in margins:
+        try:
+            items.append(BatchItem(key, _checked_inputs(margin, policy, market, attestors, at), margin.proof))
+        except (ProofRejected, FormatError) as error:
+            verdicts.append(error)
+        else:
+            verdicts.append(None)
+    argued = iter(verify_batch(items, engine) if items else ())
+    return [next(argued) if verdict is None else verdict for verdict in verdicts]
+
+
+def _checked_inputs(
+    margin: MarginProof, policy: PolicyTerms, market: MarketTerms, attestors: Collection[bytes | Attestor], at: int
+) -> PublicInputs:
+    """Check all but the argument, and return what that is about. Raises ProofRejected or FormatError."""
     statement = margin.statement
     expected, ordered = make_statement(margin.attestations, policy, market, statement.deployment)
     if ordered != margin.attestations:
@@ -197,50 +197,4 @@ def verify_margin_proof(
         raise ProofRejected(f"not valid before {format_seconds(statement.epoch_time)}")
     if at > statement.valid_until:
         raise ProofRejected(f"expired at {format_seconds(statement.valid_until)}")
-    verify(key, public_inputs(statement, margin.attestations, market), margin.proof, engine)
-
-
-def read_margin_proof(path: str | Path) -> MarginProof:
-    """A proof's file; attestations' signatures are checked. Raises FormatError; OSError when it cannot be read."""
-    where = str(path)
-    fields = Fields(path, read_document(path, KIND))
-    record = fields.record("statement")
-    policy = record.record("policy")
-    name = policy.text("name")
-    statement = MarginStatement(
-        deployment=Deployment(
-            record.integer("chain_id", 0, (1 << 256) - 1),
-            parse_address(record.text("gate"), f"{where}: field 'gate'"),
-        ),
-        account=parse_address(record.text("account"), f"{where}: field 'account'"),
-        policy=policy.hexadecimal("digest", 32),
-        epoch=record.hexadecimal("epoch", 32),
-        epoch_time=parse_seconds(record.text("epoch_time"), f"{where}: field 'epoch_time'"),
-        snapshot_time=parse_seconds(record.text("snapshot_time"), f"{where}: field 'snapshot_time'"),
-        valid_until=parse_seconds(record.text("valid_until"), f"{where}: field 'valid_until'"),
-    )
-    policy.finish()
-    record.finish()
-    listed = fields.array("attestations")
-    if not 1 <= len(listed) <= MAX_VENUES or not all(isinstance(item, dict) for item in listed):
-        raise FormatError(f"{where}: field 'attestations': expected 1 to {MAX_VENUES} objects")
-    attestations = tuple(
-        attestation_from_fields(Fields(f"{where}: attestations[{i}]", item), f"{where}: attestations[{i}]")
-        for i, item in enumerate(listed)
-    )
-    text = fields.text("proof")
-    fields.finish()
-    return MarginProof(statement, name, attestations, parse_proof_bytes(text, f"{where}: field 'proof'"))
-
-
-def write_margin_proof(path: str | Path, margin: MarginProof) -> None:
-    """Write a proof's file, whole or not at all."""
-    write_document(path, KIND, margin.to_json())
-
-
-def parse_proof_bytes(text: str, where: str) -> bytes:
-    """A proof's bytes from hexadecimal. Raises FormatError."""
-    digits = text[2:] if text.startswith("0x") else "?"
-    if len(digits) % 2 or len(digits) > 2 * MAX_PROOF_BYTES or set(digits) - set("0123456789abcdef"):
-        raise FormatError(f"{where}: expected 0x and lower-case hexadecimal digits, at most {MAX_PROOF_BYTES} bytes")
-    return bytes.fromhex(digits)
+    return public_inputs(statement, margin.attestations, market)

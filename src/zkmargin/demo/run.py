@@ -1,4 +1,4 @@
-"""The demonstration: the shipped sample from prices to a verdict, every file left in a folder to look at.
+"""Run the demo: the shipped sample from prices to a verdict, every file left in a folder to look at.
 
 One account holds books at three venues that hedge each other. Each venue alone would call it under-margined; netted it
 is adequate, and it proves that without showing a position to anybody but its venues, each of which knows its own.
@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from zkmargin.api import margin as api
+from zkmargin.api.arguments import precious_kind
 from zkmargin.api.key_files import new_signing_key, write_signing_key
+from zkmargin.api.verification import Verdict, verify
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
 from zkmargin.circuits.markets.positions import Positions
 from zkmargin.circuits.markets.units import format_instant
@@ -25,23 +27,29 @@ from zkmargin.circuits.markets.universe import UniverseError
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.attestation import Opening
+from zkmargin.circuits.statements.margin.files import write_margin_proof
 from zkmargin.circuits.statements.margin.market import Market, build_epoch, write_market
 from zkmargin.circuits.statements.margin.prover import MarginProver
+from zkmargin.circuits.statements.trust import write_trust
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.prove import Options
 from zkmargin.prover.setup import development_setup, save_setup
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.verifier.documents import Fields, read_json, replacing, write_document
-from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.ethereum import address_of_key, format_address
+from zkmargin.prover.signing import address_of_key
+from zkmargin.prover.writing import replacing, write_document
+from zkmargin.verifier.documents import Fields, read_json
+from zkmargin.verifier.errors import ArgumentError, FormatError
+from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.statements.attestation import Attestation, Attestor
-from zkmargin.verifier.statements.margin import MarginProof, write_margin_proof
-from zkmargin.verifier.statements.trust import RequiredSetup, Trust, write_trust
+from zkmargin.verifier.statements.margin import MarginProof
+from zkmargin.verifier.statements.trust import RequiredSetup, Trust
 
 MAX_ROWS: Final = 1 << 13
 ALWAYS_LISTED: Final = ("cash", "spot", "perpetual")
 """Kinds that stay when the slow back end gets a smaller market."""
-JUDGED_AFTER: Final = timedelta(hours=1)
+VERIFIED_AFTER: Final = timedelta(hours=1)
+MARK: Final = "demo.txt"
+"""A file that says that a folder is a demo's, whose keys and openings are for show."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What happened, for telling. Times in seconds."""
+    """What happened, for printing. Times in seconds."""
 
     folder: Path
     backend: str
@@ -64,7 +72,7 @@ class Demonstration:
     venues: Mapping[str, MarginResult]
     netted: MarginResult
     proof: MarginProof
-    verdict: api.Verdict
+    verdict: Verdict
     smaller: bool
     prepare_seconds: float
     prove_seconds: float
@@ -72,7 +80,7 @@ class Demonstration:
 
     @property
     def files(self) -> dict[str, str]:
-        """What lies in the folder, in the order of the story."""
+        """Return what lies in the folder, in the order of its making."""
         beside = "and, beside it, its"
         per_venue = ", ".join(self.venues)
         return {
@@ -86,11 +94,12 @@ class Demonstration:
             "VENUE.opening.json": "its opening: secret",
             "proof.json": "the proof: public",
             "trust.json": "whom the auditor trusts: the setup, and each venue's key",
+            MARK: "says that this folder is a demo's",
         }
 
     @property
     def commands(self) -> list[str]:
-        """How to do the last steps by hand."""
+        """Return the commands that repeat the last steps by hand."""
         common = "--market market.json --policy policy.json"
         books = " ".join(f"--positions {venue}.csv" for venue in self.venues)
         return [
@@ -100,7 +109,7 @@ class Demonstration:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `demo --json` prints."""
+        """Return the object that `demo --json` prints."""
         return {
             "folder": str(self.folder),
             "backend": self.backend,
@@ -122,7 +131,7 @@ class Demonstration:
 
 
 def read_sample(folder: Traversable | None = None) -> Sample:
-    """The sample in `folder`, by default the shipped one. Raises FormatError, OSError."""
+    """Read the sample in `folder`, by default the shipped one. Raises FormatError, OSError."""
     source = resources.files("zkmargin") / "sample" if folder is None else folder
     with resources.as_file(source) as path:
         manifest = read_json(path / "sample.json")
@@ -135,14 +144,18 @@ def read_sample(folder: Traversable | None = None) -> Sample:
 
 
 def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
-    """Tell the story into `folder`, which is made when it is missing; files of an earlier demonstration are replaced.
+    """Run the demo into `folder`, which is made when it is missing; files of an earlier demo are replaced.
 
-    On the reference back end the market holds only what the books need: the story is the same, and takes a minute.
+    On the reference back end the market holds only what the books need: the steps are the same, and take a minute.
+
+    Raises ArgumentError, before anything is written, when a key, an opening or a ceremony's setup that is not an
+    earlier demo's would be replaced.
     """
     folder, backend = Path(folder), load_backend()
     folder.mkdir(exist_ok=True)
     report("reading the sample", 0, 0)
     sample = read_sample()
+    _take_folder(folder, sample)
     policy = load_policy(sample.policy)
     smaller = backend.name == "reference"
     data = _needed(sample) if smaller else sample.data
@@ -166,7 +179,7 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     attested: list[tuple[Attestation, Opening]] = []
     for venue, book in books.items():
         report(f"{venue} attests", 0, 0)
-        write_signing_key(folder / f"{venue}.key")
+        write_signing_key(folder / f"{venue}.key", replace=True)
         attested.append(
             api.attest(
                 market,
@@ -177,13 +190,14 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
                 setup=setup,
                 out=folder / f"{venue}.attestation.json",
                 secret=folder / f"{venue}.opening.json",
+                force=True,
             )
         )
 
     report("preparing the prover", 0, 0)
     started = time.perf_counter()
     prover = MarginProver(policy, market, setup, backend)
-    _ = prover.key, prover.columns
+    prover.prepare()
     prepared = time.perf_counter()
     options = Options(progress=lambda name, fraction: report(f"proving: {name}", round(100 * fraction), 100))
     proof = prover.prove([a for a, _ in attested], [o for _, o in attested], options=options)
@@ -191,12 +205,12 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     write_margin_proof(folder / "proof.json", proof)
 
     report("verifying", 0, 0)
-    judged = market.epoch.as_of.replace(microsecond=0) + JUDGED_AFTER
+    verified = market.epoch.as_of.replace(microsecond=0) + VERIFIED_AFTER
     keys = tuple(Attestor(attestation.attestor, attestation.claimed.venue) for attestation, _ in attested)
-    trust = Trust(RequiredSetup(setup.digest), keys, at=int(judged.timestamp()))
+    trust = Trust(RequiredSetup(setup.digest), keys, at=int(verified.timestamp()))
     write_trust(folder / "trust.json", trust)
     begun = time.perf_counter()
-    verdict = api.verify(folder / "proof.json", market, policy, setup, trust=trust)
+    verdict = verify(folder / "proof.json", market, policy, setup, trust=trust)
     return Demonstration(
         folder=folder,
         backend=backend.name,
@@ -211,6 +225,23 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
         prove_seconds=proven - prepared,
         verify_seconds=time.perf_counter() - begun,
     )
+
+
+def _take_folder(folder: Path, sample: Sample) -> None:
+    """Mark the folder as a demo's. Raises ArgumentError when it is not, and files of a demo's names are precious."""
+    mark = folder / MARK
+    if mark.exists():
+        return
+    names = ("setup.json", "instruments.json", "policy.json", "market.json", "proof.json")
+    suffixes = ("csv", "key", "attestation.json", "opening.json")
+    for name in (*names, *(f"{venue}.{suffix}" for venue in sample.books for suffix in suffixes)):
+        if kind := precious_kind(folder / name):
+            raise ArgumentError(
+                "out",
+                f"{folder / name}: expected an earlier demo's folder or a new one, got {kind}",
+            )
+    with replacing(mark) as stream:
+        stream.write(b"Made by `zkmargin demo`, which replaces the files in this folder when it runs again.\n")
 
 
 def _margin(policy: Policy, market: Market, books: Sequence[Positions]) -> MarginResult:

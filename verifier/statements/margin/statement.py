@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from zkmargin.verifier.curve import G1
-from zkmargin.verifier.ethereum import NO_ADDRESS, address_word, struct_hash, word
+from zkmargin.verifier.ethereum import NO_ADDRESS, address_word, format_address, struct_hash, word
+from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import encode_points
 from zkmargin.verifier.statements.attestation import Attestation
@@ -34,8 +35,8 @@ class Deployment:
 OFF_CHAIN: Final = Deployment()
 
 
-def epoch_id(universe: bytes, policy: bytes, epoch_time: int, market: Sequence[G1]) -> bytes:
-    """Names an epoch's data under a policy: every public column through its commitment."""
+def market_epoch_id(universe: bytes, policy: bytes, epoch_time: int, market: Sequence[G1]) -> bytes:
+    """Return the id of an epoch's data under a policy: every public column counts through its commitment."""
     return keccak256(EPOCH_DOMAIN + universe + policy + word(epoch_time) + encode_points(market))
 
 
@@ -67,3 +68,34 @@ class MarginStatement:
                 keccak256(b"".join(attestation.claimed.struct_hash for attestation in attestations)),
             ],
         )
+
+
+@dataclass(frozen=True)
+class MarginProof:
+    """A statement, the attestations it rests on (in order of venue id), and the proof's bytes."""
+
+    statement: MarginStatement
+    policy_name: str
+    attestations: tuple[Attestation, ...]
+    proof: bytes
+
+    def __repr__(self) -> str:
+        return f"MarginProof({self.policy_name}, {len(self.attestations)} attestations, {len(self.proof)} bytes)"
+
+    def to_json(self) -> dict[str, Any]:
+        """The document's fields."""
+        s = self.statement
+        return {
+            "statement": {
+                "chain_id": s.deployment.chain_id,
+                "gate": format_address(s.deployment.gate),
+                "account": format_address(s.account),
+                "policy": {"name": self.policy_name, "digest": "0x" + s.policy.hex()},
+                "epoch": "0x" + s.epoch.hex(),
+                "epoch_time": format_seconds(s.epoch_time),
+                "snapshot_time": format_seconds(s.snapshot_time),
+                "valid_until": format_seconds(s.valid_until),
+            },
+            "attestations": [attestation.to_json() for attestation in self.attestations],
+            "proof": "0x" + self.proof.hex(),
+        }

@@ -1,0 +1,80 @@
+"""Write the files of a solvency statement. The rooms of `zkmargin.verifier.statements.solvency` read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkmargin.prover.writing import encode_compactly, replacing, write_document
+from zkmargin.verifier.curve import encode_g1
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.statements.solvency import files, inclusion, reserves, terms
+from zkmargin.verifier.statements.solvency.files import NUMBERS, POINTS
+from zkmargin.verifier.statements.solvency.inclusion import Inclusion, inclusion_to_json
+from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation
+from zkmargin.verifier.statements.solvency.statement import PublicTotals, Solvency
+from zkmargin.verifier.statements.solvency.terms import Terms
+
+
+def write_terms(path: str | Path, agreed: Terms) -> None:
+    """Write terms, whole or not at all."""
+    write_document(path, terms.KIND, agreed.to_json())
+
+
+def write_reserves(path: str | Path, attestation: ReserveAttestation, agreed: Terms) -> None:
+    """Write an attestation's file, whole or not at all."""
+    write_document(path, reserves.KIND, attestation.to_json(agreed))
+
+
+def write_solvency(path: str | Path, statement: Solvency) -> None:
+    """Write a statement, whole or not at all. Raises FormatError when its proofs are not of one length."""
+    length = len(statement.batches[0].proof)
+    if any(len(batch.proof) != length for batch in statement.batches):
+        raise FormatError("statement: expected proofs of one length")
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.array([getattr(batch, name) for batch in statement.batches], dtype="<u8") for name in NUMBERS
+    }
+    for name, attribute in POINTS.items():
+        arrays[name] = _bytes([encode_g1(getattr(batch, attribute)) for batch in statement.batches])
+    arrays["proofs"] = _bytes([batch.proof for batch in statement.batches])
+    settlement = statement.settlement
+    fields = {
+        "terms": statement.terms.to_json(),
+        "nonce": "0x" + statement.nonce.hex(),
+        "setup": "0x" + statement.setup.hex(),
+        "rows": statement.rows,
+        "batches": len(statement.batches),
+        "proof_bytes": length,
+        "liabilities": "0x" + statement.liabilities.hex(),
+        "reserves": [attestation.to_json(statement.terms) for attestation in statement.reserves],
+        "totals": _totals_to_json(settlement) if isinstance(settlement, PublicTotals) else None,
+        "settlement": None if isinstance(settlement, PublicTotals) else "0x" + settlement.hex(),
+    }
+    write_document(path, files.KIND, fields, arrays=arrays)
+
+
+def write_inclusion(path: str | Path, made: Inclusion, liabilities: bytes) -> None:
+    """Write an inclusion file with mode 0600, whole or not at all."""
+    with replacing(path, secret=True) as stream:
+        stream.write(encode_inclusion(made, liabilities))
+
+
+def encode_inclusion(made: Inclusion, liabilities: bytes) -> bytes:
+    """An inclusion file's bytes."""
+    return encode_compactly(inclusion.KIND, inclusion_to_json(made, liabilities))
+
+
+def _totals_to_json(totals: PublicTotals) -> dict[str, Any]:
+    return {
+        "equity": [str(value) for value in totals.equity],
+        "debt": [str(value) for value in totals.debt],
+        "equity_blinding": "0x" + totals.equity_blinding.to_bytes(32, "big").hex(),
+        "debt_blinding": "0x" + totals.debt_blinding.to_bytes(32, "big").hex(),
+    }
+
+
+def _bytes(rows: list[bytes]) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(rows), dtype="|u1").reshape(len(rows), len(rows[0]))

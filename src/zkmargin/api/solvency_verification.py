@@ -1,0 +1,244 @@
+"""Verify solvency statements and inclusion files in the Python API: nothing here loads what proves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zkmargin.api.arguments import PathLike, check_outputs, digest_of, loaded, path_of
+from zkmargin.api.trusting import required_setup
+from zkmargin.api.wording import setup_fields, setup_line
+from zkmargin.circuits.statements.solvency.verification import verify_solvency_under_setup
+from zkmargin.prover.kernels import load_backend, verifying_engine
+from zkmargin.prover.setup import Setup, load_setup, load_setup_key
+from zkmargin.prover.setup.progress import Report, silent
+from zkmargin.reports.inclusion_page import write_page
+from zkmargin.reports.solvency import write_report
+from zkmargin.verifier.errors import ArgumentError, ProofRejected
+from zkmargin.verifier.srs import SetupKey
+from zkmargin.verifier.statements.solvency import inclusion as inclusions
+from zkmargin.verifier.statements.solvency.files import read_solvency
+from zkmargin.verifier.statements.solvency.inclusion import Balance, read_inclusion
+from zkmargin.verifier.statements.solvency.statement import Solvency, summary
+from zkmargin.verifier.statements.solvency.terms import Terms, read_terms
+from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
+from zkmargin.verifier.statements.trust import is_unsafe
+
+__all__ = [
+    "IncludedBalances",
+    "SolvencyResult",
+    "check_inclusion",
+    "report_solvency",
+    "setup_key_of",
+    "verify_solvency",
+    "verify_solvency_statement",
+    "write_inclusion_page",
+]
+
+# -- the auditor -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class SolvencyResult:
+    """What a solvency statement was found to say. `reason` is None when it is valid."""
+
+    statement: Solvency
+    reason: str | None
+    verdict: SolvencyVerdict | None
+    setup: SetupKey
+    unsafe_setup: bool
+
+    @property
+    def valid(self) -> bool:
+        """Whether the statement is valid."""
+        return self.reason is None
+
+    @property
+    def reserves(self) -> dict[str, str]:
+        """Amounts by asset that were signed for; none of a rejected statement."""
+        return {} if self.verdict is None else _amounts(self.statement.terms, self.verdict.reserves)
+
+    @property
+    def owed(self) -> dict[str, str] | None:
+        """Amounts by asset that are owed, when the totals are published."""
+        if self.verdict is None or self.verdict.owed is None:
+            return None
+        return _amounts(self.statement.terms, self.verdict.owed)
+
+    @property
+    def setup_line(self) -> str:
+        """The setup's digest, and who vouches for it."""
+        return setup_line("0x" + self.setup.digest.hex(), self.setup.ceremony, unsafe=self.unsafe_setup)
+
+    def require(self) -> SolvencyResult:
+        """Return this when the statement is valid. Raises ProofRejected."""
+        if self.reason is not None:
+            raise ProofRejected(self.reason)
+        return self
+
+    def __repr__(self) -> str:
+        said = "valid" if self.valid else f"rejected: {self.reason}"
+        return f"SolvencyResult({self.statement.terms.exchange}, {said})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `solvency verify --json` prints."""
+        setup = {**setup_fields(self.setup), "unsafe_setup": self.unsafe_setup}
+        document = {"valid": self.valid, "reason": self.reason, **summary(self.statement), **setup}
+        return {**document, "reserves": self.reserves, "owed": self.owed} if self.valid else document
+
+    def to_table(self) -> dict[str, str]:
+        """Return what `solvency verify` prints, by name."""
+        signers = sorted({each.claim.holder for each in self.statement.reserves})
+        return {
+            "verdict": "valid" if self.valid else "REJECTED",
+            **{name: str(value) for name, value in summary(self.statement).items()},
+            "setup": self.setup_line,
+            "reserves": ", ".join(f"{asset} {amount}" for asset, amount in self.reserves.items()) or "none",
+            "signed by": ", ".join(signers) or "nobody",
+            "totals": "published" if self.statement.terms.totals == "public" else "hidden",
+        }
+
+
+def verify_solvency(
+    statement: PathLike | Solvency,
+    setup: PathLike | Setup,
+    *,
+    terms: PathLike | Terms | None = None,
+    require_setup: str | None = None,
+    report: Report = silent,
+) -> SolvencyResult:
+    """Verify a solvency statement; raise ProofRejected unless it is valid, FormatError for bad input.
+
+    terms: when given, the statement must be under them. require_setup: the digest that the setup must have, or
+    "ceremony". Prices, haircuts and what wallets held at their block are for the caller to look at.
+    """
+    return verify_solvency_statement(
+        statement, setup, terms=terms, require_setup=require_setup, report=report
+    ).require()
+
+
+def verify_solvency_statement(
+    statement: PathLike | Solvency,
+    setup: PathLike | Setup,
+    *,
+    terms: PathLike | Terms | None = None,
+    require_setup: str | None = None,
+    report: Report = silent,
+) -> SolvencyResult:
+    """Verify as `verify_solvency` does and return the result, also a rejection. Raises FormatError for bad input."""
+    report("reading", 0, 0)
+    given = loaded(statement, Solvency, read_solvency, "statement")
+    parameters = loaded(setup, Setup, load_setup, "setup")
+    required = required_setup(require_setup, parameters.key)
+    unsafe = is_unsafe(parameters.key, required, development=parameters.development)
+    verdict, reason = None, None
+    if terms is not None and loaded(terms, Terms, read_terms, "terms").digest != given.terms.digest:
+        reason = "the statement is under other terms"
+    else:
+        report("verifying", 0, 0)
+        try:
+            verdict = verify_solvency_under_setup(given, parameters, load_backend(), verifying_engine())
+        except ProofRejected as error:
+            reason = error.reason
+    return SolvencyResult(given, reason, verdict, parameters.key, unsafe)
+
+
+def report_solvency(
+    statement: PathLike | Solvency,
+    setup: PathLike | Setup,
+    *,
+    out: PathLike,
+    terms: PathLike | Terms | None = None,
+    require_setup: str | None = None,
+    report: Report = silent,
+) -> SolvencyResult:
+    """Verify a statement and write the auditor's page, one HTML file, also about a rejected one."""
+    check_outputs({"out": out}, inputs={"statement": statement, "setup": setup, "terms": terms})
+    found = verify_solvency_statement(statement, setup, terms=terms, require_setup=require_setup, report=report)
+    write_report(
+        Path(out),
+        found.statement,
+        found.verdict,
+        found.reason,
+        setup=found.setup_line,
+        unsafe_setup=found.unsafe_setup,
+    )
+    return found
+
+
+# -- customers ---------------------------------------------------------------------------------------------------------
+
+
+def write_inclusion_page(statement: PathLike | Solvency, setup: PathLike | Setup, *, out: PathLike) -> None:
+    """Write the static page on which customers check their inclusion files in the browser."""
+    check_outputs({"out": out}, inputs={"statement": statement, "setup": setup})
+    published = loaded(statement, Solvency, read_solvency, "statement")
+    write_page(path_of(out, "out"), setup_key_of(setup), published.liabilities)
+
+
+@dataclass(frozen=True, repr=False)
+class IncludedBalances:
+    """What an inclusion file was found to show. `compared` says whether the digest came from outside of the file."""
+
+    customer: str
+    liabilities: bytes
+    balances: tuple[Balance, ...]
+    compared: bool
+    setup: SetupKey
+
+    def __repr__(self) -> str:
+        """Say nothing of what is held."""
+        return f"IncludedBalances({len(self.balances)} assets, compared={self.compared})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `solvency inclusion check --json` prints."""
+        return {
+            "included": True,
+            "customer": self.customer,
+            "liabilities": "0x" + self.liabilities.hex(),
+            "compared": self.compared,
+            **setup_fields(self.setup),
+            "balances": [vars(balance) for balance in self.balances],
+        }
+
+
+def check_inclusion(
+    inclusion: PathLike,
+    setup: PathLike | Setup | SetupKey,
+    *,
+    statement: PathLike | Solvency | None = None,
+    liabilities: str | bytes | None = None,
+) -> IncludedBalances:
+    """Check that a customer's balances are in an exchange's liabilities, in full and once. Pure Python.
+
+    statement: the one that auditors verified; liabilities: its digest in its place. Without either the digest in the
+    file is believed, which the exchange wrote: compare it before relying on the result, whose `compared` is False.
+
+    Raises ProofRejected when the balances are not in the liabilities, FormatError for bad input.
+    """
+    if statement is not None and liabilities is not None:
+        raise ArgumentError("liabilities", "expected either a statement or its liabilities digest")
+    found, stated = read_inclusion(path_of(inclusion, "inclusion"))
+    trusted = stated
+    if statement is not None:
+        trusted = loaded(statement, Solvency, read_solvency, "statement").liabilities
+    elif liabilities is not None:
+        trusted = digest_of(liabilities, "liabilities")
+    key = setup_key_of(setup)
+    shown = inclusions.verify_inclusion(found, key, trusted)
+    compared = statement is not None or liabilities is not None
+    return IncludedBalances(found.customer, trusted, tuple(shown), compared, key)
+
+
+def setup_key_of(setup: PathLike | Setup | SetupKey) -> SetupKey:
+    """Return the verifier's half of a setup; of a path, only that half is read. Raises FormatError."""
+    if isinstance(setup, Setup):
+        return setup.key
+    return loaded(setup, SetupKey, load_setup_key, "setup")
+
+
+def _amounts(terms: Terms, lots: Sequence[int]) -> dict[str, str]:
+    held = ((number, amount) for number, amount in enumerate(lots) if number and amount)
+    return {terms.assets[number - 1].id: terms.format_amount(number, amount) for number, amount in held}

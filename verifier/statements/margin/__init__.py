@@ -1,0 +1,30 @@
+"""The margin statement: what it claims (statement), when it holds (verify), its file (files)."""
+
+from zkmargin.verifier.statements.margin.files import read_margin_proof
+from zkmargin.verifier.statements.margin.statement import OFF_CHAIN, Deployment, MarginProof, MarginStatement
+from zkmargin.verifier.statements.margin.verify import (
+    MarketTerms,
+    PolicyTerms,
+    StatementError,
+    check_attestations,
+    make_statement,
+    public_inputs,
+    verify_margin,
+    verify_margins,
+)
+
+__all__ = [
+    "OFF_CHAIN",
+    "Deployment",
+    "MarginProof",
+    "MarginStatement",
+    "MarketTerms",
+    "PolicyTerms",
+    "StatementError",
+    "check_attestations",
+    "make_statement",
+    "public_inputs",
+    "read_margin_proof",
+    "verify_margin",
+    "verify_margins",
+]
