@@ -31,8 +31,8 @@ from zkmargin.circuits.language.witness import vector_of
 from zkmargin.circuits.statements.solvency.files import write_terms
 from zkmargin.cli.main import app, run
 from zkmargin.exchange.epoch_folder import open_epoch_folder
-from zkmargin.prover.commitments import commitments_match
-from zkmargin.prover.key import make_proving_key, make_verifying_key
+from zkmargin.prover.commitments import commit_from_powers, commitments_match
+from zkmargin.prover.key import make_proving_key
 from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup, SetupError, load_setup, save_setup
 from zkmargin.prover.setup.ceremonies import BLAKE2B
@@ -42,7 +42,7 @@ from zkmargin.verifier.curve import INFINITY, PythonEngine, encode_g2
 from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.srs import CEREMONY_G2_X, CEREMONY_NAME, SetupKey
-from zkmargin.verifier.verify import verify
+from zkmargin.verifier.verify import VerifyingKey, verify
 
 
 def known_setup(rows: int) -> Setup:
@@ -108,12 +108,12 @@ def test_a_short_account_under_a_false_table(short_account: Statement, tmp_path:
     (difference,) = backend.msm(backend.slice_points(lagrange, 0, circuit.rows), [change])
     powers = array_of(shifted_powers(points_of(setup.powers), columns, 0, difference))
     forged = decode(backend, powers.tobytes(), "forged")
-    rebuilt = make_verifying_key(backend, circuit, key, forged, true)
+    rebuilt = VerifyingKey(circuit, key, commit_from_powers(backend, forged, true))
     assert rebuilt == proving.verifying
     assert commitments_match(backend, forged, market, s.public.market)
 
     # What it gained: whoever takes these points for the setup's rebuilds this key, digest and market as they should be.
-    honest = make_verifying_key(backend, circuit, key, monomial, true)
+    honest = VerifyingKey(circuit, key, commit_from_powers(backend, monomial, true))
     for engine in (PythonEngine(), fastest_engine()):
         verify(rebuilt, s.public, proof, engine)
         with pytest.raises(ProofRejected, match="pairing"):

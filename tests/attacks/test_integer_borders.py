@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.desk import instruments, preset_desk
 
+import zkmargin as package
 from zkmargin.circuits.markets.positions import Positions
 from zkmargin.circuits.markets.units import RangeError, fits, integers
 from zkmargin.circuits.policies.evaluate import check_quantities, evaluate_margin
@@ -110,9 +112,9 @@ def test_absurd_forwards_do_not_wrap_into_a_column(rule: str) -> None:
 def test_a_boundary_times_a_rate_is_refused_by_name() -> None:
     limit = (1 << BOUNDARY_BITS) * BOUNDARY_UNIT
     most = Decimal(limit - BOUNDARY_UNIT).scaleb(-12)
-    assert boundary_units(most, Decimal(1), "BTC") == (1 << BOUNDARY_BITS) - 1
+    assert boundary_units(most, "BTC") == (1 << BOUNDARY_BITS) - 1
     with pytest.raises(RangeError, match=r"^BTC: expected a boundary times its change of rate below 2\^62 units"):
-        boundary_units(Decimal(limit).scaleb(-12), Decimal(1), "BTC")
+        boundary_units(Decimal(limit).scaleb(-12), "BTC")
 
 
 @pytest.mark.parametrize(
@@ -138,3 +140,15 @@ def test_a_policy_whose_boundary_overflows_does_not_exist(rule: dict[str, Any]) 
     with_boundary("1000000000000")
     with pytest.raises(ValueError, match=r"tiers\.\*: expected a boundary times its change of rate"):
         with_boundary("999999999999999")
+
+
+def test_nothing_else_casts_to_int64() -> None:
+    """The kind, not the case: rules and epochs make integers by `units.integers` alone."""
+    root = Path(package.__file__).parent / "circuits"
+    casts = {
+        str(path.relative_to(root))
+        for folder in ("markets", "policies", "statements")
+        for path in (root / folder).rglob("*.py")
+        if re.search(r"astype\((np\.int64|int)", path.read_text(encoding="utf-8"))
+    }
+    assert casts == {"markets/units.py"}
