@@ -59,7 +59,7 @@ def verify(desk: Desk, proof: MarginProof, **whom: Any) -> zkmargin.Verdict:
 
 def test_one_key_for_two_venues(desk: Desk, invented: MarginProof) -> None:
     assert not verify(desk, invented, any_attestor=True).authenticated
-    with pytest.raises(ProofRejected, match="signed the attestations of venue. and venue.: a key stands for one venue"):
+    with pytest.raises(ProofRejected, match="a key stands for one venue"):
         verify(desk, invented, attestors=[A])
     with pytest.raises(ProofRejected, match="signed the attestation of venue1 and is not a trusted attestor of it"):
         verify(desk, invented, attestors={"venue0": A, "venue1": B})
@@ -92,7 +92,7 @@ def test_a_policy_may_bind_its_venues_to_keys(invented: MarginProof) -> None:
     with pytest.raises(ProofRejected, match="is not a trusted attestor"):
         verify(desk, signed_by(desk, [KEYS[0], KEYS[2]]))
     for wrong in ({"venue0": A.hex()}, {**keys, "venue1": keys["venue0"]}, {"venue0": keys["venue0"]}):
-        with pytest.raises(ValueError, match="venue_keys|one venue|address"):
+        with pytest.raises(ValueError, match=r"venue_keys|one venue|address"):
             Policy.model_validate({**document, "venues": names, "venue_keys": wrong})
 
 
@@ -153,7 +153,7 @@ def test_a_policys_name_is_that_of_the_given_policy(desk: Desk, tmp_path: Path) 
     write_margin_proof(tmp_path / "p.json", renamed)
     for given in (renamed, tmp_path / "p.json"):
         with pytest.raises(
-            StatementError, match=r"field 'statement.policy.name': expected 'span', .*got 'derive-pmrm2'"
+            StatementError, match=r"name': expected 'span', .*got 'derive-pmrm2'"
         ):
             verify(desk, given, attestors={"venue0": A, "venue1": B})  # type: ignore[arg-type]
     assert verify(desk, honest, attestors={"venue0": A, "venue1": B}).policy == "span"
