@@ -29,14 +29,13 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
 from zkmargin.circuits.markets.instruments import KINDS, Kind, Underlying
-from zkmargin.circuits.markets.models import StrictModel, canonical_json, document_body, parse_model, read_json
+from zkmargin.circuits.markets.models import StrictModel, canonical_json, parse_model
 from zkmargin.circuits.markets.units import (
     PUNITIVE_CHARGE_USD_E12,
     QUANTITY_BITS,
     VALUE_BITS,
     ExactDecimal,
     RangeError,
-    fits,
 )
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.builder import ConstraintBuilder
@@ -57,6 +56,7 @@ from zkmargin.circuits.policies.rules.scenario_grid import ScenarioGrid
 from zkmargin.circuits.policies.rules.scenario_tables import ScenarioTables
 from zkmargin.circuits.policies.rules.value_at_risk import ValueAtRisk
 from zkmargin.circuits.policies.shipped import Shipped, versions_of
+from zkmargin.verifier.documents import read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.keccak import keccak256
@@ -107,9 +107,8 @@ class Policy(StrictModel):
     """A risk policy; see the module. Rates and amounts are decimal strings.
 
     `as_of` is the day of its source's parameters. `venues` lists who must attest (empty: whoever checks names them),
-    `venue_keys` the address that signs for each of them (none: whoever checks knows them).
-    `unshocked_underlyings` keep their price in scenarios. `risk_factor` scales the requirements of scenario and floor
-    rules, not the charges.
+    `venue_keys` the address that signs for each of them (none: whoever checks knows them). `unshocked_underlyings` keep
+    their price in scenarios. `risk_factor` scales the requirements of scenario and floor rules, not the charges.
     """
 
     name: PolicyName
@@ -309,7 +308,7 @@ def preset_names() -> tuple[str, ...]:
 
 
 def _read(path: Path) -> Policy:
-    return parse_model(Policy, document_body(path, read_json(path), "policy", required=True), str(path))
+    return parse_model(Policy, read_document(path, "policy"), str(path))
 
 
 def _fraction(value: Decimal) -> tuple[int, int]:
@@ -319,7 +318,7 @@ def _fraction(value: Decimal) -> tuple[int, int]:
 
 def _check_bounds(universe: Universe, column: PublicColumn, values: NDArray[np.int64]) -> None:
     """Refuse a column beyond what the constraints declare: the sums are only sound within it."""
-    wrong = ~fits(values, column.bits)
+    wrong = np.abs(values) >= 1 << column.bits
     if not column.signed:
         wrong |= values < 0
     wrong |= (np.arange(universe.rows) >= universe.instrument_rows) & (values != 0)

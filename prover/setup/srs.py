@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zkmargin.prover.kernels.choice import verifying_engine
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
-from zkmargin.prover.setup.checked import is_checked, remember_checked
+from zkmargin.prover.setup import cache
 from zkmargin.verifier.circuit import SPARE_POWERS, setup_powers
 from zkmargin.verifier.curve import G2, POINT_BYTES
 from zkmargin.verifier.errors import FormatError
@@ -47,9 +47,9 @@ class PointSource:
 class Setup:
     """A structured reference string for domains of up to `rows` rows, checked: no other can be made.
 
-    Construction checks the points against [x]_2 by pairing (`srs.check_points`), or knows that this installation has
-    checked these very bytes. They are kept as immutable bytes from then on, and every commitment basis is made from
-    them, once a back end.
+    Construction checks the points against [x]_2 by pairing (`srs.check_points`), or knows from the cache that this
+    installation has checked these very bytes. They are kept as immutable bytes from then on, and every commitment basis
+    is made from them, once a back end.
 
     key: [x]_2 and the digest that names the setup.
     powers: [x^i] for i < 2 rows + 16, shape (2 rows + 16, 2, 4), uint64.
@@ -78,9 +78,9 @@ class Setup:
         object.__setattr__(self, "powers", limbs(powers))
         object.__setattr__(self, "lagrange_points", limbs(lagrange))
         digest = points_digest(self.key, powers, lagrange)
-        if not is_checked(digest):
+        if not cache.is_checked(digest):
             check_points(self.key, powers, lagrange, verifying_engine(), where=where)
-            remember_checked(digest)
+            cache.remember_checked(digest)
 
     @property
     def rows(self) -> int:

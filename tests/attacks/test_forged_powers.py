@@ -27,7 +27,6 @@ from support.statements import Statement, make_statement
 import zkmargin as package
 from zkmargin.api.key_files import write_signing_key
 from zkmargin.chain.deployment import DeploymentRecord, write_deployment_record
-from zkmargin.circuits.language.witness import vector_of
 from zkmargin.circuits.statements.solvency.files import write_terms
 from zkmargin.cli.main import app, run
 from zkmargin.exchange.epoch_folder import open_epoch_folder
@@ -37,6 +36,7 @@ from zkmargin.prover.prove import Options, prove
 from zkmargin.prover.setup import Setup, SetupError, load_setup, save_setup
 from zkmargin.prover.setup.ceremonies import BLAKE2B
 from zkmargin.prover.setup.srs import decode, limbs, with_blinding
+from zkmargin.prover.vectors import vector_of
 from zkmargin.verifier.contracts.table import with_hint
 from zkmargin.verifier.curve import INFINITY, PythonEngine, encode_g2
 from zkmargin.verifier.errors import ProofRejected

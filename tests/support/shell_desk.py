@@ -7,7 +7,7 @@ from typing import Final
 
 import zkmargin
 from zkmargin.api.key_files import write_signing_key
-from zkmargin.circuits.statements.trust import write_trust
+from zkmargin.api.trusting import write_trust
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.prover.writing import write_document
 from zkmargin.verifier.statements.attestation import Attestor

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address, parse_address
-from zkmargin.verifier.instants import parse_seconds
+from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.srs import SetupError, SetupKey
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, check_venue
 
@@ -135,6 +135,13 @@ class Trust:
         named, bare = by_venue(self.attestors)
         if bare or not 1 <= len(named) <= MAX_VENUES or any(len(keys) > MAX_KEYS for keys in named.values()):
             raise TrustError(f"trust: expected 1 to {MAX_VENUES} venues, each with 1 to {MAX_KEYS} keys of its own")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document's fields."""
+        named, _ = by_venue(self.attestors)
+        venues = {venue: sorted(format_address(key) for key in keys) for venue, keys in sorted(named.items())}
+        at = None if self.at is None else format_seconds(self.at)
+        return {"setup": str(self.setup), "venues": venues, "at": at}
 
 
 def read_trust(path: str | Path) -> Trust:

@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from zkmargin.api.arguments import PathLike, loaded, loaded_epoch, loaded_market, loaded_signed
-from zkmargin.api.trusting import NOBODY, Attestors, Trusted, trusted
-from zkmargin.api.wording import setup_line, venue_line, verdict_word
+from zkmargin.api.trusting import Attestors, Trusted, setup_line, trusted, venue_lines, verdict_word
 from zkmargin.circuits.markets.units import format_decimal
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.disclosure import verification as disclosures
@@ -59,17 +58,21 @@ class Disclosed:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `disclose --json` and `check-disclosure --json` print."""
-        mappings = {"attestors": dict(self.attestors), "sequences": dict(self.sequences)}
-        return {**vars(self), "venues": list(self.venues), **mappings}
+        return {
+            **vars(self),
+            "venues": list(self.venues),
+            "attestors": dict(self.attestors),
+            "sequences": dict(self.sequences),
+        }
 
     def to_table(self) -> dict[str, str]:
         """Return what `disclose` and `check-disclosure` print, by name."""
         return {
-            "verdict": verdict_word("true", valid=self.valid, authenticated=self.authenticated),
+            "verdict": verdict_word(self.valid, self.authenticated, word="true"),
             "discloses": f"{self.exposure} = {self.amount} {self.unit}",
             "account": self.account,
             "setup": setup_line(self.setup_digest, self.ceremony, unsafe=self.unsafe_setup),
-            "venues": venue_line(self.attestors, self.sequences),
+            "venues": venue_lines(self.attestors, self.sequences),
             "auditor": self.auditor,
             "purpose": self.purpose,
             "snapshot": self.snapshot_time,
@@ -93,7 +96,7 @@ def check_disclosure(
     """Verify a disclosure; raise ProofRejected unless it is true, FormatError for bad input.
 
     policy: when given, the market must be that of this policy, its columns and commitments recomputed. auditor: when
-    given, the disclosure must be addressed to it. Other arguments are as for `verify`.
+    given, the disclosure must be addressed to it. Other arguments are those of `verify`.
     """
     return verify_disclosure(
         disclosure,
@@ -127,7 +130,7 @@ def verify_disclosure(
     report("reading", 0, 0)
     source = loaded(setup, Setup, load_setup, "setup")
     rules = None if policy is None else loaded(policy, Policy, load_policy, "policy")
-    believed = trusted(
+    trusting = trusted(
         source,
         attestors=attestors,
         trust=trust,
@@ -144,14 +147,14 @@ def verify_disclosure(
         reason = "the disclosure is addressed to another auditor"
     else:
         try:
-            check_attestors(given.attestations, believed.of_policy)
+            check_attestors(given.attestations, trusting.of_policy)
             disclosures.verify_disclosure_in_epoch(
                 given,
                 epoch=epoch,
                 universe=universe,
                 setup=source,
                 backend=load_backend(),
-                attestors=believed.attestors,
+                attestors=trusting.attestors,
                 engine=verifying_engine(),
             )
         except ProofRejected as error:
@@ -161,16 +164,16 @@ def verify_disclosure(
         except FormatError as error:
             # All that is left to be malformed is the argument itself.
             reason = f"malformed: {error}"
-    return disclosed(given, reason=reason, setup=source, believed=believed)
+    return disclosed(given, reason=reason, setup=source, trusting=trusting)
 
 
-def disclosed(disclosure: Disclosure, *, reason: str | None, setup: Setup, believed: Trusted = NOBODY) -> Disclosed:
+def disclosed(disclosure: Disclosure, *, reason: str | None, setup: Setup, trusting: Trusted) -> Disclosed:
     """Return what a disclosure says, for printing."""
     exposure = Exposure(disclosure.exposure, disclosure.subject)
     return Disclosed(
         valid=reason is None,
-        authenticated=believed.authenticates(disclosure.attestations),
-        unsafe_setup=believed.unsafe(setup),
+        authenticated=trusting.authenticates(disclosure.attestations),
+        unsafe_setup=trusting.unsafe(setup),
         reason=reason,
         exposure=str(exposure),
         amount=format_decimal(Decimal(disclosure.units).scaleb(-disclosure.scale)),
@@ -178,10 +181,10 @@ def disclosed(disclosure: Disclosure, *, reason: str | None, setup: Setup, belie
         account=format_address(disclosure.account),
         auditor=disclosure.auditor,
         purpose=disclosure.purpose,
-        venues=tuple(attestation.claimed.venue for attestation in disclosure.attestations),
         setup_digest="0x" + setup.digest.hex(),
         ceremony=setup.ceremony,
         universe="0x" + disclosure.universe.hex(),
+        venues=tuple(each.claimed.venue for each in disclosure.attestations),
         attestors={each.claimed.venue: format_address(each.attestor) for each in disclosure.attestations},
         snapshot_time=format_seconds(disclosure.snapshot_time),
         sequences={each.claimed.venue: each.claimed.sequence for each in disclosure.attestations},

@@ -59,17 +59,18 @@ class Verifiable:
         return function
 
 
-_WHOM: Final = ("attestors", "trust", "any_attestor", "require_setup")
-"""What says whom a verification trusts."""
+TRUST: Final = ("attestors", "trust", "any_attestor", "require_setup")
+"""Arguments that say whose signatures and which setup count."""
+
 VERIFIABLE: Final[Mapping[str, Verifiable]] = {
     "proof": Verifiable(
-        "a margin proof", "zkmargin.api.verification:verify_margin", ("market", "policy"), (*_WHOM, "at")
+        "a margin proof", "zkmargin.api.verification:verify_margin", ("market", "policy"), (*TRUST, "at")
     ),
     "disclosure": Verifiable(
         "a disclosure",
         "zkmargin.api.disclosure_verification:verify_disclosure",
         ("market",),
-        (*_WHOM, "policy", "auditor"),
+        ("policy", *TRUST, "auditor"),
     ),
     "solvency": Verifiable(
         "a solvency statement",
@@ -98,11 +99,7 @@ def arguments_for(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises ArgumentError for one that is missing, and for one that the kind does not take, which would be ignored.
     """
     verifiable = VERIFIABLE[kind]
-    present = {
-        name: value
-        for name, value in given.items()
-        if value is not None and value is not False and value not in ((), [])
-    }
+    present = {name: value for name, value in given.items() if value not in (None, False, (), [])}
     for name in verifiable.required:
         if name not in present:
             raise ArgumentError(name, f"expected it: {verifiable.title} is verified against it")
@@ -115,8 +112,8 @@ def arguments_for(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def verify_file(file: PathLike, setup: PathLike | Setup, *, report: Report = silent, **arguments: Any) -> Result:
     """Verify a file by its kind; raise ProofRejected unless it is valid, FormatError for bad input.
 
-    arguments: those of the function for the kind: those of `verify` for a margin proof, of `check_disclosure` for a
-    disclosure, of `verify_solvency` for a solvency statement.
+    arguments: those of the function for the kind: `market`, `policy`, `attestors`, `at` for a margin proof; `market`,
+    `attestors`, `auditor` for a disclosure; `terms` for a solvency statement.
     """
     return verify_any(file, setup, report=report, **arguments).require()
 

@@ -28,7 +28,8 @@ from zkmargin.circuits.statements.solvency.files import write_inclusion, write_r
 from zkmargin.circuits.statements.solvency.verification import verify_solvency_under_setup
 from zkmargin.exchange import balances, epoch_folder, inclusion_files, proving
 from zkmargin.exchange.epoch_folder import EpochFolder, open_epoch_folder
-from zkmargin.prover.kernels import load_backend, verifying_engine
+from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels.choice import verifying_engine
 from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from zkmargin.api.arguments import PathLike, check_outputs, digest_of, loaded, path_of
-from zkmargin.api.trusting import required_setup
-from zkmargin.api.wording import setup_fields, setup_line
+from zkmargin.api.trusting import required_setup, setup_fields, setup_line
 from zkmargin.circuits.statements.solvency.verification import verify_solvency_under_setup
 from zkmargin.prover.kernels import load_backend, verifying_engine
 from zkmargin.prover.setup import Setup, load_setup, load_setup_key
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.reports.inclusion_page import write_page
-from zkmargin.reports.solvency import write_report
 from zkmargin.verifier.errors import ArgumentError, ProofRejected
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.statements.solvency import inclusion as inclusions
@@ -47,7 +44,8 @@ class SolvencyResult:
     statement: Solvency
     reason: str | None
     verdict: SolvencyVerdict | None
-    setup: SetupKey
+    setup_digest: str
+    ceremony: str | None
     unsafe_setup: bool
 
     @property
@@ -70,7 +68,7 @@ class SolvencyResult:
     @property
     def setup_line(self) -> str:
         """The setup's digest, and who vouches for it."""
-        return setup_line("0x" + self.setup.digest.hex(), self.setup.ceremony, unsafe=self.unsafe_setup)
+        return setup_line(self.setup_digest, self.ceremony, unsafe=self.unsafe_setup)
 
     def require(self) -> SolvencyResult:
         """Return this when the statement is valid. Raises ProofRejected."""
@@ -84,8 +82,14 @@ class SolvencyResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `solvency verify --json` prints."""
-        setup = {**setup_fields(self.setup), "unsafe_setup": self.unsafe_setup}
-        document = {"valid": self.valid, "reason": self.reason, **summary(self.statement), **setup}
+        document = {
+            "valid": self.valid,
+            "reason": self.reason,
+            **summary(self.statement),
+            "setup_digest": self.setup_digest,
+            "ceremony": self.ceremony,
+            "unsafe_setup": self.unsafe_setup,
+        }
         return {**document, "reserves": self.reserves, "owed": self.owed} if self.valid else document
 
     def to_table(self) -> dict[str, str]:
@@ -112,7 +116,8 @@ def verify_solvency(
     """Verify a solvency statement; raise ProofRejected unless it is valid, FormatError for bad input.
 
     terms: when given, the statement must be under them. require_setup: the digest that the setup must have, or
-    "ceremony". Prices, haircuts and what wallets held at their block are for the caller to look at.
+    "ceremony". Prices, haircuts and what wallets held at their block are for
+    the caller to look at.
     """
     return verify_solvency_statement(
         statement, setup, terms=terms, require_setup=require_setup, report=report
@@ -142,7 +147,7 @@ def verify_solvency_statement(
             verdict = verify_solvency_under_setup(given, parameters, load_backend(), verifying_engine())
         except ProofRejected as error:
             reason = error.reason
-    return SolvencyResult(given, reason, verdict, parameters.key, unsafe)
+    return SolvencyResult(given, reason, verdict, "0x" + parameters.digest.hex(), parameters.key.ceremony, unsafe)
 
 
 def report_solvency(
@@ -155,6 +160,8 @@ def report_solvency(
     report: Report = silent,
 ) -> SolvencyResult:
     """Verify a statement and write the auditor's page, one HTML file, also about a rejected one."""
+    from zkmargin.reports.solvency import write_report  # noqa: PLC0415 - verifying writes nothing
+
     check_outputs({"out": out}, inputs={"statement": statement, "setup": setup, "terms": terms})
     found = verify_solvency_statement(statement, setup, terms=terms, require_setup=require_setup, report=report)
     write_report(
@@ -173,6 +180,8 @@ def report_solvency(
 
 def write_inclusion_page(statement: PathLike | Solvency, setup: PathLike | Setup, *, out: PathLike) -> None:
     """Write the static page on which customers check their inclusion files in the browser."""
+    from zkmargin.reports.inclusion_page import write_page  # noqa: PLC0415 - verifying writes nothing
+
     check_outputs({"out": out}, inputs={"statement": statement, "setup": setup})
     published = loaded(statement, Solvency, read_solvency, "statement")
     write_page(path_of(out, "out"), setup_key_of(setup), published.liabilities)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
-from zkmargin.api.arguments import PathLike, address_of, attestors_of, loaded, naming
+from zkmargin.api.arguments import PathLike, attestors_of, loaded, naming
 from zkmargin.prover.setup import Setup
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.errors import ArgumentError, ProofRejected
-from zkmargin.verifier.srs import SetupKey
+from zkmargin.verifier.ethereum import parse_address
+from zkmargin.verifier.srs import SetupError, SetupKey
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, check_venue
 from zkmargin.verifier.statements.trust import (
+    KIND,
     RequiredSetup,
     Trust,
     by_venue,
@@ -21,7 +24,7 @@ from zkmargin.verifier.statements.trust import (
     read_trust,
 )
 
-Attestors = Collection[str | bytes | Attestor] | Mapping[str, str | bytes]
+Attestors = Collection[str | bytes] | Mapping[str, str | bytes]
 """Addresses, as bytes or as text with or without VENUE= before it; or addresses by venue."""
 
 
@@ -51,7 +54,7 @@ class Trusted:
         return bool(self.attestors or self.of_policy)
 
 
-NOBODY: Final = Trusted((), (), None, None)
+NOBODY = Trusted((), (), None, None)
 """Who makes a statement trusts nobody's signatures in particular."""
 
 
@@ -66,14 +69,14 @@ def trusted(
 ) -> Trusted:
     """Read and check whom to trust. of_policy: the keys that the policy binds venues to, which are checked in any case.
 
-    Raises ArgumentError unless keys come from exactly one place or anybody's are asked for, SetupError for another
-    setup.
+    Raises ArgumentError unless keys come from exactly one place or anybody's are asked for, and for another setup than
+    the required one; FormatError for a malformed trust file.
     """
-    file = None if trust is None else loaded(trust, Trust, read_trust, "trust")
+    file = trust if trust is None else loaded(trust, Trust, read_trust, "trust")
     given = _attestors(attestors)
     if (bool(given) + (file is not None) + any_attestor) > 1:
         raise ArgumentError(
-            "trust", "expected one of trust, attestors and any_attestor, got several: say once who is trusted"
+            "trust", "expected one of a trust file, attestors and any attestor, got several: say once who is trusted"
         )
     if file is not None:
         given = file.attestors
@@ -81,31 +84,75 @@ def trusted(
         by_venue(given)
     if not (given or of_policy or any_attestor):
         raise ArgumentError(
-            "trust",
-            "expected to be told whose signatures count: a key for every venue, by a trust file or as VENUE=0x.. by "
-            "--attestor (names alone bind nobody); or --any-attestor, and then the verdict says UNAUTHENTICATED",
+            "attestors",
+            "expected to be told whose signatures count: a key for every venue, by a trust file or as VENUE=0x.. "
+            "(names alone bind nobody); or that any attestor will do, and then the verdict says UNAUTHENTICATED",
         )
     required = required_setup(require_setup, setup.key)
     if file is not None:
-        file.setup.check(setup.key, "trust")
-        required = required or file.setup
-    return Trusted(given, tuple(of_policy), required, None if file is None else file.at)
+        _check_setup(file.setup, setup.key, "trust")
+    wanted = required or (None if file is None else file.setup)
+    return Trusted(given, tuple(of_policy), wanted, None if file is None else file.at)
 
 
-def required_setup(text: str | None, key: SetupKey) -> RequiredSetup | None:
-    """Return the setup that `require_setup` names. Raises ArgumentError, SetupError when [x]_2 is not that one's."""
-    if text is None:
+def required_setup(require_setup: str | None, key: SetupKey) -> RequiredSetup | None:
+    """Return the setup that is required, None if any may be. Raises ArgumentError when it is another than this one."""
+    if require_setup is None:
         return None
     with naming("require_setup"):
-        required = parse_required_setup(text, "require_setup")
-    required.check(key, "require_setup")
+        required = parse_required_setup(require_setup, "require_setup")
+    _check_setup(required, key, "require_setup")
     return required
 
 
+def _check_setup(required: RequiredSetup, key: SetupKey, argument: str) -> None:
+    try:
+        required.check(key, argument)
+    except SetupError as error:
+        raise ArgumentError(argument, str(error).removeprefix(f"{argument}: ")) from None
+
+
 def _attestors(given: Attestors) -> tuple[Attestor, ...]:
-    if not isinstance(given, Mapping):
-        return tuple(each if isinstance(each, Attestor) else Attestor(each) for each in attestors_of(given))
-    with naming("attestors"):
-        return tuple(
-            Attestor(address_of(key, "attestors"), check_venue(venue, "attestors")) for venue, key in given.items()
-        )
+    if isinstance(given, Mapping):
+        with naming("attestors"):
+            return tuple(
+                Attestor(key if isinstance(key, bytes) else parse_address(key, venue), check_venue(venue, "attestors"))
+                for venue, key in given.items()
+            )
+    return tuple(each if isinstance(each, Attestor) else Attestor(each) for each in attestors_of(given))
+
+
+# -- what a verdict prints ---------------------------------------------------------------------------------------------
+
+
+def setup_line(digest: str, ceremony: str | None, *, unsafe: bool) -> str:
+    """Return a setup in one line of a table: its digest, and who vouches for it."""
+    if ceremony is not None:
+        return f"{digest}, {ceremony}"
+    return f"{digest}, UNSAFE: nobody vouches that its x is unknown" if unsafe else f"{digest}, as required"
+
+
+def setup_fields(setup: Setup | SetupKey) -> dict[str, Any]:
+    """Return what the JSON of a command that used a setup says of it."""
+    return {
+        "setup_digest": "0x" + setup.digest.hex(),
+        "ceremony": setup.ceremony,
+        "unsafe_setup": setup.ceremony is None,
+    }
+
+
+def verdict_word(valid: bool, authenticated: bool, *, word: str = "valid") -> str:
+    """Return a verdict in a word, or in more where nobody's signature was asked for."""
+    if not valid:
+        return "REJECTED"
+    return word if authenticated else f"{word}, but UNAUTHENTICATED: anybody may have signed"
+
+
+def venue_lines(attestors: Mapping[str, str], sequences: Mapping[str, int]) -> str:
+    """Return venues with their keys and their attestations' numbers, in one line."""
+    return ", ".join(f"{venue}={key} #{sequences[venue]}" for venue, key in attestors.items())
+
+
+def write_trust(path: PathLike, trust: Trust) -> None:
+    """Write a trust file, whole or not at all."""
+    write_document(path, KIND, trust.to_json())

@@ -20,8 +20,7 @@ from zkmargin.api.arguments import (
     loaded_signed,
     seconds_of,
 )
-from zkmargin.api.trusting import Attestors, Trusted, trusted
-from zkmargin.api.wording import setup_line, venue_line, verdict_word
+from zkmargin.api.trusting import Attestors, Trusted, setup_line, trusted, venue_lines, verdict_word
 from zkmargin.circuits.markets.units import format_decimal
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.margin.market import Market
@@ -74,8 +73,7 @@ class Verdict:
 
     def __repr__(self) -> str:
         said = "valid" if self.valid else f"rejected: {self.reason}"
-        marks = "" if self.authenticated else ", UNAUTHENTICATED"
-        return f"Verdict({self.account}, {self.policy}, {said}{marks}{', UNSAFE setup' if self.unsafe_setup else ''})"
+        return f"Verdict({said}, authenticated={self.authenticated}, {self.account} under {self.policy})"
 
     def require(self) -> Verdict:
         """Return the verdict when it is valid. Raises ProofRejected."""
@@ -90,13 +88,13 @@ class Verdict:
     def to_table(self) -> dict[str, str]:
         """Return what `verify` prints, by name."""
         return {
-            "verdict": verdict_word("valid", valid=self.valid, authenticated=self.authenticated),
+            "verdict": verdict_word(self.valid, self.authenticated),
             "account": self.account,
             "policy": f"{self.policy} {self.policy_digest}, cover {self.cover}",
             "setup": setup_line(self.setup_digest, self.ceremony, unsafe=self.unsafe_setup),
             "universe": self.universe,
             "epoch": self.epoch,
-            "venues": venue_line(self.attestors, self.sequences),
+            "venues": venue_lines(self.attestors, self.sequences),
             "snapshot": self.snapshot_time,
             "for": f"gate {self.gate} on chain {self.chain_id}" if self.chain_id else "no gate: off chain",
             "verified at": self.verified_at,
@@ -153,8 +151,18 @@ def verify_margin(
 ) -> Verdict:
     """Verify as `verify` does and return the verdict, also a rejection. Raises FormatError for bad input only."""
     margin = loaded_signed(proof, MarginProof, read_margin_proof, "proof")
-    whom = {"attestors": attestors, "trust": trust, "any_attestor": any_attestor, "require_setup": require_setup}
-    verdict = _Verifier.of(market, policy, setup, whom, at, report).verdicts([margin])[0]
+    verifier = _Verifier.of(
+        market,
+        policy,
+        setup,
+        at,
+        report,
+        attestors=attestors,
+        trust=trust,
+        any_attestor=any_attestor,
+        require_setup=require_setup,
+    )
+    verdict = verifier.verdicts([margin])[0]
     if isinstance(verdict, FormatError):
         raise verdict
     return verdict
@@ -181,8 +189,17 @@ def verify_many(
     """
     if not isinstance(proofs, list | tuple):
         raise ArgumentError("proofs", f"expected a list of margin proofs, got {kind_of(proofs)}")
-    whom = {"attestors": attestors, "trust": trust, "any_attestor": any_attestor, "require_setup": require_setup}
-    verifier = _Verifier.of(market, policy, setup, whom, at, report)
+    verifier = _Verifier.of(
+        market,
+        policy,
+        setup,
+        at,
+        report,
+        attestors=attestors,
+        trust=trust,
+        any_attestor=any_attestor,
+        require_setup=require_setup,
+    )
     results: list[Verdict | FormatError | OSError] = []
     for start in range(0, len(proofs), BATCH_PROOFS):
         report("verifying", start, len(proofs))
@@ -200,7 +217,7 @@ class _Verifier:
     setup: Setup
     market: Market
     key: VerifyingKey
-    trusted: Trusted
+    trusting: Trusted
     time: int
 
     @classmethod
@@ -209,22 +226,22 @@ class _Verifier:
         market: PathLike | Market,
         policy: PathLike | Policy,
         setup: PathLike | Setup,
-        whom: Mapping[str, Any],
         at: Instant | None,
         report: Report,
+        **trust: Any,
     ) -> _Verifier:
-        """Load and check the arguments of `verify`. Raises FormatError."""
-        time = None if at is None else seconds_of(at, "at")
+        """Load and check the arguments of `verify`; `trust` are those of `trusted`. Raises FormatError."""
+        given = None if at is None else seconds_of(at, "at")
         rules = loaded(policy, Policy, load_policy, "policy")
         report("reading", 0, 0)
         source = loaded(setup, Setup, load_setup, "setup")
-        believed = trusted(source, of_policy=rules.attestors, **whom)
-        time = believed.at if time is None else time
+        trusting = trusted(source, of_policy=rules.attestors, **trust)
+        time = trusting.at if given is None else given
         time = int(datetime.now(UTC).timestamp()) if time is None else time
         backend = load_backend()
         epoch = loaded_market(market, rules, source, backend)
         report("verifying", 0, 0)
-        return cls(rules, source, epoch, margin_verifying_key(rules, epoch, source, backend), believed, time)
+        return cls(rules, source, epoch, margin_verifying_key(rules, epoch, source, backend), trusting, time)
 
     def verdicts(self, margins: Sequence[MarginProof]) -> list[Verdict | StatementError]:
         """Return a verdict a proof, or the error of one that does not fit the market and policy."""
@@ -233,7 +250,7 @@ class _Verifier:
             key=self.key,
             policy=self.market.policy,
             market=self.market.terms,
-            attestors=self.trusted.attestors,
+            attestors=self.trusting.attestors,
             at=self.time,
             engine=verifying_engine(),
         )
@@ -247,8 +264,8 @@ class _Verifier:
         statement = margin.statement
         return Verdict(
             valid=reason is None,
-            authenticated=self.trusted.authenticates(margin.attestations),
-            unsafe_setup=self.trusted.unsafe(self.setup),
+            authenticated=self.trusting.authenticates(margin.attestations),
+            unsafe_setup=self.trusting.unsafe(self.setup),
             reason=reason,
             account=format_address(statement.account),
             policy=self.policy.name,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.api.wording import setup_fields
+from zkmargin.api.trusting import setup_fields
 from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Force, Json, Market, SetupFile, Threads, read_key, writes
 from zkmargin.verifier.statements.attestation import MAX_SEQUENCE

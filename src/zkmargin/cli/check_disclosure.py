@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from zkmargin.api.disclosure_verification import verify_disclosure
-from zkmargin.cli.console import progress, warn_if_unsafe
+from zkmargin.cli.console import note, progress, warn_if_unsafe
 from zkmargin.cli.options import AnyAttestor, Attestors, Json, Market, RequireSetup, SetupFile, Threads, TrustFile
-from zkmargin.cli.verify import print_result, warn_of_anybody
+from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -37,7 +37,7 @@ def check_disclosure(
     """Verify a disclosure.
 
     It is verified against the venues' commitments and the market's prices. Without a key for every venue nothing is
-    verified, unless --any-attestor is given. Exit code 0 when it is true, 1 when it is rejected."""
+    verified, unless --any-attestor asks for it. Exit code 0 when it is true, 1 when it is rejected."""
     with progress() as report:
         source = load_setup(setup)
         found = verify_disclosure(
@@ -53,6 +53,6 @@ def check_disclosure(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    if any_attestor:
-        warn_of_anybody()
+    if any_attestor and not found.authenticated:
+        note("warning: UNAUTHENTICATED: anybody may have signed for these venues; name their keys by --trust")
     print_result(found, as_json=as_json)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.api.wording import setup_fields
+from zkmargin.api.trusting import setup_fields
 from zkmargin.circuits.policies.row_notes import row_notes
 from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads, writes

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
-from zkmargin.api.wording import setup_fields, setup_line
+from zkmargin.api.trusting import setup_fields, setup_line
 from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, Policy, SetupFile, Threads, writes
 from zkmargin.prover.phases import Phases
@@ -82,8 +82,8 @@ def margin(
             "proof": f"{out}: {len(proof.proof)} bytes",
             "says": f"the account's netted portfolio is adequate under {statement['policy']['name']}",
             "account": statement["account"],
-            "epoch": f"{statement['epoch']} of {statement['epoch_time']}",
             "setup": setup_line(result["setup_digest"], result["ceremony"], unsafe=result["unsafe_setup"]),
+            "epoch": f"{statement['epoch']} of {statement['epoch_time']}",
             "venues": ", ".join(sorted(attestation.claimed.venue for attestation in proof.attestations)),
             "for": "off-chain verification"
             if deployment is None

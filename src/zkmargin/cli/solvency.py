@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api import solvency_verification as verification
-from zkmargin.api.wording import setup_fields, setup_line
+from zkmargin.api.trusting import setup_fields, setup_line
 from zkmargin.cli.console import note, print_json, print_line, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, RequireSetup, SetupFile, Threads, read_key, writes
 from zkmargin.cli.verify import print_result
-from zkmargin.prover.setup import load_setup
+from zkmargin.prover.setup import load_setup, load_setup_key
 from zkmargin.verifier.errors import ArgumentError
 from zkmargin.verifier.statements.solvency.statement import summary
 
@@ -189,14 +189,12 @@ def inclusion(
     from zkmargin.api import solvency as api  # noqa: PLC0415 - verifying has no use for it
 
     with progress() as told:
-        parameters = load_setup(setup)
         if customer is None:
-            files = api.make_inclusions(work, statement, parameters, out=out, archive=archive, report=told)
+            files = api.make_inclusions(work, statement, setup, out=out, archive=archive, report=told)
         else:
-            api.make_inclusion(work, statement, parameters, customer, out=out)
+            api.make_inclusion(work, statement, setup, customer, out=out)
             files = 1
-    warn_if_unsafe(parameters, setup)
-    _show({"out": str(out), "files": files, **setup_fields(parameters)}, as_json)
+    _show({"out": str(out), "files": files, **setup_fields(load_setup_key(setup))}, as_json)
 
 
 @inclusion_app.command()
@@ -232,13 +230,14 @@ def check(
     if as_json:
         print_json(found.to_json())
         return
-    said = setup_fields(found.setup)
     print_table(
         {
             "verdict": "included in full",
             "customer": found.customer,
             "liabilities": "0x" + found.liabilities.hex(),
-            "setup": setup_line(said["setup_digest"], said["ceremony"], unsafe=said["unsafe_setup"]),
+            "setup": setup_line(
+                "0x" + found.setup.digest.hex(), found.setup.ceremony, unsafe=found.setup.ceremony is None
+            ),
         }
     )
     for balance in found.balances:

@@ -7,21 +7,20 @@ from typing import Annotated
 
 import typer
 
-from zkmargin.api.arguments import attestors_of, naming
-from zkmargin.circuits.statements.trust import write_trust
+from zkmargin.api.arguments import check_outputs
+from zkmargin.api.trusting import write_trust
 from zkmargin.cli.console import print_json, print_table
-from zkmargin.cli.options import Json, SetupFile, writes
+from zkmargin.cli.options import Json, SetupFile
 from zkmargin.prover.setup import load_setup_key
-from zkmargin.verifier.errors import ArgumentError
+from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.instants import parse_seconds
-from zkmargin.verifier.statements.attestation import Attestor
-from zkmargin.verifier.statements.trust import RequiredSetup, Trust
+from zkmargin.verifier.statements.attestation import parse_attestor
+from zkmargin.verifier.statements.trust import RequiredSetup, Trust, read_trust
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
-@writes("out")
 def trust(
     setup: SetupFile,
     attestors: Annotated[
@@ -29,7 +28,7 @@ def trust(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the trust file.")],
     at: Annotated[
-        str | None, typer.Option("--at", metavar="ISO", help="Verify at this time, for statements of the past.")
+        str | None, typer.Option("--at", metavar="ISO", help="Judge by this time, for statements of the past.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -37,17 +36,15 @@ def trust(
 
     It names the setup by its digest, the known ceremony's as that, and the key of every venue. Take the keys from the
     venues themselves, not from attestations: anybody can sign under any name."""
-    keys = [each for each in attestors_of(attestors) if isinstance(each, Attestor)]
-    if any(each.venue is None for each in keys):
-        raise ArgumentError("attestors", "expected VENUE=0x..: a trust file binds keys to venues")
+    check_outputs({"out": out}, inputs={"setup": setup})
+    keys = tuple(parse_attestor(each, "--attestor") for each in attestors)
+    if any(key.venue is None for key in keys):
+        raise FormatError("--attestor: expected VENUE=0x..: a trust file binds keys to venues")
     key = load_setup_key(setup)
     required = RequiredSetup(None if key.ceremony is not None else key.digest)
-    with naming("at"):
-        time = None if at is None else parse_seconds(at, "at")
-    with naming("attestors"):
-        found = Trust(required, tuple(keys), time)
-    write_trust(out, found)
+    write_trust(out, Trust(required, keys, None if at is None else parse_seconds(at, "--at")))
+    written = read_trust(out)
     if as_json:
-        print_json({"trust": str(out), "setup": str(required), "venues": sorted({str(each.venue) for each in keys})})
+        print_json({"trust": str(out), "setup": str(required), "venues": sorted({str(key.venue) for key in keys})})
     else:
-        print_table({"trust": str(out), "setup": str(required), "venues": ", ".join(attestors)})
+        print_table({"trust": str(out), "setup": str(written.setup), "venues": ", ".join(attestors)})

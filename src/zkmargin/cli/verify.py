@@ -64,9 +64,10 @@ def verify(
     """Verify a proof at a given time.
 
     What a file is, it says itself. A margin proof needs --market and --policy, a disclosure --market, and a solvency
-    statement carries its own terms. Without a key for every venue, by --trust, --attestor or the policy, nothing is
-    verified unless --any-attestor is given. Exit code 0 when every FILE is valid, 1 when one is rejected or has
-    expired. With several, --json prints their verdicts in the list `files`."""
+    statement carries its own terms. Everything is recomputed but the policy, the setup's secret, the prices in M, and
+    whose keys are which venue's, which a verifier must know. Without a key for every venue (--trust, --attestor, or a
+    policy's own) nothing is verified, unless --any-attestor asks for it. Exit code 0 when every FILE is valid, 1 when
+    one is rejected or has expired. With several, --json prints their verdicts in the list `files`."""
     given = {
         "market": market,
         "policy": policy,
@@ -96,16 +97,11 @@ def verify(
             results = list(_verify_each(files, source, chosen, report))
     warn_if_unsafe(source, setup)
     if any_attestor:
-        warn_of_anybody()
+        note("warning: UNAUTHENTICATED: anybody may have signed for these venues; name their keys by --trust")
     if len(results) == 1 and not isinstance(results[0][1], Exception):
         print_result(results[0][1], as_json=as_json)
     else:
         _print_all(results, as_json=as_json)
-
-
-def warn_of_anybody() -> None:
-    """Say, on standard error, that a verdict rests on anybody's signatures."""
-    note("warning: UNAUTHENTICATED: anybody may have signed for these venues; name their keys by --trust")
 
 
 def print_result(result: Result, *, as_json: bool) -> None:

@@ -24,7 +24,9 @@ def write_page(path: str | Path, setup: SetupKey, liabilities: bytes) -> None:
     """Write the page that checks against these liabilities, whole or not at all."""
     page = files("zkmargin").joinpath("reports/pages/inclusion.html").read_text(encoding="utf-8")
     if _CONFIG not in page or _SETUP not in page:
-        raise FormatError("inclusion.html: expected a place for the settings and one for the setup; build it again")
+        raise FormatError(
+            "pages/inclusion.html: expected a place for the settings and one for the setup; build it again"
+        )
     config = {"g2_x": "0x" + encode_g2(setup.g2_x).hex(), "liabilities": "0x" + liabilities.hex()}
     with replacing(path) as stream:
         stream.write(page.replace(_CONFIG, json.dumps(config), 1).replace(_SETUP, _setup(setup), 1).encode())

@@ -21,7 +21,6 @@ from zkmargin.prover.setup import (
     Setup,
     SetupError,
     cache,
-    checked,
     development,
     development_setup,
     provenance,
@@ -308,7 +307,7 @@ def test_another_version_of_the_check_counts_anew(
     imported: Setup, checks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh(imported)
-    monkeypatch.setattr(checked, "CHECK_VERSION", srs.CHECK_VERSION + 1)
+    monkeypatch.setattr(cache, "CHECK_VERSION", srs.CHECK_VERSION + 1)
     fresh(imported)
     assert len(checks) == 2
 

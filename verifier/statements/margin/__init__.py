@@ -12,8 +12,10 @@ from zkmargin.verifier.statements.margin.verify import (
     verify_margin,
     verify_margins,
 )
+from zkmargin.verifier.statements.trust import MAX_VENUES, check_attestors
 
 __all__ = [
+    "MAX_VENUES",
     "OFF_CHAIN",
     "Deployment",
     "MarginProof",
@@ -22,6 +24,7 @@ __all__ = [
     "PolicyTerms",
     "StatementError",
     "check_attestations",
+    "check_attestors",
     "make_statement",
     "public_inputs",
     "read_margin_proof",
