@@ -17,9 +17,9 @@ import pytest
 from support.desk import ACCOUNT, KEYS, Desk, instruments, make_desk, preset_desk
 
 import zkmargin
+from zkmargin.api.trusting import write_trust
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.margin.files import write_margin_proof
-from zkmargin.circuits.statements.trust import write_trust
 from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.errors import ArgumentError, FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
@@ -59,7 +59,9 @@ def verify(desk: Desk, proof: MarginProof, **whom: Any) -> zkmargin.Verdict:
 
 def test_one_key_for_two_venues(desk: Desk, invented: MarginProof) -> None:
     assert not verify(desk, invented, any_attestor=True).authenticated
-    with pytest.raises(ProofRejected, match="signed the attestations of venue. and venue.: a key stands for one venue"):
+    with pytest.raises(
+        ProofRejected, match=r"signed the attestations of venue. and venue.: a key stands for one venue"
+    ):
         verify(desk, invented, attestors=[A])
     with pytest.raises(ProofRejected, match="signed the attestation of venue1 and is not a trusted attestor of it"):
         verify(desk, invented, attestors={"venue0": A, "venue1": B})
