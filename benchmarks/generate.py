@@ -3,8 +3,9 @@
     ./run generate            writes what differs
     ./run generate --check    writes nothing; exit code 1 and a list when something differs
 
-Snapshots of what every preset costs, the auditor's reading list, JSON Schemas, contract artefacts, the customers' page,
-the sample, the README's pictures. What needs node is left out, and said to be, where its packages are not installed.
+Snapshots of what every preset costs, the auditor's reading list, dated policies, JSON Schemas, contract artefacts, the
+customers' page, the sample, the README's pictures. What needs node is left out, and said to be, where its packages are
+not installed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any, Final
 import audit
 import snapshots
 
+from zkmargin.circuits.policies import generation
 from zkmargin.verifier.contracts import compile as compiler
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -104,8 +106,9 @@ def _make_page() -> dict[str, str]:
 
 def _make_sample() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as scratch:
-        script = ROOT / "examples" / "make_sample.py"
-        subprocess.run([sys.executable, str(script), scratch], stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+        for name in ("make_sample.py", "make_history.py"):
+            script = ROOT / "examples" / name
+            subprocess.run([sys.executable, str(script), scratch], stdout=subprocess.DEVNULL, check=True)  # noqa: S603
         return {path.name: path.read_text(encoding="utf-8") for path in Path(scratch).iterdir()}
 
 
@@ -128,6 +131,7 @@ def _draw_images(recorded: str, now: str) -> None:
 EVERYTHING: Final = (
     Generated("snapshots", SNAPSHOTS, "*.json", _make_snapshots, same=_same_snapshot),
     Generated("reading list", audit.LIST.parent, audit.LIST.name, audit.make, same=audit.same),
+    Generated("policies", generation.FOLDER, "*@*.json", generation.rendered),
     Generated("schemas", SCHEMAS, "*.json", _make_schemas),
     Generated("contract artefacts", compiler.ARTIFACTS, "*.json", _make_artifacts),
     Generated("customers' page", PAGES, "inclusion.html", _make_page),
