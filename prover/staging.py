@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.text import read_bounded
 
 try:
     import fcntl
@@ -26,6 +27,7 @@ except ImportError:  # Windows has no such locks: a folder in use cannot be remo
 
 NAME: Final = re.compile(r"\.zkmargin-[0-9a-f]{16}\.tmp")
 LOCK: Final = ".lock"
+MAX_HOLDER_BYTES: Final = 20
 """The file in a folder that several processes may open, which holds the process's id and is locked."""
 MAX_ENTRIES: Final = 1 << 16
 """How many entries of a folder are looked at for leftovers in passing."""
@@ -167,7 +169,7 @@ def _try_lock(descriptor: int) -> bool:
 def _holder(path: Path) -> str:
     """Return the process that has the lock, in words, where its file says so."""
     try:
-        text = path.read_bytes()[:20].decode("ascii").strip() if path.name == LOCK else ""
-    except (OSError, UnicodeDecodeError):
+        text = read_bounded(path, MAX_HOLDER_BYTES).decode("ascii").strip() if path.name == LOCK else ""
+    except (OSError, ValueError):
         text = ""
     return f", process {text}," if text.isdigit() else ""

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS
+from zkmargin.verifier.recursion import recursion_limit_kept
 
 POINT_BYTES: Final = 64
 G2_BYTES: Final = 128
@@ -177,7 +178,8 @@ class PythonEngine:
     """Group operations over py_ecc, loaded when one is made: nothing compiled."""
 
     def __init__(self) -> None:
-        from py_ecc import optimized_bn128  # noqa: PLC0415 - provers and native verifiers do without it
+        with recursion_limit_kept():
+            from py_ecc import optimized_bn128  # noqa: PLC0415 - provers and native verifiers do without it
 
         self._bn: Any = optimized_bn128
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import stat
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,8 +24,19 @@ from numpy.typing import NDArray
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.hexadecimal import decode_hex
 from zkmargin.verifier.keccak import keccak256_of_stream
+from zkmargin.verifier.text import decode_text, one_line, quoted, read_bounded
 
-__all__ = ["Fields", "Shape", "read_arrays", "read_document", "read_format", "read_json"]
+__all__ = [
+    "Fields",
+    "Shape",
+    "parse_json",
+    "parse_object",
+    "read_arrays",
+    "read_document",
+    "read_format",
+    "read_json",
+    "read_object",
+]
 
 VERSION: Final = 1
 MAX_DOCUMENT_BYTES: Final = 1 << 26
@@ -32,9 +45,23 @@ MAX_DOCUMENT_BYTES: Final = 1 << 26
 MAX_DEPTH: Final = 32
 """How deep arrays and objects may be nested in JSON."""
 
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+MAX_VALUES: Final = 1 << 22
+"""How many values a document may hold: small values take far more memory than text."""
+
+MAX_NUMBER_CHARACTERS: Final = 128
+MAX_EXPONENT_DIGITS: Final = 3
+
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, also one without an end: whatever comes, each byte is looked at once."""
+_LONG_NUMBER: Final = re.compile(rb"[-+.0-9Ee]{%d}" % (MAX_NUMBER_CHARACTERS + 1))
+_LONG_EXPONENT: Final = re.compile(rb"[0-9.][Ee][-+]?[0-9]{%d}" % (MAX_EXPONENT_DIGITS + 1))
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|.)", re.DOTALL
+)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
+_MAX_MEMBER_OVERHEAD: Final = 1 << 12
+"""Bytes of an array file beyond the arrays' own, a member: headers and names."""
 _NPY_MAGIC: Final = b"\x93NUMPY\x01\x00"
 
 Shape = tuple[str, tuple[int, ...]]
@@ -45,55 +72,96 @@ Shape = tuple[str, tuple[int, ...]]
 
 
 def read_json(path: str | Path, *, fraction: Callable[[str], object] | None = None) -> Any:
-    """The one JSON value of a file of anybody's: UTF-8, no field twice, bounded in size and depth.
+    """The one JSON value of a file of anybody's; see `parse_json`. Raises FormatError; OSError."""
+    return parse_json(read_bounded(path, MAX_DOCUMENT_BYTES), path, fraction=fraction)
+
+
+def read_object(path: str | Path) -> dict[str, Any]:
+    """The one JSON object of a file; see `parse_json`. Raises FormatError; OSError."""
+    return parse_object(read_bounded(path, MAX_DOCUMENT_BYTES), path)
+
+
+def parse_json(
+    data: bytes, where: object, *, fraction: Callable[[str], object] | None = None, controls: bool = False
+) -> Any:
+    """The one JSON value of untrusted bytes: UTF-8, no field twice, bounded in size, depth and length of numbers.
 
     `fraction` makes a value of the text of a number with a fraction or exponent, such as `decimal.Decimal`; without
-    it such numbers are refused. Raises FormatError; OSError when the file cannot be read.
+    it such numbers are refused. `controls`: whether strings may hold control characters, such as a compiler's messages
+    do. Raises FormatError in one line that says `where` and quotes no value.
     """
-    with Path(path).open("rb") as stream:
-        data = stream.read(MAX_DOCUMENT_BYTES + 1)
     if len(data) > MAX_DOCUMENT_BYTES:
-        raise FormatError(f"{path}: expected a document of at most {MAX_DOCUMENT_BYTES} bytes, got more")
+        raise FormatError(f"{where}: expected a document of at most {MAX_DOCUMENT_BYTES} bytes, got more")
+    text = decode_text(data, where)
     try:
-        _check_depth(data)
+        _check_structure(data)
+        if b"\\" in data:
+            _check_escapes(text, controls=controls)
         return json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_float=fraction or _no_fraction,
-            parse_constant=_no_fraction,
+            text, object_pairs_hook=_unique, parse_float=fraction or _no_fraction, parse_constant=_no_constant
         )
     except ValueError as error:
-        raise FormatError(f"{path}: expected JSON: {_one_line(error)}") from None
+        raise FormatError(f"{where}: expected JSON: {one_line(error)}") from None
 
 
-def _check_depth(data: bytes) -> None:
-    """Raise ValueError for deep nesting. py_ecc lifts Python's recursion limit so far that the parser would overflow
-    the stack and end the process."""
+def parse_object(data: bytes, where: object) -> dict[str, Any]:
+    """The one JSON object of untrusted bytes; see `parse_json`. Raises FormatError."""
+    value = parse_json(data, where)
+    if not isinstance(value, dict):
+        raise FormatError(f"{where}: expected one JSON object, got {_describe(value)}")
+    return value
+
+
+def _check_structure(data: bytes) -> None:
+    """Raise ValueError for deep nesting, many values and long numbers, before anything is built or recurses."""
+    bare = _STRING.sub(b'"', data)
+    brackets = bare.translate(None, _NOT_BRACKETS)
     depth = 0
-    for bracket in _STRING.sub(b"", data).translate(None, _NOT_BRACKETS):
+    for bracket in brackets:
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise ValueError(f"nested more than {MAX_DEPTH} deep")
+    if bare.count(b",") + len(brackets) // 2 > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES} values")
+    if _LONG_NUMBER.search(bare):
+        raise ValueError(f"a number is longer than {MAX_NUMBER_CHARACTERS} characters")
+    if _LONG_EXPONENT.search(bare):
+        raise ValueError(f"the exponent of a number has more than {MAX_EXPONENT_DIGITS} digits")
+
+
+def _check_escapes(text: str, *, controls: bool) -> None:
+    """Raise ValueError for half of a surrogate pair, and for control characters, written as escapes."""
+    for escape in _ESCAPE.finditer(text):
+        spelled = escape[0]
+        if spelled[1] == "u" and len(spelled) == 6:
+            code = int(spelled[2:], 16)
+            if 0xD800 <= code < 0xE000:
+                raise ValueError(f"a string holds {spelled}, half of a surrogate pair, which is no character")
+            control = code < 0x20 or 0x7F <= code < 0xA0
+        else:
+            control = spelled[1] in "bfnrt"
+        if control and not controls:
+            raise ValueError(f"a string holds the control character {spelled}")
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------
 
 
-def read_document(path: str | Path, kind: str) -> dict[str, Any]:
+def read_document(path: str | Path, kind: str, *, bare: bool = False) -> dict[str, Any]:
     """The fields of the document of format zkmargin/`kind` at `path`, without `format` and `version`.
 
-    Values are still untrusted: take them through `Fields`. Raises FormatError; OSError when it cannot be read.
+    bare: whether the two may be missing, in what people write by hand. Values are still untrusted: take them through
+    `Fields`. Raises FormatError; OSError when it cannot be read.
     """
-    document = read_json(path)
-    if not isinstance(document, dict):
-        raise FormatError(f"{path}: expected one JSON object, got {_describe(document)}")
-    fields = Fields(path, document)
-    if (found := fields.text("format")) != f"zkmargin/{kind}":
-        raise FormatError(f"{path}: field 'format': expected 'zkmargin/{kind}', got {found[:64]!r}")
-    if (version := fields.integer("version", 0, 1 << 31)) != VERSION:
-        raise FormatError(
-            f"{path}: field 'version': expected {VERSION}, got {version}: a newer zkmargin may be able to read it"
-        )
+    document = read_object(path)
+    if not bare or "format" in document or "version" in document:
+        fields = Fields(path, document)
+        if (found := fields.text("format")) != f"zkmargin/{kind}":
+            raise FormatError(f"{path}: field 'format': expected 'zkmargin/{kind}', got {quoted(found)}")
+        if (version := fields.integer("version", 0, 1 << 31)) != VERSION:
+            raise FormatError(
+                f"{path}: field 'version': expected {VERSION}, got {version}: a newer zkmargin may be able to read it"
+            )
     return {name: value for name, value in document.items() if name not in ("format", "version")}
 
 
@@ -123,6 +191,10 @@ def read_arrays(path: str | Path, document: Mapping[str, Any], shapes: Mapping[s
     except FileNotFoundError:
         raise FormatError(f"{beside}: expected the arrays of {path} beside it, found no such file") from None
     with stream:
+        # The file is hashed whole, so its size must be what the shapes make of it, or nearly.
+        most = sum(_size_of(shape) + _MAX_MEMBER_OVERHEAD for shape in shapes.values()) + _MAX_MEMBER_OVERHEAD
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode) or os.fstat(stream.fileno()).st_size > most:
+            raise FormatError(f"{beside}: expected an uncompressed .npz of at most {most} bytes, got more or no file")
         if keccak256_of_stream(stream) != digest:
             raise FormatError(
                 f"{beside}: expected the file whose Keccak-256 {path} states, got another: it is damaged or belongs to "
@@ -135,7 +207,7 @@ def read_arrays(path: str | Path, document: Mapping[str, Any], shapes: Mapping[s
         except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
             if isinstance(error, FormatError):
                 raise
-            raise FormatError(f"{beside}: expected an uncompressed .npz: {_one_line(error)}") from None
+            raise FormatError(f"{beside}: expected an uncompressed .npz: {one_line(error)}") from None
 
 
 def _read_members(path: Path, archive: zipfile.ZipFile, shapes: Mapping[str, Shape]) -> dict[str, NDArray[Any]]:
@@ -147,6 +219,11 @@ def _read_members(path: Path, archive: zipfile.ZipFile, shapes: Mapping[str, Sha
     }
 
 
+def _size_of(shape: Shape) -> int:
+    dtype, lengths = shape
+    return np.dtype(dtype).itemsize * math.prod(lengths)
+
+
 def _read_member(
     where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, dtype: str, shape: tuple[int, ...]
 ) -> NDArray[Any]:
@@ -154,7 +231,7 @@ def _read_member(
     if member.compress_type != zipfile.ZIP_STORED:
         raise FormatError(f"{where}: expected it uncompressed")
     expected = _NPY_MAGIC, f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}".encode()
-    size = np.dtype(dtype).itemsize * math.prod(shape)
+    size = _size_of((dtype, shape))
     with archive.open(member) as stream:
         magic, length = stream.read(len(_NPY_MAGIC)), stream.read(2)
         header = stream.read(int.from_bytes(length, "little")).rstrip()
@@ -181,6 +258,11 @@ class Fields:
         self._values = values
         self._secret = secret
         self._taken: set[str] = set()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all fields, of an object whose keys are data."""
+        return tuple(self._values)
 
     def integer(self, name: str, low: int, high: int) -> int:
         """An integer in [low, high]."""
@@ -211,6 +293,14 @@ class Fields:
             self._refuse(name, f"0x and {2 * length} lower-case hexadecimal digits", value)
         return data
 
+    def data(self, name: str, most: int) -> bytes:
+        """At most `most` bytes as 0x and lower-case hexadecimal digits."""
+        value = self._take(name)
+        data = decode_hex(value, 0, most)
+        if data is None:
+            self._refuse(name, f"0x and lower-case hexadecimal digits of at most {most} bytes", value)
+        return data
+
     def array(self, name: str) -> list[Any]:
         """A list, its items still untrusted."""
         value = self._take(name)
@@ -239,7 +329,7 @@ class Fields:
     def finish(self, *others: str) -> None:
         """Refuse any field that was neither taken nor is one of `others`."""
         if unknown := sorted(self._values.keys() - self._taken - set(others)):
-            raise FormatError(f"{self._where}: field {unknown[0][:64]!r}: expected no such field")
+            raise FormatError(f"{self._where}: field {quoted(unknown[0])}: expected no such field")
 
     def _take(self, name: str) -> Any:
         if name not in self._values:
@@ -264,7 +354,8 @@ def _describe(value: object) -> str:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError("a field is given twice")
+        names = [name for name, _ in pairs]
+        raise ValueError(f"a field is given twice: {quoted(max(names, key=names.count))}")
     return fields
 
 
@@ -272,5 +363,5 @@ def _no_fraction(_: str) -> NoReturn:
     raise ValueError("a number is not an integer; amounts are decimal strings")
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")

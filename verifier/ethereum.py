@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.recursion import recursion_limit_kept
 
 ADDRESS_BYTES: Final = 20
 SIGNATURE_BYTES: Final = 65
@@ -82,7 +83,8 @@ def recover_signer(digest: bytes, signature: bytes, where: str, recovery: KeyRec
 
 def recover_key(digest: bytes, signature: bytes) -> bytes | None:
     """Recover a public key in pure Python: what `KeyRecovery` says."""
-    from py_ecc.secp256k1 import ecdsa_raw_recover  # noqa: PLC0415 - only where something is signed
+    with recursion_limit_kept():
+        from py_ecc.secp256k1 import ecdsa_raw_recover  # noqa: PLC0415 - only where something is signed
 
     r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64]
     try:

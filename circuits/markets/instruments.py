@@ -14,8 +14,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from zkmargin.circuits.markets.models import StrictModel, document_body, parse_model, read_json
+from zkmargin.circuits.markets.models import StrictModel, parse_model
 from zkmargin.circuits.markets.units import ExactDecimal, Instant
+from zkmargin.verifier.documents import read_document
 from zkmargin.verifier.errors import FormatError
 
 CASH_ID: Final = "USD"
@@ -149,8 +150,7 @@ class InstrumentSet(StrictModel):
 
 def read_instruments(path: str | Path) -> InstrumentSet:
     """The instruments of a JSON file. Raises FormatError naming file and field; OSError when it cannot be read."""
-    path = Path(path)
-    body = document_body(path, read_json(path), "instruments", required=False)
+    body = read_document(path, "instruments", bare=True)
     entries = body.get("instruments")
     if not isinstance(entries, list):
         raise FormatError(f"{path}: field 'instruments': expected a list of instruments")

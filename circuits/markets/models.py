@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.text import one_line, quoted
 
-MAX_DOCUMENT_BYTES: Final = 1 << 26
-"""A larger document is refused unread."""
+MAX_NAME_CHARACTERS: Final = 48
+MAX_MESSAGE_CHARACTERS: Final = 400
 
 
 class StrictModel(BaseModel):
@@ -38,7 +37,7 @@ def describe(error: ValidationError) -> str:
     """The first problem of a validation error, in one line: field, what was expected, what came."""
     problems = error.errors(include_url=False, include_context=False)
     first = problems[0]
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{_name(part)}" for part in first["loc"]).lstrip(".")
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         text = f"{field}: expected this field, got none"
@@ -48,44 +47,8 @@ def describe(error: ValidationError) -> str:
         got = "" if first["type"] == "value_error" and not field else f", got {_short(first['input'])}"
         text = f"{field}: {message[0].lower()}{message[1:]}{got}" if field else f"{message}{got}"
     more = len(problems) - 1
+    text = one_line(text, MAX_MESSAGE_CHARACTERS)
     return text + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
-
-
-def read_json(path: Path, *, decimals: bool = False) -> Any:
-    """The JSON value in a file: no repeated field, NaN or trailing bytes; floats, as Decimal, only if `decimals`."""
-
-    def no_float(text: str) -> NoReturn:
-        raise ValueError(f"a number is written as a decimal string, not as {text[:32]}")
-
-    def no_constant(text: str) -> NoReturn:
-        raise ValueError(f"{text} is not a number")
-
-    with path.open("rb") as stream:
-        data = stream.read(MAX_DOCUMENT_BYTES + 1)
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise FormatError(f"{path}: expected at most {MAX_DOCUMENT_BYTES} bytes, got more")
-    try:
-        return json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_float=Decimal if decimals else no_float,
-            parse_constant=no_constant,
-        )
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: expected one JSON document: {str(error).splitlines()[0]}") from None
-
-
-def document_body(path: Path, value: Any, kind: str, *, required: bool) -> dict[str, Any]:
-    """A document without its `format` and `version`, which are checked; absent ones pass unless `required`."""
-    if not isinstance(value, dict):
-        raise FormatError(f"{path}: expected one JSON object, got {_short(value)}")
-    body = dict(value)
-    found, version = body.pop("format", None), body.pop("version", None)
-    if (found is not None or required) and found != f"zkmargin/{kind}":
-        raise FormatError(f"{path}: field 'format': expected 'zkmargin/{kind}', got {_short(found)}")
-    if (version is not None or found is not None) and (version != 1 or isinstance(version, bool)):
-        raise FormatError(f"{path}: field 'version': expected 1, got {_short(version)}: a newer zkmargin may read it")
-    return body
 
 
 def canonical_json(value: Any) -> bytes:
@@ -93,13 +56,12 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a field appears twice")
-    return value
+def _name(part: str) -> str:
+    """A field's name as it is, or clipped and escaped where somebody made it up."""
+    return part if len(part) <= MAX_NAME_CHARACTERS and part.isascii() and part.isprintable() else quoted(part)
 
 
 def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, str | int | float | bool | Decimal | None) else type(value).__name__
-    return text if len(text) <= 48 else text[:45] + "..."
+    if isinstance(value, str):
+        return quoted(value, MAX_NAME_CHARACTERS)
+    return repr(value) if isinstance(value, int | Decimal | None) else type(value).__name__

@@ -7,7 +7,6 @@ a quantity.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,10 +19,15 @@ from numpy.typing import NDArray
 
 from zkmargin.circuits.markets.units import QUANTITY_BITS, RangeError, format_decimal, format_instant, parse_decimal
 from zkmargin.circuits.markets.universe import Universe
+from zkmargin.verifier.decimals import decimals_of, in_units
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.tables import read_table
+from zkmargin.verifier.text import one_line, quoted
 
 HEADER: Final = ("instrument", "quantity")
 _MAX_CSV_BYTES: Final = 1 << 26
+_MAX_ADJUSTED: Final = 30
+_BEYOND: Final = 1 << 64
 
 
 class PositionsError(FormatError):
@@ -45,45 +49,36 @@ class Positions:
         return f"Positions({len(self.lots)} rows)"
 
 
-def positions_from_quantities(universe: Universe, quantities: Mapping[str, Decimal | str]) -> Positions:
-    """Positions from decimal quantities by instrument id. Raises PositionsError or RangeError naming the instrument."""
+def positions_from_quantities(universe: Universe, quantities: Mapping[str, Decimal | int | str]) -> Positions:
+    """Positions from decimal quantities by instrument id: text as in a file, Decimal, or int.
+
+    Raises PositionsError or RangeError naming the instrument; a float is refused, as it is seldom the number meant.
+    """
     lots = np.zeros(universe.rows, dtype=np.int64)
     for name, quantity in quantities.items():
-        row, amount = _entry(universe, name, quantity if isinstance(quantity, str) else format_decimal(quantity), name)
+        row, amount = _entry(universe, name, _as_text(name, quantity), one_line(name, 64))
         lots[row] = amount
     return Positions(universe.digest, lots)
 
 
 def read_positions(path: str | Path, universe: Universe) -> Positions:
     """Positions of a CSV file over `universe`. Raises PositionsError or RangeError; OSError when it cannot be read."""
-    path = Path(path)
-    if path.stat().st_size > _MAX_CSV_BYTES:
-        raise PositionsError(f"{path}: expected at most {_MAX_CSV_BYTES} bytes, got more")
     lots = np.zeros(universe.rows, dtype=np.int64)
     first_line: dict[str, int] = {}
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        try:
-            header = next(reader, None)
-            if header is None or tuple(header) != HEADER:
-                raise PositionsError(f"{path}: line 1: expected the header {','.join(HEADER)}")
-            for fields in reader:
-                line = reader.line_num
-                if not fields:
-                    continue
-                if len(fields) != len(HEADER):
-                    raise PositionsError(f"{path}: line {line}: expected 2 fields, got {len(fields)}")
-                name, quantity = fields
-                if name in first_line:
-                    raise PositionsError(
-                        f"{path}: line {line}: field 'instrument': expected {name} once, got it in line "
-                        f"{first_line[name]} already"
-                    )
-                first_line[name] = line
-                row, amount = _entry(universe, name, quantity, f"{path}: line {line}")
-                lots[row] = amount
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise PositionsError(f"{path}: expected UTF-8 comma-separated values: {error}") from None
+    try:
+        for line, (name, quantity) in read_table(path, HEADER, most=_MAX_CSV_BYTES):
+            row, amount = _entry(universe, name, quantity, f"{path}: line {line}")
+            if name in first_line:
+                raise PositionsError(
+                    f"{path}: line {line}: field 'instrument': expected {name} once, got it in line "
+                    f"{first_line[name]} already"
+                )
+            first_line[name] = line
+            lots[row] = amount
+    except RangeError:
+        raise
+    except FormatError as error:
+        raise PositionsError(str(error)) from None
     return Positions(universe.digest, lots)
 
 
@@ -104,6 +99,23 @@ def net(positions: Iterable[Positions], universe: Universe) -> Positions:
     return Positions(universe.digest, total)
 
 
+def _as_text(name: object, quantity: object) -> str:
+    """A quantity of the API in the grammar of files."""
+    where = f"{one_line(name, 64)}: field 'quantity'"
+    if not isinstance(name, str):
+        raise PositionsError(f"field 'instrument': expected an id as text, got {type(name).__name__}")
+    if isinstance(quantity, str):
+        return quantity
+    if isinstance(quantity, int) and not isinstance(quantity, bool):
+        # Beyond every lot's range one number is as wrong as the other, and Python refuses to print long ones.
+        return str(max(-_BEYOND, min(_BEYOND, quantity)))
+    if not isinstance(quantity, Decimal):
+        raise PositionsError(f"{where}: expected text, a Decimal or an int, got {type(quantity).__name__}")
+    if not quantity.is_finite() or abs(quantity.adjusted()) > _MAX_ADJUSTED:
+        raise PositionsError(f"{where}: expected a Decimal within 10^{_MAX_ADJUSTED} of either size")
+    return format_decimal(quantity)
+
+
 def refuse_expired(universe: Universe, positions: Positions, at: datetime, where: str) -> None:
     """Raise PositionsError naming the first held instrument that has expired at `at`: its holder is owed cash."""
     held = set(np.flatnonzero(positions.lots).tolist())
@@ -122,22 +134,22 @@ def _name_of_row(universe: Universe, row: int) -> str:
 def _entry(universe: Universe, name: str, quantity: str, where: str) -> tuple[int, int]:
     listing = universe.by_id.get(name)
     if listing is None:
-        shown = name if len(name) <= 64 and name.isprintable() else "an unprintable name"
-        raise PositionsError(f"{where}: field 'instrument': expected one of the universe's instruments, got {shown!r}")
+        raise PositionsError(
+            f"{where}: field 'instrument': expected one of the universe's instruments, got {quoted(name)}"
+        )
     try:
         value = parse_decimal(quantity)
     except ValueError as error:
         raise PositionsError(f"{where}: field 'quantity': {error}") from None
-    scaled = value.scaleb(listing.lot_exponent)
-    if scaled != scaled.to_integral_value():
+    amount = in_units(value, listing.lot_exponent)
+    if amount.denominator != 1:
         raise PositionsError(
             f"{where}: field 'quantity': expected at most {listing.lot_exponent} decimals (the lot of {name} is "
-            f"10^-{listing.lot_exponent}), got {-int(value.normalize().as_tuple().exponent)}"
+            f"10^-{listing.lot_exponent}), got {decimals_of(value)}"
         )
-    amount = int(scaled)
     if abs(amount) >= 1 << QUANTITY_BITS:
         raise RangeError(
             f"{where}: field 'quantity': expected less than 2^{QUANTITY_BITS} lots of 10^-{listing.lot_exponent} "
             f"{name} in magnitude, got more"
         )
-    return listing.row, amount
+    return listing.row, int(amount)

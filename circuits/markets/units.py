@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, PlainSerializer
 
+from zkmargin.verifier.decimals import exact_decimal
 from zkmargin.verifier.errors import FormatError
 
 USD_E12: Final = 10**12
@@ -32,7 +33,6 @@ QUANTITY_BITS: Final = 60
 PUNITIVE_CHARGE_USD_E12: Final = 1 << (VALUE_BITS - 1)
 """Charge per lot sold short of what has no price: a closed, stale, unlisted or inadmissible row. About 70 USD a lot."""
 
-_DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,24})?")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -40,6 +40,9 @@ _INSTANT = re.compile(
 RECOMPUTATION_UNITS: Final = 4
 RECOMPUTATION_SHIFT: Final = 36
 """Floating point differs by machine: a recomputed column may be off by 4 units and 2^-36 of its largest value."""
+
+
+_FIRST_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RangeError(FormatError):
@@ -54,9 +57,7 @@ def parse_decimal(text: Any) -> Decimal:
         return text
     if not isinstance(text, str):
         raise ValueError("expected a decimal string such as '1.25', not a number")
-    if not _DECIMAL.fullmatch(text):
-        raise ValueError("expected a plain decimal such as '1.25', without exponent, NaN or infinity")
-    return Decimal(text)
+    return exact_decimal(text)
 
 
 def format_decimal(value: Decimal) -> str:
@@ -72,7 +73,7 @@ def parse_instant(text: Any) -> datetime:
     if isinstance(text, datetime):
         if text.tzinfo is None:
             raise ValueError("expected an instant with a time zone")
-        return text.astimezone(UTC)
+        return _in_utc(text)
     if not isinstance(text, str) or not _INSTANT.fullmatch(text):
         raise ValueError("expected an ISO-8601 instant with time zone such as '2026-01-02T08:00:00Z'")
     return _instant(text)
@@ -81,7 +82,18 @@ def parse_instant(text: Any) -> datetime:
 @lru_cache(maxsize=1024)
 def _instant(text: str) -> datetime:
     """A market's instruments share a few dozen expiries."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    return _in_utc(datetime.fromisoformat(text))
+
+
+def _in_utc(instant: datetime) -> datetime:
+    """An instant in UTC, from 1970 to 9999 as signed documents have them."""
+    try:
+        moved = instant.astimezone(UTC)
+    except OverflowError:
+        moved = None
+    if moved is None or moved < _FIRST_INSTANT:
+        raise ValueError("expected an instant of the years 1970 to 9999 in UTC")
+    return moved
 
 
 def format_instant(value: datetime) -> str:

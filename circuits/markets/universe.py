@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from zkmargin.circuits.markets.instruments import CASH_ID, Cash, Instrument, InstrumentId, Kind, Underlying
-from zkmargin.circuits.markets.models import StrictModel, canonical_json, document_body, parse_model, read_json
+from zkmargin.circuits.markets.models import StrictModel, canonical_json, parse_model
 from zkmargin.circuits.markets.units import ExactDecimal, Instant, format_instant
+from zkmargin.verifier.documents import read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
 
@@ -263,8 +264,7 @@ class Universe(StrictModel):
 
 def read_universe(path: str | Path) -> Universe:
     """The universe of a JSON file. Raises FormatError naming file and field."""
-    path = Path(path)
-    return parse_model(Universe, document_body(path, read_json(path), "universe", required=True), str(path))
+    return parse_model(Universe, read_document(path, "universe"), str(path))
 
 
 def choose_lot_exponent(instrument: Instrument) -> int:

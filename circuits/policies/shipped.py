@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from zkmargin.circuits.markets.models import StrictModel, parse_model, read_json
+from zkmargin.circuits.markets.models import StrictModel, parse_model
+from zkmargin.verifier.documents import read_json
 
 FLAVOURS: Final = ("initial", "maintenance")
 Dated = Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]

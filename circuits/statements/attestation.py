@@ -24,17 +24,19 @@ from zkmargin.prover.setup import Setup
 from zkmargin.prover.signing import sign_attestation
 from zkmargin.prover.writing import write_document
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
-from zkmargin.verifier.documents import Fields, read_document
+from zkmargin.verifier.documents import MAX_DOCUMENT_BYTES, Fields, parse_object, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.attestation import KIND, Attestation, AttestationData, check_venue
+from zkmargin.verifier.text import decode_text, read_bounded
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
 
 OPENING_KIND: Final = "opening"
 SEALED_KIND: Final = "sealed-opening"
+MAX_KEY_FILE_BYTES: Final = 1 << 16
 SEAL_INFO: Final = b"zkmargin/opening/v1"
 
 
@@ -155,25 +157,28 @@ def read_opening(path: str | Path, *, identity: EccKey | None = None) -> Opening
         return _from_fields(Fields(path, read_document(path, OPENING_KIND), secret=True), str(path))
     from Crypto.Protocol import HPKE  # noqa: PLC0415
 
-    document = read_document(path, SEALED_KIND)
+    fields = Fields(path, read_document(path, SEALED_KIND), secret=True)
+    check_venue(fields.text("venue"), f"{path}: field 'venue'")
+    encapsulated, sealed = fields.data("encapsulated", MAX_KEY_FILE_BYTES), fields.data("sealed", MAX_DOCUMENT_BYTES)
+    fields.finish()
     try:
-        encapsulated, sealed = (bytes.fromhex(document[name].removeprefix("0x")) for name in ("encapsulated", "sealed"))
         receiver = HPKE.new(receiver_key=identity, aead_id=HPKE.AEAD.AES256_GCM, enc=encapsulated, info=SEAL_INFO)
-        fields = json.loads(receiver.unseal(sealed))
-    except (KeyError, AttributeError, ValueError, TypeError):
+        opened = receiver.unseal(sealed)
+    except (ValueError, TypeError):
         raise OpeningError(
             f"{path}: expected an opening sealed to the given key, got another or an altered one"
         ) from None
-    return _from_fields(Fields(path, fields, secret=True), str(path))
+    return _from_fields(Fields(path, parse_object(opened, path), secret=True), str(path))
 
 
 def read_recipient(path: str | Path, *, private: bool) -> EccKey:
     """An X25519 key from a PEM file. Raises FormatError."""
     from Crypto.PublicKey import ECC  # noqa: PLC0415
 
+    text = decode_text(read_bounded(path, MAX_KEY_FILE_BYTES), path)
     try:
-        key = ECC.import_key(Path(path).read_text(encoding="ascii"))
-    except (ValueError, IndexError, TypeError, UnicodeDecodeError):
+        key = ECC.import_key(text)
+    except (ValueError, IndexError, TypeError):
         raise FormatError(f"{path}: expected an X25519 key in PEM") from None
     if key.curve != "Curve25519" or key.has_private() != private:
         raise FormatError(

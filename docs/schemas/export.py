@@ -16,11 +16,12 @@ from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.policy import Policy
+from zkmargin.verifier.decimals import DECIMAL_PATTERN
 from zkmargin.verifier.statements.disclosure import EXPOSURES
 from zkmargin.verifier.statements.margin import MAX_VENUES
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-DECIMAL: Final = r"^-?[0-9]{1,30}(\.[0-9]{1,24})?$"
+DECIMAL: Final = f"^{DECIMAL_PATTERN}$"
 INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})$"
 VENUE: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
 BOUNDS: Final = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "decimal_places": "decimals at most"}

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from py_ecc import optimized_bn128 as bn
-
 from zkmargin.verifier.curve import G1, G1_GENERATOR, INFINITY
 from zkmargin.verifier.field import SCALAR_MODULUS, centred
+from zkmargin.verifier.recursion import recursion_limit_kept
+
+with recursion_limit_kept():
+    from py_ecc import optimized_bn128 as bn
 
 SCALAR_BITS: Final = SCALAR_MODULUS.bit_length()
 

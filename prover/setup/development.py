@@ -16,6 +16,7 @@ from zkmargin.prover.setup.srs import Setup, check_rows, setup_of
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G2, POINT_BYTES
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
+from zkmargin.verifier.recursion import recursion_limit_kept
 
 TABLE_PAYS: Final = 256
 """Rows from which on multiples of the generator by table are cheaper than a Fourier transform in the group."""
@@ -51,8 +52,9 @@ def _fresh_x(rows: int) -> int:
 
 
 def _times_g2(x: int) -> G2:
-    from py_ecc.optimized_bn128.optimized_curve import G2 as GENERATOR  # noqa: PLC0415 - slow to load
-    from py_ecc.optimized_bn128.optimized_curve import multiply, normalize  # noqa: PLC0415
+    with recursion_limit_kept():
+        from py_ecc.optimized_bn128.optimized_curve import G2 as GENERATOR  # noqa: PLC0415 - slow to load
+        from py_ecc.optimized_bn128.optimized_curve import multiply, normalize  # noqa: PLC0415
 
     point = normalize(multiply(GENERATOR, x))
     return G2(*((int(c.coeffs[0]), int(c.coeffs[1])) for c in point))

@@ -28,7 +28,7 @@ SHAPES = {"values": ("<u8", (2, 3)), "flags": ("|u1", (2,))}
 
 def test_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "thing.json"
-    fields = {"number": 1 << 300, "text": "é\n", "list": [1, "2", None], "nested": {"flag": True}}
+    fields = {"number": 1 << 300, "text": "é", "list": [1, "2", None], "nested": {"flag": True}}
     write_document(path, "thing", fields)
     assert read_document(path, "thing") == fields
     assert json.loads(path.read_text())["format"] == "zkmargin/thing"
@@ -42,12 +42,12 @@ def test_round_trip(tmp_path: Path) -> None:
         ("[]", "expected one JSON object, got a list"),
         ("null", "expected one JSON object, got null"),
         ('{"format": "zkmargin/thing", "version": 1} x', "expected JSON: Extra data"),
-        ('{"format": "zkmargin/thing", "version": 1}\x00', "expected JSON"),
+        ('{"format": "zkmargin/thing", "version": 1}\x00', "expected no control characters, got NUL"),
         ('{"format": "zkmargin/thing", "version": 1, "a": 1, "a": 2}', "a field is given twice"),
         ('{"format": "zkmargin/thing", "version": 1, "a": 1.5}', "a number is not an integer"),
         ('{"format": "zkmargin/thing", "version": 1, "a": 1e3}', "a number is not an integer"),
-        ('{"format": "zkmargin/thing", "version": 1, "a": NaN}', "a number is not an integer"),
-        ('{"format": "zkmargin/thing", "version": 1, "a": -Infinity}', "a number is not an integer"),
+        ('{"format": "zkmargin/thing", "version": 1, "a": NaN}', "expected JSON: NaN is not a number"),
+        ('{"format": "zkmargin/thing", "version": 1, "a": -Infinity}', "expected JSON: -Infinity is not a number"),
         ('{"format": "zkmargin/thing", "version": 1, "a": ' + "9" * 5000 + "}", "expected JSON"),
         ('{"format": "zkmargin/thing", "version": 1, "a": ' + "[" * 200_000, "nested more than 32 deep"),
         ('{"version": 1}', "field 'format': expected it"),
@@ -70,7 +70,7 @@ def test_documents_of_another_form_are_refused(tmp_path: Path, text: str, messag
 def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "thing.json"
     path.write_bytes(b'{"format": "\xff"}')
-    with pytest.raises(FormatError, match="expected JSON"):
+    with pytest.raises(FormatError, match="line 1: expected UTF-8"):
         read_document(path, "thing")
 
 
@@ -96,7 +96,7 @@ def test_fractions_of_somebody_elses_json(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="a number is not an integer"):
         read_json(path)
     path.write_text("[NaN]")
-    with pytest.raises(FormatError, match="a number is not an integer"):
+    with pytest.raises(FormatError, match="NaN is not a number"):
         read_json(path, fraction=Decimal)
 
 

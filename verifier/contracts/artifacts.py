@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from zkmargin.verifier.documents import parse_object
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Artifact:
 @cache
 def load_artifact(name: str) -> Artifact:
     """The artefact of `Verifier`, `Registry`, `Gate` or `CreditVault`."""
-    text = (resources.files(__package__) / "artifacts" / f"{name}.json").read_text(encoding="utf-8")
-    fields = json.loads(text)
+    data = (resources.files(__package__) / "artifacts" / f"{name}.json").read_bytes()
+    fields = parse_object(data, f"artefact {name}")
     return Artifact(
         name=fields["contract"],
         compiler=fields["compiler"],

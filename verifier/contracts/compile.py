@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from zkmargin.verifier.documents import parse_json
 from zkmargin.verifier.errors import FormatError
 
 FOLDER: Final = Path(__file__).resolve().parent
@@ -63,7 +64,7 @@ def compile_contracts() -> dict[str, dict[str, Any]]:
     run = subprocess.run(  # noqa: S603 - our own script
         [*command, "--standard-json"], input=json.dumps(task).encode(), capture_output=True, check=True
     )
-    output = json.loads(run.stdout)
+    output = parse_json(run.stdout, "solc", controls=True)
     problems = [problem["formattedMessage"] for problem in output.get("errors", []) if problem["severity"] != "info"]
     if problems:
         raise FormatError("contracts: " + "\n".join(problems))

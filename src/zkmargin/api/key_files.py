@@ -6,24 +6,33 @@ latter is refused when its mode lets group or others read it. No message ever qu
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import secrets
 import stat
+import string
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from zkmargin.extras import extra
 from zkmargin.prover.signing import address_of_key
 from zkmargin.prover.writing import replacing
+from zkmargin.verifier.documents import Fields, parse_object
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import CURVE_ORDER
+from zkmargin.verifier.recursion import recursion_limit_kept
+from zkmargin.verifier.text import decode_text
 
 PASSWORD_VARIABLE: Final = "ZKMARGIN_PASSWORD"  # noqa: S105 - the name, not the password
 KEY_BYTES: Final = 32
 KEYSTORE_VERSION: Final = 3
 MAX_KEY_FILE_BYTES: Final = 1 << 16
+MAX_SCRYPT_WORK: Final = 1 << 23
+"""n r p: four times what wallets ask for, some seconds."""
+MAX_SCRYPT_BYTES: Final = 1 << 28
+"""128 n r bytes of memory: what geth's standard strength takes."""
+MAX_ITERATIONS: Final = 10_000_000
 
 
 class KeyFileError(FormatError):
@@ -41,6 +50,10 @@ def read_signing_key(path: str | Path, password: Callable[[], str] | None = None
         data = stream.read(MAX_KEY_FILE_BYTES + 1)
     if len(data) > MAX_KEY_FILE_BYTES:
         raise KeyFileError(f"{path}: expected a key file of at most {MAX_KEY_FILE_BYTES} bytes, got more")
+    try:
+        decode_text(data, path)
+    except FormatError as error:
+        raise KeyFileError(str(error)) from None
     text = data.strip()
     if text.startswith(b"{"):
         return _decrypt(path, text, password)
@@ -89,19 +102,18 @@ def _unhex(path: str | Path, text: bytes) -> bytes:
     return bytes.fromhex(digits.decode())
 
 
-def _decrypt(path: str | Path, text: bytes, password: Callable[[], str] | None) -> bytes:
+def _decrypt(path: str | Path, data: bytes, password: Callable[[], str] | None) -> bytes:
     try:
-        keystore = json.loads(text)
-    except (ValueError, RecursionError):
-        keystore = None
-    if not isinstance(keystore, dict) or keystore.get("version") != KEYSTORE_VERSION:
-        raise KeyFileError(f"{path}: expected an Ethereum keystore of version {KEYSTORE_VERSION}, got other JSON")
+        keystore = _checked(Fields(path, _lower_case(parse_object(data, path)), secret=True))
+    except FormatError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise KeyFileError(f"{path}: expected an Ethereum keystore of version {KEYSTORE_VERSION}: {reason}") from None
     secret = os.environ.get(PASSWORD_VARIABLE)
     if secret is None:
         if password is None:
             raise KeyFileError(f"{path}: expected a password for the encrypted keystore; set {PASSWORD_VARIABLE}")
         secret = password()
-    with extra("keys", f"{path}: an encrypted keystore"):
+    with extra("keys", f"{path}: an encrypted keystore"), recursion_limit_kept():
         from eth_account import Account  # noqa: PLC0415 - half a second, which only keystores need
 
     try:
@@ -111,6 +123,55 @@ def _decrypt(path: str | Path, text: bytes, password: Callable[[], str] | None) 
         expected = "the keystore's password" if wrong else f"an Ethereum keystore of version {KEYSTORE_VERSION}"
         raise KeyFileError(f"{path}: expected {expected}, got another") from None
     return _check(path, key)
+
+
+def _lower_case(value: Any) -> Any:
+    """A keystore whose fields are in lower case, as some wallets write them in capitals."""
+    return {k.lower(): _lower_case(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _checked(fields: Fields) -> dict[str, Any]:
+    """What decrypting needs of a keystore, of the right types and within bounds of work. Raises FormatError."""
+    version = fields.integer("version", KEYSTORE_VERSION, KEYSTORE_VERSION)
+    crypto = fields.record("crypto")
+    costs, kdf = crypto.record("kdfparams"), crypto.text("kdf")
+    if kdf == "scrypt":
+        numbers = {name: costs.integer(name, 1, MAX_SCRYPT_WORK) for name in ("n", "r", "p")}
+        if math.prod(numbers.values()) > MAX_SCRYPT_WORK or 128 * numbers["n"] * numbers["r"] > MAX_SCRYPT_BYTES:
+            raise FormatError(
+                f"field 'kdfparams': expected n r p of at most 2^{MAX_SCRYPT_WORK.bit_length() - 1} and "
+                f"{MAX_SCRYPT_BYTES >> 20} MB of memory, got more"
+            )
+        params: dict[str, Any] = {**numbers}
+    elif kdf == "pbkdf2":
+        params = {"c": costs.integer("c", 1, MAX_ITERATIONS), "prf": costs.text("prf")}
+        if params["prf"] != "hmac-sha256":
+            raise FormatError("field 'prf': expected 'hmac-sha256', got another")
+    else:
+        raise FormatError("field 'kdf': expected 'scrypt' or 'pbkdf2', got another")
+    if crypto.text("cipher") != "aes-128-ctr":
+        raise FormatError("field 'cipher': expected 'aes-128-ctr', got another")
+    params |= {"dklen": costs.integer("dklen", KEY_BYTES, 2 * KEY_BYTES), "salt": _digits(costs, "salt", 1, 64)}
+    return {
+        "version": version,
+        "crypto": {
+            "kdf": kdf,
+            "kdfparams": params,
+            "cipher": "aes-128-ctr",
+            "cipherparams": {"iv": _digits(crypto.record("cipherparams"), "iv", 1, 16)},
+            "ciphertext": _digits(crypto, "ciphertext", KEY_BYTES, KEY_BYTES),
+            "mac": _digits(crypto, "mac", KEY_BYTES, KEY_BYTES),
+        },
+    }
+
+
+def _digits(fields: Fields, name: str, least: int, most: int) -> str:
+    """Hexadecimal digits of `least` to `most` bytes, with or without 0x."""
+    text = fields.text(name).removeprefix("0x")
+    if not 2 * least <= len(text) <= 2 * most or len(text) % 2 or set(text) - set(string.hexdigits):
+        size = f"{least}" if least == most else f"{least} to {most}"
+        raise FormatError(f"field {name!r}: expected {size} bytes of hexadecimal digits")
+    return text
 
 
 def _check(path: str | Path, key: bytes) -> bytes:

@@ -1,8 +1,10 @@
 """The chain: deploying the contracts, publishing epochs, submitting proofs, asking the gate."""
 
 from zkmargin.extras import extra
+from zkmargin.verifier.recursion import recursion_limit_kept
 
-with extra("chain", "the chain"):
+# web3 loads py_ecc, in every module of this package.
+with extra("chain", "the chain"), recursion_limit_kept():
     from zkmargin.chain.client import Client, connect
     from zkmargin.chain.contracts import deploy, publish
     from zkmargin.chain.deployment import DeploymentRecord, read_deployment_record, write_deployment_record

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from web3 import Web3
+from web3 import HTTPProvider, Web3
 from web3.contract import Contract
 from web3.exceptions import TimeExhausted, Web3Exception, Web3RPCError
+from web3.types import RPCResponse
 
 from zkmargin.chain.errors import ChainError, error_of
 from zkmargin.verifier.contracts.artifacts import load_artifact
+from zkmargin.verifier.documents import parse_json
+from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address
 
 RECEIPT_SECONDS: Final = 180
-_QUOTED: Final = re.compile(r"""execution reverted: (b'.*'|b".*")$""", re.DOTALL)
-"""How eth-tester tells a revert's data."""
+_QUOTED: Final = re.compile(r"""execution reverted: b('|")((?:[ -\[\]-~]|\\[\\'"nrt]|\\x[0-9a-f]{2})*)\1$""")
+"""How eth-tester tells a revert's data: as Python writes bytes."""
 REQUEST_SECONDS: Final = 60
 MARGIN_PERCENT: Final = 10
 """Gas allowed beyond the estimate: what is measured on one block may cost a little more on the next."""
@@ -145,11 +147,22 @@ class Client:
             raise _translated(error, what) from None
 
 
+class _Node(HTTPProvider):
+    """A JSON-RPC node over HTTP, whose answers are read like every other untrusted document."""
+
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+        answer = parse_json(raw_response, "the node's answer", fraction=float, controls=True)
+        if not isinstance(answer, dict):
+            raise FormatError("the node's answer: expected one JSON object, got another value")
+        return cast(RPCResponse, answer)
+
+
 def connect(rpc: str, key: bytes | None = None) -> Client:
     """Connect to a JSON-RPC node at an http(s) address. Raises ChainError when nobody answers."""
     if not rpc.startswith(("http://", "https://")):
         raise ChainError(f"--rpc: expected an http or https address, got {rpc[:80]!r}")
-    web3 = Web3(Web3.HTTPProvider(rpc, request_kwargs={"timeout": REQUEST_SECONDS}))
+    web3 = Web3(_Node(rpc, request_kwargs={"timeout": REQUEST_SECONDS}))
     client = Client(web3, None if key is None else Account.from_key(key))
     with client.speaking(f"--rpc {rpc}"):
         _ = web3.eth.chain_id
@@ -171,7 +184,7 @@ def revert_data(error: BaseException) -> bytes | None:
         if isinstance(value, bytes):
             return value
         if isinstance(value, str) and (quoted := _QUOTED.search(value)):
-            return bytes(ast.literal_eval(quoted[1]))
+            return quoted[2].encode("ascii").decode("unicode_escape").encode("latin-1")
         if isinstance(value, str) and value.startswith("0x"):
             try:
                 return bytes.fromhex(value[2:])
@@ -188,6 +201,8 @@ def _translated(error: BaseException, what: str) -> Exception:
         detail = error.rpc_response.get("error")
         text = str(detail.get("message", detail)) if isinstance(detail, dict) else str(detail)
         return ChainError(f"{what}: the node says: {text[:200]}")
+    if isinstance(error, FormatError):
+        return ChainError(f"{what}: {error}")
     if isinstance(error, OSError):
         return ChainError(
             f"{what}: the node does not answer ({type(error).__name__}); is it running, and is --rpc right?"

@@ -22,14 +22,29 @@ SetupFile = Annotated[Path, typer.Option("--setup", metavar="S", help="Setup fil
 Positions = Annotated[
     list[Path], typer.Option("--positions", metavar="F.csv", help="Positions, once a venue: instrument,quantity.")
 ]
-Attestors = Annotated[
-    list[str] | None,
-    typer.Option("--attestor", metavar="[VENUE=]0x..", help="Who must have signed, and nobody else; repeat it."),
-]
 Out = Annotated[Path, typer.Option("--out", help="Where to write it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace an existing key, opening, ceremony's file or deployment record.")
+]
+
+
+Attestors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attestor",
+        metavar="[VENUE=]0x..",
+        help="Who must have signed, and nobody else; repeat it.",
+    ),
+]
+TrustFile = Annotated[
+    Path | None, typer.Option("--trust", metavar="FILE", help="Trust file: the setup, every venue's keys.")
+]
+AnyAttestor = Annotated[
+    bool, typer.Option("--any-attestor", help="Accept anybody's signatures; the verdict says UNAUTHENTICATED.")
+]
+RequireSetup = Annotated[
+    str | None, typer.Option("--require-setup", metavar="DIGEST|ceremony", help="Refuse any other setup.")
 ]
 
 

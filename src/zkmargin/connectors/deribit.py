@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any, Final
 
 from zkmargin.circuits.markets.instruments import CASH_ID, Cash, Future, Instrument, InstrumentSet, Option, Spot
-from zkmargin.circuits.markets.models import read_json
+from zkmargin.circuits.markets.models import Model, parse_model
+from zkmargin.circuits.markets.units import format_decimal
+from zkmargin.verifier.documents import read_json
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.text import quoted
 
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _NAME: Final = re.compile(r"([A-Z0-9]{2,10})-([0-9]{1,2})([A-Z]{3})([0-9]{2})-([0-9]{1,9}(?:d[0-9]{1,6})?)-([CP])")
 _FUTURE: Final = re.compile(r"([A-Z0-9]{2,10})-([0-9]{1,2})([A-Z]{3})([0-9]{2})")
 _SETTLEMENT_HOUR: Final = 8
 """Deribit's contracts expire at 08:00 UTC."""
+_MOST_USD: Final = 10**15
+_EXACT_DIGITS: Final = 60
+"""Digits of a product of two numbers below 10^15 with 12 decimals, and some to spare."""
 _DECIMALS: Final = Decimal(1).scaleb(-12)
 
 
@@ -32,7 +38,7 @@ def import_deribit(path: str | Path) -> InstrumentSet:
     Raises FormatError naming file, entry, field, expected and got.
     """
     path = Path(path)
-    document = read_json(path, decimals=True)
+    document = read_json(path, fraction=Decimal)
     entries = document.get("result") if isinstance(document, dict) else document
     if not isinstance(entries, list) or not entries:
         raise FormatError(f"{path}: field 'result': expected a non-empty list of book summaries")
@@ -57,7 +63,11 @@ def import_deribit(path: str | Path) -> InstrumentSet:
         if option.expiry <= as_of:
             raise FormatError(f"{path}: {option.id}: expected an expiry after {as_of.isoformat()}; it has expired")
     spots = [
-        Spot(id=name, kind="spot", underlying=name, mark_price_usd=price, price_time=observed)
+        _made(
+            Spot,
+            f"{path}: {name}",
+            {"id": name, "kind": "spot", "underlying": name, "mark_price_usd": price, "price_time": observed},
+        )
         for name, (observed, price) in index.items()
     ]
     ordered = sorted(options.values(), key=lambda o: (o.underlying, o.expiry, o.strike_usd, o.option_type))
@@ -65,7 +75,12 @@ def import_deribit(path: str | Path) -> InstrumentSet:
     instruments: list[Instrument] = [Cash(id=CASH_ID, kind="cash"), *spots]
     instruments += listed
     instruments += ordered
-    return InstrumentSet(as_of=as_of, instruments=tuple(instruments))
+    return _made(InstrumentSet, str(path), {"as_of": as_of, "instruments": tuple(instruments)})
+
+
+def _made(model: type[Model], where: str, fields: dict[str, Any]) -> Model:
+    """An instrument of exact numbers in the grammar of amounts. Raises FormatError for one that cannot be."""
+    return parse_model(model, {n: format_decimal(v) if isinstance(v, Decimal) else v for n, v in fields.items()}, where)
 
 
 class _Entry:
@@ -78,7 +93,7 @@ class _Entry:
         self._value = value
 
     def error(self, field: str, expected: str, got: object) -> FormatError:
-        return FormatError(f"{self._where}.{field}: expected {expected}, got {str(got)[:48]!r}")
+        return FormatError(f"{self._where}.{field}: expected {expected}, got {quoted(got, 48)}")
 
     def text(self, field: str) -> str:
         value = self._value.get(field)
@@ -91,7 +106,7 @@ class _Entry:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             raise self.error(field, "a number", value)
         number = Decimal(value)
-        if number < 0 or (positive and number == 0) or number >= 10**15 or number != number.quantize(_DECIMALS):
+        if number < 0 or (positive and number == 0) or number >= _MOST_USD or number != number.quantize(_DECIMALS):
             raise self.error(
                 field, f"a {'positive' if positive else 'non-negative'} number of at most 12 decimals", value
             )
@@ -114,18 +129,23 @@ class _Entry:
         vol = self.decimal("mark_iv") / 100
         if vol > 10:
             raise self.error("mark_iv", "at most 1000 per cent", self._value["mark_iv"])
-        return Option(
-            id=name,
-            kind="option",
-            underlying=base,
-            mark_price_usd=mark * forward if in_coin else mark,
-            forward_usd=forward,
-            implied_vol=vol,
-            expiry=self._expiry("instrument_name", name, day, month, year),
-            strike_usd=strike_usd,
-            option_type="call" if side == "C" else "put",
-            price_time=self._observed(),
-        )
+        with localcontext(prec=_EXACT_DIGITS):
+            worth = mark * forward if in_coin else mark
+        if worth >= _MOST_USD:
+            raise self.error("mark_price", f"a mark that is worth less than {_MOST_USD} USD", self._value["mark_price"])
+        fields: dict[str, Any] = {
+            "id": name,
+            "kind": "option",
+            "underlying": base,
+            "mark_price_usd": worth,
+            "forward_usd": forward,
+            "implied_vol": vol,
+            "expiry": self._expiry("instrument_name", name, day, month, year),
+            "strike_usd": strike_usd,
+            "option_type": "call" if side == "C" else "put",
+            "price_time": self._observed(),
+        }
+        return _made(Option, self._where, fields)
 
     def future(self, option: Option) -> Future | None:
         """The listed future that the option's forward is the price of; None for a synthetic one."""
@@ -135,14 +155,15 @@ class _Entry:
         match = _FUTURE.fullmatch(name)
         if match is None or match[1] != option.underlying:
             raise self.error("underlying_index", f"a future on {option.underlying}, or SYN. and its name", name)
-        return Future(
-            id=name,
-            kind="future",
-            underlying=option.underlying,
-            mark_price_usd=option.forward_usd,
-            expiry=self._expiry("underlying_index", name, match[2], match[3], match[4]),
-            price_time=option.price_time,
-        )
+        fields = {
+            "id": name,
+            "kind": "future",
+            "underlying": option.underlying,
+            "mark_price_usd": option.forward_usd,
+            "expiry": self._expiry("underlying_index", name, match[2], match[3], match[4]),
+            "price_time": option.price_time,
+        }
+        return _made(Future, self._where, fields)
 
     def _observed(self) -> datetime:
         value = self._value.get("creation_timestamp")

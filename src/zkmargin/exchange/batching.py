@@ -7,13 +7,12 @@ carried over.
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,14 +66,16 @@ def _numbers(customers: list[str], epoch: bytes) -> Ints:
 
 
 def _append(path: Path, holdings: Holdings, numbers: Ints, chosen: Ints) -> None:
-    """One frame: its arrays as .npz, its customers as text, each after its length."""
-    arrays = io.BytesIO()
-    columns = {name: getattr(holdings, name)[chosen] for name in _FIELDS if name != "number"}
-    np.savez(arrays, number=numbers[chosen], **columns)
+    """One frame, of mode 0600: a part for each field, the lengths of the customers' names, the names.
+
+    Each part begins with its length in 8 bytes.
+    """
+    columns = {**{name: getattr(holdings, name) for name in _FIELDS if name != "number"}, "number": numbers}
     names = [holdings.customer[position].encode() for position in chosen.tolist()]
     lengths = np.array([len(name) for name in names], dtype="<u2").tobytes()
+    parts = [columns[name][chosen].astype("<i8").tobytes() for name in _FIELDS]
     with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
-        for part in (arrays.getvalue(), lengths, b"".join(names)):
+        for part in (*parts, lengths, b"".join(names)):
             stream.write(len(part).to_bytes(8, "little") + part)
 
 
@@ -133,12 +134,11 @@ def _read_bucket(path: Path, source: BalanceTable, terms: Terms) -> _Bucket:
     parts: dict[str, list[Ints]] = {name: [] for name in _FIELDS}
     names: list[bytes] = []
     with path.open("rb") as stream:
-        while header := stream.read(8):
-            with np.load(io.BytesIO(stream.read(int.from_bytes(header, "little")))) as arrays:
-                for name in _FIELDS:
-                    parts[name].append(arrays[name])
-            lengths = np.frombuffer(_framed(stream), dtype="<u2")
-            text, offset = _framed(stream), 0
+        while first := _part(stream):
+            for name in _FIELDS:
+                parts[name].append(np.frombuffer(first if name == _FIELDS[0] else _part(stream), dtype="<i8"))
+            lengths = np.frombuffer(_part(stream), dtype="<u2")
+            text, offset = _part(stream), 0
             for length in lengths.tolist():
                 names.append(text[offset : offset + length])
                 offset += length
@@ -149,9 +149,9 @@ def _read_bucket(path: Path, source: BalanceTable, terms: Terms) -> _Bucket:
     return _customers(columns, customers, source, terms)
 
 
-def _framed(stream: Any) -> bytes:
-    data: bytes = stream.read(int.from_bytes(stream.read(8), "little"))
-    return data
+def _part(stream: BinaryIO) -> bytes:
+    """The next part of a frame; nothing at the end."""
+    return stream.read(int.from_bytes(stream.read(8), "little"))
 
 
 def _customers(columns: dict[str, Ints], names: list[bytes], source: BalanceTable, terms: Terms) -> _Bucket:

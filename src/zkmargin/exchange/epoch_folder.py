@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zkmargin.circuits.statements.solvency.batch import Batch
 from zkmargin.circuits.statements.solvency.circuit import check_batch_rows
@@ -33,10 +34,10 @@ from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.hexadecimal import parse_hex
-from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS, solvency_epoch_id
-from zkmargin.verifier.statements.solvency.files import MAX_SOLVENCY_PROOF_BYTES
+from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS, MAX_CUSTOMER_BYTES, solvency_epoch_id
+from zkmargin.verifier.statements.solvency.files import MAX_SOLVENCY_PROOF_BYTES, is_total
 from zkmargin.verifier.statements.solvency.statement import MAX_BATCHES, BatchStatement
-from zkmargin.verifier.statements.solvency.terms import Terms, terms_from_fields
+from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, Terms, terms_from_fields
 
 EPOCH_KIND: Final = "solvency-epoch"
 BATCH_KIND: Final = "solvency-batch"
@@ -85,7 +86,7 @@ class EpochFolder:
 
     def read_batch(self, index: int) -> Batch:
         """A batch. Raises FormatError when its file is damaged or was changed."""
-        return _read_batch(self.batch_path(index), index, self.rows)
+        return _read_batch(self.batch_path(index), index, self.rows, len(self.terms.table_rows))
 
     def content(self, index: int) -> bytes:
         """The Keccak-256 that the batch's file states of its arrays."""
@@ -242,7 +243,7 @@ def _write_batch(path: Path, batch: Batch) -> None:
     write_document(path, BATCH_KIND, fields, arrays=arrays, secret=True)
 
 
-def _read_batch(path: Path, index: int, rows: int) -> Batch:
+def _read_batch(path: Path, index: int, rows: int, lines: int) -> Batch:
     document = read_document(path, BATCH_KIND)
     fields = Fields(path, document, secret=True)
     if fields.integer("batch", 0, MAX_BATCHES) != index:
@@ -259,6 +260,7 @@ def _read_batch(path: Path, index: int, rows: int) -> Batch:
         **dict.fromkeys(_COLUMNS, ("<i8", (holdings,))),
     }
     arrays = read_arrays(path, document, shapes)
+    _check_batch(path, arrays, (low, high), name_bytes, lines)
     names, bounds = arrays["names"].tobytes(), arrays["name_starts"].tolist()
     return Batch(
         index=index,
@@ -271,11 +273,35 @@ def _read_batch(path: Path, index: int, rows: int) -> Batch:
     )
 
 
+def _check_batch(path: Path, arrays: dict[str, NDArray[Any]], between: tuple[int, int], size: int, lines: int) -> None:
+    """Raise WorkError unless the arrays are a batch's: whoever altered them may have stated their digest too."""
+    low, high = between
+    holdings = len(arrays["line"])
+    lengths, counts, numbers = np.diff(arrays["name_starts"]), np.diff(arrays["starts"]), arrays["numbers"]
+    ordered = len(numbers) and low < numbers[0] and numbers[-1] < high and (numbers[1:] > numbers[:-1]).all()
+    for wrong, what in (
+        (arrays["name_starts"][0] != 0 or arrays["name_starts"][-1] != size, "name_starts"),
+        ((lengths < 1).any() or (lengths > MAX_CUSTOMER_BYTES).any(), "name_starts"),
+        (arrays["starts"][0] != 0 or arrays["starts"][-1] != holdings or (counts < 1).any(), "starts"),
+        (not ordered, "numbers"),
+        ((arrays["line"] < 1).any() or (arrays["line"] > lines).any(), "line"),
+        *(
+            ((arrays[name] < 0).any() or (arrays[name] >= 1 << QUANTITY_BITS).any(), name)
+            for name in ("free", "collateral", "debt")
+        ),
+    ):
+        if wrong:
+            raise WorkError(
+                f"{path}: array {what!r}: expected what a batch is cut into, got other numbers; the work folder was "
+                "altered: restore it, or take the balances again"
+            )
+
+
 def _read_totals(fields: Fields, count: int) -> TotalsOpening:
     parts: dict[str, tuple[int, ...]] = {}
     for name in ("equity", "debt"):
         values = fields.array(name)
-        if len(values) != count or not all(isinstance(v, str) and v.isascii() and v.isdigit() for v in values):
+        if len(values) != count or not all(map(is_total, values)):
             raise WorkError(f"totals: field {name!r}: expected {count} totals")
         parts[name] = tuple(map(int, values))
     blinding = [int.from_bytes(fields.hexadecimal(f"{name}_blinding", 32), "big") for name in ("equity", "debt")]

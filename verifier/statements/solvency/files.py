@@ -78,7 +78,7 @@ def _totals(fields: Fields, where: str, count: int) -> PublicTotals:
     parts: dict[str, tuple[int, ...]] = {}
     for name in ("equity", "debt"):
         values = fields.array(name)
-        if len(values) != count or not all(_is_total(value) for value in values):
+        if len(values) != count or not all(is_total(value) for value in values):
             raise FormatError(f"{where}: field {name!r}: expected {count} whole numbers below 2^100 as strings")
         parts[name] = tuple(map(int, values))
     blinding = [int.from_bytes(fields.hexadecimal(f"{name}_blinding", 32), "big") for name in ("equity", "debt")]
@@ -88,6 +88,7 @@ def _totals(fields: Fields, where: str, count: int) -> PublicTotals:
     return PublicTotals(parts["equity"], parts["debt"], *blinding)
 
 
-def _is_total(value: object) -> bool:
+def is_total(value: object) -> bool:
+    """Whether a value is a whole number below 2^100 in decimal digits."""
     digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 31
     return digits and int(str(value)) < 1 << 100

@@ -17,7 +17,6 @@ from the commitment, the value and the row alone.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from zkmargin.verifier.curve import (
     decode_g1,
     encode_g1,
 )
-from zkmargin.verifier.documents import Fields, read_document
+from zkmargin.verifier.documents import Fields, parse_object, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, root_of_unity
 from zkmargin.verifier.hexadecimal import decode_hex
@@ -177,14 +176,15 @@ def _terms_of(inclusion: Inclusion) -> bytes:
 def _table_row(held: IncludedRow, inclusion: Inclusion) -> dict[str, Any]:
     """Parse a table row. Only its place in the Merkle tree makes it true: its number must be the leaf's."""
     try:
-        row, header = json.loads(held.table_row), json.loads(inclusion.header)
+        row = parse_object(held.table_row, "inclusion: line")
+        header = parse_object(inclusion.header, "inclusion: header")
         asset, decimals, number, count = row["asset"], row["decimals"], row["line"], header["lines"]
-    except (ValueError, KeyError, TypeError):
+    except (FormatError, KeyError):
         raise FormatError("inclusion: expected table rows and a header of solvency terms") from None
     known = isinstance(asset, str) and type(decimals) is type(number) is type(count) is int and 0 <= decimals <= 18
     if not known or number != held.row.line or not 1 <= number <= count or len(held.path) != path_length(count):
         raise ProofRejected("a holding's line is not the one that it names")
-    return dict(row)
+    return row
 
 
 def _balances(inclusion: Inclusion, table_rows: Sequence[dict[str, Any]]) -> list[Balance]:
@@ -278,10 +278,7 @@ def read_inclusion(path: str | Path) -> tuple[Inclusion, bytes]:
 
 def _held(fields: Fields, where: str) -> IncludedRow:
     table_row = _ascii(fields.text("line"), f"{where}: field 'line'")
-    try:
-        number = json.loads(table_row)["line"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        number = None
+    number = parse_object(table_row, f"{where}: field 'line'").get("line")
     if type(number) is not int or not 1 <= number < 1 << 31:
         raise FormatError(f"{where}: field 'line': expected a table row of solvency terms")
     amounts = [_lots(fields.text(name), f"{where}: field {name!r}") for name in ("free", "collateral", "debt")]

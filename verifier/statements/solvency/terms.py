@@ -29,6 +29,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from zkmargin.verifier.decimals import is_decimal
 from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address, parse_address
@@ -47,7 +48,6 @@ TABLE: Final = ("line", "asset", "rate", "price", "width")
 TABLE_BITS: Final = {"line": 32, "asset": 32, "rate": PRICE_BITS, "price": PRICE_BITS, "width": QUANTITY_BITS}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,63}")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
-_DECIMAL: Final = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
 
 
 class TermsError(FormatError):
@@ -243,7 +243,7 @@ def read_terms(path: str | Path) -> Terms:
 
 def decimal_fraction(text: object, where: str) -> Fraction:
     """A number of at least zero from decimal digits. Raises FormatError."""
-    if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
+    if not isinstance(text, str) or not is_decimal(text) or text.startswith("-"):
         raise TermsError(f"{where}: expected a decimal number of at least zero as a string, such as '0.95'")
     return Fraction(Decimal(text))
 

@@ -1,0 +1,79 @@
+"""Untrusted text: bounded bytes, UTF-8 and nothing else.
+
+What is refused is named: UTF-16, a byte that is not UTF-8, NUL and other control characters. Text that a message quotes
+is clipped and escaped. docs/formats.md says what each format does.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+from typing import Final
+
+from zkmargin.verifier.errors import FormatError
+
+__all__ = ["decode_text", "one_line", "quoted", "read_bounded"]
+
+QUOTED_CHARACTERS: Final = 64
+_BOM: Final = codecs.BOM_UTF8
+_UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF16_ZEROS: Final = ([False, True, False, True], [True, False, True, False])
+"""Which of the first four bytes are zero in UTF-16 of Latin letters without a byte order mark."""
+_CONTROLS: Final = bytes(set(range(0x20)) - set(b"\t\n\r")) + b"\x7f"
+_NOT_CONTROLS: Final = bytes(set(range(256)) - set(_CONTROLS))
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def quoted(value: object, most: int = QUOTED_CHARACTERS) -> str:
+    """Text as an error message quotes it: escaped, in quotes, and at most `most` characters of it."""
+    text = str(value)
+    return repr(text) if len(text) <= most else f"{text[:most]!r}..."
+
+
+def one_line(error: object, most: int = 200) -> str:
+    """An exception's message in one clipped line, without characters that a terminal would obey."""
+    text = " ".join(str(error)[: 4 * most].split())[:most]
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text) or type(error).__name__
+
+
+def read_bounded(path: str | Path, most: int) -> bytes:
+    """The bytes of a file of at most `most` bytes. Raises FormatError for more, having read no more; OSError."""
+    with Path(path).open("rb") as stream:
+        data = stream.read(most + 1)
+    if len(data) > most:
+        raise FormatError(f"{path}: expected at most {most} bytes, got more")
+    return data
+
+
+def decode_text(data: bytes, where: object, *, bom: bool = False, first_line: int = 1) -> str:
+    """UTF-8 text without control characters other than tab, LF and CR. Raises FormatError naming what came instead.
+
+    bom: whether a byte order mark at the beginning is dropped; else it is refused.
+    """
+    if data.startswith(_BOM):
+        if not bom:
+            raise FormatError(
+                f"{where}: expected UTF-8 without a byte order mark, got one (BOM) at the beginning; save it without"
+            )
+        data = data[len(_BOM) :]
+    if data.startswith(_UTF16) or [not byte for byte in data[:4]] in _UTF16_ZEROS:
+        raise FormatError(f"{where}: expected UTF-8, got what looks like UTF-16; save it as UTF-8")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = first_line + data.count(b"\n", 0, error.start)
+        raise FormatError(
+            f"{where}: line {line}: expected UTF-8, got a byte that is part of no character; save it as UTF-8"
+        ) from None
+    # Two quick looks at the bytes; nearly every text passes both.
+    if data.translate(None, _NOT_CONTROLS) or b"\xc2" in data:
+        found = _CONTROL.search(text)
+        if found is not None:
+            line = first_line + text.count("\n", 0, found.start())
+            raise FormatError(f"{where}: line {line}: expected no control characters, got {_name(found[0])}")
+    return text
+
+
+def _name(control: str) -> str:
+    return "NUL, a byte of zero" if control == "\0" else f"U+{ord(control):04X}"
