@@ -32,8 +32,9 @@ def read_positions(path: str | Path, universe: Universe) -> Positions:
     path = Path(path)
     with path.open("rb") as stream:
         first = stream.readline(256).decode("utf-8", "replace").removeprefix("\ufeff").strip("\r\n")
+    names = tuple(name.strip('"') for name in first.split(","))
     for header in ENTRY_HEADERS:
-        if tuple(first.split(",")) == header:
+        if names == header:
             try:
                 return positions_from_entries(universe, read_table(path, header, most=MAX_CSV_BYTES), str(path))
             except (PositionsError, RangeError):
