@@ -94,7 +94,7 @@ def test_a_policy_may_bind_its_venues_to_keys(invented: MarginProof) -> None:
     with pytest.raises(ProofRejected, match="is not a trusted attestor"):
         verify(desk, signed_by(desk, [KEYS[0], KEYS[2]]))
     for wrong in ({"venue0": A.hex()}, {**keys, "venue1": keys["venue0"]}, {"venue0": keys["venue0"]}):
-        with pytest.raises(ValueError, match="venue_keys|one venue|address"):
+        with pytest.raises(ValueError, match=r"venue_keys|one venue|address"):
             Policy.model_validate({**document, "venues": names, "venue_keys": wrong})
 
 
