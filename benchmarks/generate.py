@@ -3,8 +3,9 @@
     ./run generate            writes what differs
     ./run generate --check    writes nothing; exit code 1 and a list when something differs
 
-Snapshots of what every preset costs, the auditor's reading list, JSON Schemas, contract artefacts, the customers' page,
-the sample, the README's pictures. What needs node is left out, and said to be, where its packages are not installed.
+Dated presets, snapshots of what every preset costs, the auditor's reading list, JSON Schemas, contract artefacts, the
+licences of linked crates, the customers' page, the sample, the README's pictures. What needs node or cargo is left out,
+and said to be, where it is not installed.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from typing import Any, Final
 import audit
 import snapshots
 
+from zkmargin.circuits.policies import generation
 from zkmargin.verifier.contracts import compile as compiler
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SNAPSHOTS: Final = ROOT / "benchmarks" / "snapshots"
 SCHEMAS: Final = ROOT / "docs" / "schemas"
 IMAGES: Final = ROOT / "docs" / "images"
+NATIVE: Final = ROOT / "native"
 PAGES: Final = ROOT / "src" / "zkmargin" / "reports" / "pages"
 SAMPLE: Final = ROOT / "src" / "zkmargin" / "sample"
 MAX_CHANGES: Final = 12
@@ -71,6 +74,10 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2) + "\n"
 
 
+def _make_presets() -> dict[str, str]:
+    return {name: generation.render(document) + "\n" for name, document in generation.generated().items()}
+
+
 def _make_snapshots() -> dict[str, str]:
     return {name: _json(value) for name, value in snapshots.snapshots()}
 
@@ -88,6 +95,12 @@ def _make_artifacts() -> dict[str, str]:
     if not (compiler.FOLDER / "node_modules" / "solc").is_dir() or shutil.which("node") is None:
         raise Unavailable("no Solidity compiler: run npm install in verifier/contracts")
     return {f"{name}.json": compiler.encode(artifact) for name, artifact in compiler.compile_contracts().items()}
+
+
+def _make_licences() -> dict[str, str]:
+    if shutil.which("cargo") is None:
+        raise Unavailable("no cargo")
+    return {"THIRD-PARTY.txt": _script(NATIVE / "third_party.py").notices()}
 
 
 def _make_page() -> dict[str, str]:
@@ -126,10 +139,12 @@ def _draw_images(recorded: str, now: str) -> None:
 
 
 EVERYTHING: Final = (
+    Generated("presets", generation.FOLDER, "*@*.json", _make_presets),
     Generated("snapshots", SNAPSHOTS, "*.json", _make_snapshots, same=_same_snapshot),
     Generated("reading list", audit.LIST.parent, audit.LIST.name, audit.make, same=audit.same),
     Generated("schemas", SCHEMAS, "*.json", _make_schemas),
     Generated("contract artefacts", compiler.ARTIFACTS, "*.json", _make_artifacts),
+    Generated("licences", NATIVE, "THIRD-PARTY.txt", _make_licences),
     Generated("customers' page", PAGES, "inclusion.html", _make_page),
     Generated("sample", SAMPLE, "*", _make_sample),
     Generated("images", IMAGES, "*.json", _make_digests, same=_same_images, then=_draw_images),

@@ -1,7 +1,8 @@
 """What every preset and statement costs, counted: the figures of benchmarks/snapshots, which are kept in git.
 
-A preset's file has its circuit over the shipped sample's universe, the proof that two venues' account gets, and the gas
-of one transaction that has the verifier contract check that proof, without the gate's signatures and storage.
+A preset's file has the circuit of its newest version over the shipped sample's universe, the proof that two venues'
+account gets, and the gas of one transaction that has the verifier contract check that proof, without the gate's
+signatures and storage.
 `contracts.json` has the whole way through the gate, for the statement of docs/gas.md. Everything is made with fixed
 randomness, a setup included, so that the same code gives the same figures; nothing here is good for anything of value.
 """
@@ -29,6 +30,7 @@ from zkmargin.chain.submission import submit
 from zkmargin.circuits.language import CompiledProgram
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.policies.policy import load_policy, preset_names
+from zkmargin.circuits.policies.shipped import versions_of
 from zkmargin.circuits.statements.attestation import Opening, commit_lots
 from zkmargin.circuits.statements.disclosure.circuit import Exposure, compile_disclosure
 from zkmargin.circuits.statements.margin.market import Market, build_market
@@ -94,10 +96,10 @@ def preset(name: str) -> Json:
     proof = prover.prove(attestations, openings, options=Options(blinding=predictable()))
     public = public_inputs(proof.statement, proof.attestations, market.terms)
     return {
-        "policy": name,
+        "policy": versions_of(name)[-1].alias,
         "instruments": len(market.epoch.data.instruments),
         **counts(prover.program.compiled),
-        "verifier_gas": verifier_gas(prover.key.verifying, public, proof.proof),
+        "verifier_gas": verifier_gas(prover.argument.verifying_key, public, proof.proof),
     }
 
 

@@ -1,7 +1,7 @@
 """Make the sample that ships with zkmargin: a market from a public model, and three venues' books that hedge each
 other.
 
-    python examples/make_sample.py [FOLDER]        (default: zkmargin/sample)
+    python examples/make_sample.py [FOLDER]        (default: src/zkmargin/sample)
 
 Market. Spots, carry and smiles are invented but typical; nothing is copied from any exchange. Forwards are
 F = S exp(carry T). Implied volatility is SSVI (J. Gatheral, A. Jacquier, "Arbitrage-free SVI volatility surfaces",
@@ -15,8 +15,8 @@ and options are marked with Black-76. Expiries follow the listing calendar of cr
 Books. `kestrel` is an options venue: volatility is sold there, mostly calls, and some wings are bought. `marlin` trades
 perpetuals and futures: it holds the hedge of kestrel's delta. `harbor` lends: ether is supplied against borrowed
 dollars and solana, which marlin and kestrel hedge in turn. Each book has a few dozen lines drawn with a fixed seed.
-Cash is set so that each venue alone holds about half of what `derive-pmrm2` asks of it; netted, the deltas cancel and
-it is ample.
+Cash is set so that each venue alone holds about half of what `derive-pmrm2@2025-06` asks of it; netted, the deltas
+cancel and it is ample.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ EXPIRY_DAYS = (2, 4, 11, 25, 53, 81, 172, 263)
 FUTURE_DAYS = (25, 81, 172, 263)
 STRIKES = 23
 POLICY = "derive-pmrm2"
+SIZED_UNDER = "derive-pmrm2@2025-06"
+"""What cash is set by: a dated version, so that the books stay when the policy's newest version changes."""
 FUNDED = 0.5
 """Share of its own requirement that each venue's book holds."""
 
@@ -92,7 +94,8 @@ def main(folder: Path) -> None:
     data = make_market()
     policy = load_policy(POLICY)
     market = build_epoch(data, policy)
-    books = make_books(policy, market, np.random.default_rng(SEED))
+    sized_under = load_policy(SIZED_UNDER)
+    books = make_books(sized_under, build_epoch(data, sized_under), np.random.default_rng(SEED))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "instruments.json").write_text(_compact(data.to_json()), encoding="utf-8")
     for venue, book in books.items():

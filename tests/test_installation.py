@@ -263,9 +263,9 @@ def base(wheel: Path, checkout: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_the_wheel_holds_every_module_once_and_no_test(wheel: Path) -> None:
+def test_the_wheel_holds_every_module_once_and_no_test(wheel: Path, checkout: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    package = ROOT / "src" / "zkmargin"
+    package = checkout / "src" / "zkmargin"
     files = [Path(folder, name) for folder, _, found in os.walk(package, followlinks=True) for name in found]
     modules = {path.relative_to(package.parent).as_posix() for path in files if path.suffix in {".py", ".pyi"}}
     assert {name for name in names if name.endswith((".py", ".pyi"))} == modules

@@ -25,7 +25,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
 from zkmargin.circuits.markets.instruments import KINDS, Kind, Underlying
@@ -58,7 +58,10 @@ from zkmargin.circuits.policies.rules.value_at_risk import ValueAtRisk
 from zkmargin.circuits.policies.shipped import Shipped, versions_of
 from zkmargin.verifier.documents import read_document
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.statements.attestation import Attestor
+from zkmargin.verifier.statements.trust import by_venue
 
 POLICY_DOMAIN: Final = b"zkmargin/policy/v1"
 LONG_CHARGE_COLUMN: Final = "charge.long"
@@ -103,9 +106,9 @@ class PolicyError(FormatError):
 class Policy(StrictModel):
     """A risk policy; see the module. Rates and amounts are decimal strings.
 
-    `as_of` is the day of its source's parameters. `venues` lists who must attest (empty: whoever checks names them).
-    `unshocked_underlyings` keep their price in scenarios. `risk_factor` scales the requirements of scenario and floor
-    rules, not the charges.
+    `as_of` is the day of its source's parameters. `venues` lists who must attest (empty: whoever checks names them),
+    `venue_keys` the address that signs for each of them (none: whoever checks knows them). `unshocked_underlyings` keep
+    their price in scenarios. `risk_factor` scales the requirements of scenario and floor rules, not the charges.
     """
 
     name: PolicyName
@@ -119,6 +122,7 @@ class Policy(StrictModel):
     admitted_kinds: Annotated[tuple[Kind, ...], Field(strict=False, min_length=1)] = KINDS
     unshocked_underlyings: Annotated[tuple[Underlying, ...], Field(strict=False)] = ("USD",)
     venues: Annotated[tuple[VenueName, ...], Field(strict=False)] = ()
+    venue_keys: dict[VenueName, str] | None = None
     max_attestation_age_seconds: Seconds = 86400
     max_price_age_seconds: Seconds = 3600
     validity_seconds: Seconds = 86400
@@ -129,6 +133,12 @@ class Policy(StrictModel):
 
     __str__ = __repr__
 
+    @field_validator("venue_keys")
+    @classmethod
+    def _spell_keys(cls, keys: dict[str, str] | None) -> dict[str, str] | None:
+        """Spell each address in one way, so that the digest does not depend on it."""
+        return keys and {venue: format_address(parse_address(key, venue)) for venue, key in keys.items()}
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         names = [rule.name for rule in self.rules]
@@ -136,6 +146,10 @@ class Policy(StrictModel):
             raise ValueError("rules: expected distinct names")
         if len(set(self.venues)) != len(self.venues):
             raise ValueError("venues: expected each once")
+        if self.venue_keys is not None:
+            if set(self.venue_keys) != set(self.venues):
+                raise ValueError("venue_keys: expected one for each of the venues, and no other")
+            by_venue(self.attestors)
         kinds = {rule.kind for rule in self.rules}
         if "value_at_risk" in kinds and not kinds & {"scenario_grid", "scenario_tables"}:
             raise ValueError("rules: value at risk is an add-on: expected a scenario_grid beside it")
@@ -151,6 +165,12 @@ class Policy(StrictModel):
     def to_json(self) -> dict[str, Any]:
         """A self-describing document with every field written out."""
         return {"format": "zkmargin/policy", "version": 1, **self.model_dump(mode="json", exclude_none=True)}
+
+    @property
+    def attestors(self) -> tuple[Attestor, ...]:
+        """The keys that `venue_keys` binds venues to."""
+        keys = (self.venue_keys or {}).items()
+        return tuple(Attestor(parse_address(key, f"venue_keys.{venue}"), venue) for venue, key in keys)
 
     @property
     def charges_longs(self) -> bool:

@@ -7,6 +7,15 @@ from zkmargin.prover.kernels.choice import (
     load_backend,
     native_engine,
     set_threads,
+    verifying_engine,
 )
 
-__all__ = ["BackendError", "BackendStatus", "describe_backends", "load_backend", "native_engine", "set_threads"]
+__all__ = [
+    "BackendError",
+    "BackendStatus",
+    "describe_backends",
+    "load_backend",
+    "native_engine",
+    "set_threads",
+    "verifying_engine",
+]

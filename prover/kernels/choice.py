@@ -77,6 +77,16 @@ def native_engine() -> GroupEngine:
     return engine
 
 
+def verifying_engine() -> GroupEngine | None:
+    """Native group operations, or None, which means pure Python, where they are missing or not wanted."""
+    if load_backend().name == "reference":
+        return None
+    try:
+        return native_engine()
+    except BackendError:
+        return None
+
+
 def set_threads(count: int | None) -> None:
     """Let native kernels use `count` threads, None for one per core. Raises ValueError for less than one."""
     if count is not None and count < 1:

@@ -6,9 +6,9 @@ A setup and its file are loaded here; what makes and checks setups when it is fi
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from zkmargin.prover.setup.errors import SetupError
 from zkmargin.prover.setup.srs import BLINDING_POINTS, PointSource, Setup
 from zkmargin.prover.setup.storage import load_setup, load_setup_key, save_setup
+from zkmargin.verifier.srs import SetupError
 
 if TYPE_CHECKING:
     from zkmargin.prover.setup.cache import CacheWarning

@@ -1,15 +1,11 @@
-"""The known powers-of-tau ceremony over BN254, and how to tell that a file or a setup is of it.
+"""The published files of the known powers-of-tau ceremony over BN254.
 
 Ceremony: Perpetual Powers of Tau, 54 contributions and a random beacon, prepared by the Hermez project; one file for
-each power of two, all of one x. Two independent marks:
+each power of two, all of one x. BLAKE2b-512 of each is taken from the table "Prepared (phase2) Ptau files for bn128" in
+the README of the npm package snarkjs 0.7.6.
 
-* BLAKE2b-512 of each published file: taken from the table "Prepared (phase2) Ptau files for bn128" in the README of
-  the npm package snarkjs 0.7.6.
-* [x]_2, the same in all of them: read from the published file of power 11, whose BLAKE2b-512 is the table's; the same
-  point stands as X2x1, X2x2, X2y1, X2y2 in the FflonkVerifier contract of Polygon zkEVM, whose documentation names
-  powersOfTau28_hez_final.ptau as its setup.
-
-The digest vouches for a whole file. [x]_2 vouches for a setup: the pairing checks leave only one set of powers for it.
+The digest vouches for a whole file while it is read. A setup is recognised by its [x]_2 alone, `srs.CEREMONY_G2_X` of
+the verifier, for which the pairing checks leave only one set of powers.
 """
 
 from __future__ import annotations
@@ -18,21 +14,7 @@ import re
 from pathlib import PurePath
 from typing import Final
 
-from zkmargin.verifier.curve import G2
-
-NAME: Final = "Perpetual Powers of Tau (Hermez, 54 contributions and a beacon)"
 CEREMONY_POWER: Final = 28
-
-G2_X: Final = G2(
-    (
-        21831381940315734285607113342023901060522397560371972897001948545212302161822,
-        17231025384763736816414546592865244497437017442647097510447326538965263639101,
-    ),
-    (
-        2388026358213174446665280700919698872609886601280537296205114254867301080648,
-        11507326595632554467052522095592665270651932854513688777769618397986436103170,
-    ),
-)
 
 BLAKE2B: Final = {
     8: (
@@ -121,11 +103,6 @@ BLAKE2B: Final = {
     ),
 }
 """BLAKE2b-512 of the published file, by power."""
-
-
-def ceremony_of(g2_x: G2) -> str | None:
-    """The name of the ceremony that made [x]_2, or None."""
-    return NAME if g2_x == G2_X else None
 
 
 def published_power(blake2b: str) -> int | None:

@@ -7,14 +7,13 @@ from typing import TypeVar
 
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
 from zkmargin.prover.setup.ceremonies import published_power
-from zkmargin.prover.setup.checks import lagrange_fault, powers_fault
-from zkmargin.prover.setup.errors import SetupError
 from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.setup.ptau import PtauHeader, read_header, read_points
-from zkmargin.prover.setup.srs import PointSource, Setup, check_rows, decode, setup_of
+from zkmargin.prover.setup.srs import PointSource, Setup, check_rows, decode, limbs
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.srs import SetupError, SetupKey
 
 V = TypeVar("V", bound=FieldVector)
 P = TypeVar("P", bound=PointVector)
@@ -30,7 +29,7 @@ def import_ptau(
 ) -> Setup:
     """The setup for up to `rows` rows from a `.ptau` file of any size, streamed.
 
-    Every point used is on its curve, and a pairing check finds them to be the powers of one x. With
+    Every point used is on its curve, and `Setup` finds them to be the powers of one x by a pairing check. With
     `require_ceremony` the whole file must be the known ceremony's, by its BLAKE2b-512. Raises FormatError for a file
     of another form or too small for `rows`, SetupError for a file that is not what it must be, OSError.
     """
@@ -47,18 +46,13 @@ def import_ptau(
         )
     report("on the curve", 0, 0)
     powers = decode(backend, points.powers, f"{path}: tauG1")
-    report("pairing check", 0, 0)
-    if fault := powers_fault(backend, powers, points.g2_x, rows):
-        raise SetupError(f"{path}: tauG1: {fault}")
     report("Lagrange points", 0, 0)
-    if points.lagrange is None:
-        lagrange = lagrange_basis(backend, powers, rows)
-    else:
-        lagrange = decode(backend, points.lagrange, f"{path}: Lagrange tauG1")
-        if fault := lagrange_fault(backend, powers, lagrange, rows):
-            raise SetupError(f"{path}: Lagrange tauG1: {fault}")
+    lagrange = (
+        backend.points_to_bytes(lagrange_basis(backend, powers, rows)) if points.lagrange is None else points.lagrange
+    )
+    report("pairing check", 0, 0)
     source = PointSource(path.name, header.power, header.ceremony_power, points.blake2b)
-    return setup_of(backend, powers, lagrange, points.g2_x, source)
+    return Setup(SetupKey(points.g2_x), limbs(points.powers), limbs(lagrange), source, where=str(path))
 
 
 def _check_large_enough(header: PtauHeader, rows: int, path: Path) -> None:

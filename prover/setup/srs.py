@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zkmargin.prover.kernels.choice import verifying_engine
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
-from zkmargin.prover.setup.ceremonies import ceremony_of
-from zkmargin.prover.setup.errors import SetupError
+from zkmargin.prover.setup import cache
 from zkmargin.verifier.circuit import SPARE_POWERS, setup_powers
-from zkmargin.verifier.curve import G2
+from zkmargin.verifier.curve import G2, POINT_BYTES
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import TWO_ADICITY
-from zkmargin.verifier.srs import SetupKey
+from zkmargin.verifier.srs import SetupError, SetupKey, check_points, points_digest
 
 __all__ = ["BLINDING_POINTS", "LIMBS", "PointSource", "Setup", "check_rows"]
 
@@ -32,7 +32,10 @@ P = TypeVar("P", bound=PointVector)
 
 @dataclass(frozen=True)
 class PointSource:
-    """The powers-of-tau file that a setup was imported from. blake2b: BLAKE2b-512 of it, 128 hexadecimal digits."""
+    """The powers-of-tau file that a setup is stated to come from. blake2b: its BLAKE2b-512, 128 hexadecimal digits.
+
+    A statement: after the import nobody can compute it again from the setup, and nothing rests on it.
+    """
 
     file: str
     power: int
@@ -42,15 +45,17 @@ class PointSource:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Setup:
-    """A structured reference string for domains of up to `rows` rows. Immutable; its handles are made once a back end.
+    """A structured reference string for domains of up to `rows` rows, checked: no other can be made.
+
+    Construction checks the points against [x]_2 by pairing (`srs.check_points`), or knows from the cache that this
+    installation has checked these very bytes. They are kept as immutable bytes from then on, and every commitment basis
+    is made from them, once a back end.
 
     key: [x]_2 and the digest that names the setup.
     powers: [x^i] for i < 2 rows + 16, shape (2 rows + 16, 2, 4), uint64.
     lagrange_points: [L_i(x)] on the domain of `rows` rows, shape (rows, 2, 4), uint64.
-    source: the file that the setup was imported from; None for a development setup.
-
-    Nothing here is checked against the curve until a back end decodes it, and nothing against [x]_2: that is
-    `verification.verify_setup`, which whoever receives a setup from somebody else must run once.
+    source: the file that the setup is stated to come from; None for a development setup.
+    where: what an error names.
     """
 
     key: SetupKey
@@ -58,16 +63,24 @@ class Setup:
     lagrange_points: NDArray[np.uint64]
     source: PointSource | None
     _handles: dict[tuple[str, int], Any] = field(default_factory=dict, init=False)
+    where: InitVar[str] = "setup"
 
-    def __post_init__(self) -> None:
-        check_rows(self.rows, "setup")
+    def __post_init__(self, where: str) -> None:
+        check_rows(self.rows, where)
         for name, array, shape in (
             ("powers", self.powers, (setup_powers(self.rows), *LIMBS)),
             ("lagrange", self.lagrange_points, (self.rows, *LIMBS)),
         ):
             if array.shape != shape or array.dtype != np.dtype("<u8"):
-                raise FormatError(f"setup: {name}: expected shape {shape} of <u8, got {array.shape} of {array.dtype}")
-            array.flags.writeable = False
+                raise FormatError(f"{where}: {name}: expected shape {shape} of <u8, got {array.shape} of {array.dtype}")
+        powers, lagrange = self.powers.tobytes(), self.lagrange_points.tobytes()
+        # Arrays over bytes of our own: nobody who kept a reference to the given ones can change what was checked.
+        object.__setattr__(self, "powers", limbs(powers))
+        object.__setattr__(self, "lagrange_points", limbs(lagrange))
+        digest = points_digest(self.key, powers, lagrange)
+        if not cache.is_checked(digest):
+            check_points(self.key, powers, lagrange, verifying_engine(), where=where)
+            cache.remember_checked(digest)
 
     @property
     def rows(self) -> int:
@@ -85,17 +98,26 @@ class Setup:
         return self.key.digest
 
     @property
-    def unsafe(self) -> bool:
-        """Whether one machine chose x: whoever could read its memory then can forge any proof."""
+    def development(self) -> bool:
+        """Whether the setup calls itself one that a single machine made."""
         return self.source is None
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether nothing that can be computed speaks for x being unknown: [x]_2 is not the known ceremony's."""
+        return self.ceremony is None
 
     @property
     def ceremony(self) -> str | None:
         """The name of the known ceremony that made [x]_2, or None."""
-        return ceremony_of(self.g2_x)
+        return self.key.ceremony
+
+    def __reduce__(self) -> tuple[type[Setup], tuple[object, ...]]:
+        """Pickle without handles; whoever unpickles makes a setup anew, check and all."""
+        return Setup, (self.key, self.powers, self.lagrange_points, self.source)
 
     def __repr__(self) -> str:
-        kind = "UNSAFE development setup" if self.unsafe else self.ceremony or "imported, of no known ceremony"
+        kind = self.ceremony or ("UNSAFE development setup" if self.development else "UNSAFE: of no known ceremony")
         return f"Setup(rows={self.rows}, digest=0x{self.digest.hex()}, {kind})"
 
     def monomial(self, backend: Backend[V, P]) -> P:
@@ -149,12 +171,14 @@ def decode(backend: Backend[V, P], data: bytes, where: str) -> P:
 
 
 def setup_of(backend: Backend[V, P], powers: P, lagrange: P, g2_x: G2, source: PointSource | None) -> Setup:
-    """The setup with these 2 rows + 16 powers and rows Lagrange points. Checks nothing of the points."""
-    return Setup(SetupKey(g2_x), _limbs(backend, powers), _limbs(backend, lagrange), source)
+    """The setup with these 2 rows + 16 powers and rows Lagrange points. Raises SetupError when they are not that."""
+    powers_data, lagrange_data = backend.points_to_bytes(powers), backend.points_to_bytes(lagrange)
+    return Setup(SetupKey(g2_x), limbs(powers_data), limbs(lagrange_data), source)
 
 
-def _limbs(backend: Backend[V, P], points: P) -> NDArray[np.uint64]:
-    return np.frombuffer(backend.points_to_bytes(points), dtype="<u8").reshape(len(points), *LIMBS)
+def limbs(data: bytes) -> NDArray[np.uint64]:
+    """Points of 64 little-endian bytes each as a read-only array, shape (points, 2, 4)."""
+    return np.frombuffer(data, dtype="<u8").reshape(len(data) // POINT_BYTES, *LIMBS)
 
 
 def with_blinding(backend: Backend[V, P], powers: P, lagrange: P) -> P:

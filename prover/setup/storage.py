@@ -5,7 +5,7 @@
 | `rows` | largest domain, a power of two |
 | `g2_x` | [x]_2, 0x and 128 bytes, imaginary parts first (EIP-197) |
 | `digest` | keccak256("zkmargin/srs/v1" || g2_x) |
-| `unsafe` | true for a development setup |
+| `unsafe` | true exactly when `source` is null: a development setup |
 | `ceremony` | null, or the known ceremony that made g2_x: `name` |
 | `source` | null, or the imported file: `file`, `power`, `ceremony_power`, `blake2b` |
 | array `powers` | uint64 (2 rows + 16, 2, 4): [x^i], x and y, little-endian limbs, canonical |
@@ -17,15 +17,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from zkmargin.prover.setup.ceremonies import CEREMONY_POWER, ceremony_of
+from zkmargin.prover.setup.ceremonies import CEREMONY_POWER
 from zkmargin.prover.setup.srs import LIMBS, PointSource, Setup, check_rows
-from zkmargin.prover.writing import write_document
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import decode_g2, encode_g2
 from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import TWO_ADICITY
-from zkmargin.verifier.srs import SetupKey
+from zkmargin.verifier.srs import SetupKey, ceremony_of
 
 KIND: Final = "setup"
 BLAKE2B_BYTES: Final = 64
@@ -33,12 +32,14 @@ BLAKE2B_BYTES: Final = 64
 
 def save_setup(setup: Setup, path: str | Path) -> None:
     """Write S and its arrays, whole or not at all. Raises OSError when that fails."""
+    from zkmargin.prover.writing import write_document  # noqa: PLC0415 - verifying writes nothing
+
     source = setup.source
     fields = {
         "rows": setup.rows,
         "g2_x": "0x" + encode_g2(setup.g2_x).hex(),
         "digest": "0x" + setup.digest.hex(),
-        "unsafe": setup.unsafe,
+        "unsafe": setup.development,
         "ceremony": None if setup.ceremony is None else {"name": setup.ceremony},
         "source": None
         if source is None
@@ -53,15 +54,15 @@ def save_setup(setup: Setup, path: str | Path) -> None:
 
 
 def load_setup(path: str | Path) -> Setup:
-    """Read S and its arrays: form, digests and [x]_2 are checked; the points when a back end decodes them.
+    """Read S and its arrays: form, digests, [x]_2, and by pairing that the points are the powers of its x.
 
-    Whether they are the powers of x is for `verify_setup` to say. Raises FormatError; OSError when S cannot be read.
+    Raises FormatError, SetupError for points that are not what they must be; OSError when S cannot be read.
     """
     document = read_document(path, KIND)
     key, rows, source = _read_fields(path, Fields(path, document))
     shapes = {"powers": ("<u8", (setup_powers(rows), *LIMBS)), "lagrange": ("<u8", (rows, *LIMBS))}
     arrays = read_arrays(path, document, shapes)
-    return Setup(key, arrays["powers"], arrays["lagrange"], source)
+    return Setup(key, arrays["powers"], arrays["lagrange"], source, where=str(path))
 
 
 def load_setup_key(path: str | Path) -> SetupKey:

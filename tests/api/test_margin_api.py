@@ -16,7 +16,7 @@ from zkmargin.circuits.statements.attestation import read_opening
 from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.circuits.statements.margin.prover import InadequateError
 from zkmargin.cli.main import COMMANDS, app
-from zkmargin.verifier.errors import ArgumentError, ProofRejected
+from zkmargin.verifier.errors import ArgumentError, FormatError, ProofRejected
 from zkmargin.verifier.statements.attestation import read_attestation
 from zkmargin.verifier.statements.margin import read_margin_proof
 
@@ -73,11 +73,13 @@ def test_objects_for_paths(made_desk: Path, market: Market, tmp_path: Path) -> N
     assert stages[-1] == "proving: done"
     assert read_margin_proof(tmp_path / "p.json") == proof
     for at in (AT, datetime(2020, 5, 22, tzinfo=UTC), int(datetime(2020, 5, 22, tzinfo=UTC).timestamp())):
-        assert zkmargin.verify(proof, market, policy, setup, at=at).valid
+        assert zkmargin.verify(proof, market, policy, setup, trust=made_desk / "trust.json", at=at).valid
     with pytest.raises(ProofRejected, match="expired at 2020-05-22T23:22:35Z"):
-        zkmargin.verify(proof, market, policy, setup)
+        zkmargin.verify(proof, market, policy, setup, any_attestor=True)
+    with pytest.raises(FormatError, match="whose signatures count"):
+        zkmargin.verify(proof, market, policy, setup, at=AT)
     with pytest.raises(ArgumentError, match=r"^at: expected"):
-        zkmargin.verify(proof, market, policy, setup, at=datetime(2020, 5, 22))
+        zkmargin.verify(proof, market, policy, setup, any_attestor=True, at=datetime(2020, 5, 22))
 
 
 def test_an_earlier_market_or_universe_keeps_its_rows(made_desk: Path, market: Market) -> None:

@@ -18,6 +18,8 @@ PROVING = (
     "zkmargin.prover.key",
     "zkmargin.prover.tape",
     "zkmargin.prover.assignment",
+    "zkmargin.prover.signing",
+    "zkmargin.prover.writing",
     "zkmargin.circuits.language.witness",
     "zkmargin.circuits.language.proving",
     "zkmargin.circuits.markets.positions",
@@ -35,12 +37,14 @@ PROVING = (
     "zkmargin.connectors",
     "zkmargin.demo",
     "zkmargin.exchange",
+    "zkmargin.reports",
 )
 FOREIGN = ("eth_account", "matplotlib", "polars", "ray", "sqlalchemy", "web3")
 
 COMMANDS = {
     "a margin proof": f"verify {{d}}/p.json --market {{d}}/m.json --policy span --setup {{d}}/s.json --at {AT}",
     "a margin proof, rejected": "verify {d}/p.json --market {d}/m.json --policy span --setup {d}/s.json",
+    "what is no proof, malformed": "verify {d}/m.json --market {d}/m.json --policy span --setup {d}/s.json",
     "a disclosure": "check-disclosure {d}/d.json --market {d}/m.json --setup {d}/s.json",
     "a solvency statement": "solvency verify {d}/solvency.json --setup {d}/solvency-setup.json",
     "a solvency statement, by the general command": "verify {d}/solvency.json --setup {d}/solvency-setup.json",
@@ -63,7 +67,8 @@ def loaded(code: str, *arguments: str) -> tuple[Any, set[str]]:
 
 
 def refuse_proving(modules: set[str]) -> None:
-    assert "zkmargin.verifier.verify" in modules
+    assert "zkmargin.verifier.errors" in modules
+    assert "zkmargin.verifier.errors" in modules
     found = [m for m in modules if any(m == name or m.startswith(f"{name}.") for name in (*PROVING, *FOREIGN))]
     assert not found
 
@@ -72,7 +77,7 @@ def refuse_proving(modules: set[str]) -> None:
 def test_a_command_that_verifies(verified_files: Path, name: str) -> None:
     arguments = COMMANDS[name].format(d=verified_files).split()
     code, modules = loaded("from zkmargin.cli.main import run\nresult = run(sys.argv[1:])", *arguments)
-    assert code == ("rejected" in name)
+    assert code == (1 if "rejected" in name else 2 if "malformed" in name else 0)
     refuse_proving(modules)
 
 

@@ -85,31 +85,117 @@ def test_prove_and_verify(zkmargin: Any, desk: Path) -> None:
     assert first["statement"] == second["statement"] == proven.json["statement"]
     assert first["proof"] != second["proof"]
     for name in ("p.json", "second.json"):
-        verdict = zkmargin("verify", desk / name, *common, "--at", AT, "--json")
+        verdict = zkmargin("verify", desk / name, *common, "--trust", desk / "trust.json", "--at", AT, "--json")
         assert verdict.code == 0
         assert verdict.json["valid"] is True
         assert verdict.json["reason"] is None
         assert verdict.json["account"].lower() == ACCOUNT
         assert verdict.json["policy"] == "span"
         assert verdict.json["epoch"] == first["statement"]["epoch"]
-        assert len(verdict.json["attestors"]) == len(VENUES)
         assert verdict.json["valid_until"] == "2020-05-22T23:22:35Z"
         assert "UNSAFE" in verdict.err
-        assert "says who must have signed" in verdict.err
-    signers = [f"--attestor={address}" for address in verdict.json["attestors"]]
-    trusted = zkmargin("verify", desk / "p.json", *common, "--at", AT, *signers)
-    assert (trusted.code, trusted.out.splitlines()[0]) == (0, "verdict      valid")
-    assert "says who must have signed" not in trusted.err
-    fewer = zkmargin("verify", desk / "p.json", *common, "--at", AT, signers[0], "--json")
-    assert (fewer.code, fewer.json["valid"]) == (1, False)
+
+
+def test_a_verdict_names_what_it_rests_on(zkmargin: Any, desk: Path) -> None:
+    common = ["--market", desk / "m.json", "--policy", "span", "--setup", desk / "s.json", "--at", AT]
+    proof, setup = json.loads((desk / "p.json").read_text()), json.loads((desk / "s.json").read_text())
+    verdict = zkmargin("verify", desk / "p.json", *common, "--trust", desk / "trust.json", "--json").json
+    assert verdict == {
+        "valid": True,
+        "authenticated": True,
+        "unsafe_setup": True,
+        "reason": None,
+        "account": proof["statement"]["account"],
+        "policy": "span",
+        "policy_digest": proof["statement"]["policy"]["digest"],
+        "setup_digest": setup["digest"],
+        "ceremony": None,
+        "universe": proof["attestations"][0]["universe"],
+        "epoch": proof["statement"]["epoch"],
+        "attestors": {each["venue"]: each["attestor"] for each in proof["attestations"]},
+        "snapshot_time": "2020-05-21T23:22:35Z",
+        "sequences": dict.fromkeys(VENUES, 1590103355000),
+        "cover": "1",
+        "chain_id": 0,
+        "gate": "0x0000000000000000000000000000000000000000",
+        "judged_at": AT,
+        "valid_until": "2020-05-22T23:22:35Z",
+    }
+    text = zkmargin("verify", desk / "p.json", *common, "--trust", desk / "trust.json").out
+    for name in ("policy_digest", "setup_digest", "universe", "epoch", "account", "snapshot_time", "valid_until"):
+        assert verdict[name] in text
+    for part in (
+        "verdict      valid\n",
+        "UNSAFE",
+        "cover 1",
+        "no gate",
+        *verdict["attestors"].values(),
+        "#1590103355000",
+    ):
+        assert part in text
+
+
+def test_whose_signatures_count(zkmargin: Any, desk: Path) -> None:
+    common = ["--market", desk / "m.json", "--policy", "span", "--setup", desk / "s.json", "--at", AT]
+    signed = {each["venue"]: each["attestor"] for each in json.loads((desk / "p.json").read_text())["attestations"]}
+    bare = [f"--attestor={address}" for address in signed.values()]
+    named = [f"--attestor={venue}={address}" for venue, address in signed.items()]
+    for signers in (bare, named, [*bare[:1], *named[1:]]):
+        trusted = zkmargin("verify", desk / "p.json", *common, *signers)
+        assert (trusted.code, trusted.out.splitlines()[0]) == (0, "verdict      valid")
+        assert "UNAUTHENTICATED" not in trusted.out + trusted.err
+    assert "or --any-attestor" in zkmargin("verify", desk / "p.json", *common).line
+    anybody = zkmargin("verify", desk / "p.json", *common, "--any-attestor")
+    assert (anybody.code, "UNAUTHENTICATED" in anybody.out, "UNAUTHENTICATED" in anybody.err) == (0, True, True)
+    assert zkmargin("verify", desk / "p.json", *common, "--any-attestor", "--json").json["authenticated"] is False
+    for twice in (["--any-attestor", *named], ["--any-attestor", "--trust", desk / "trust.json"]):
+        assert "say once who is trusted" in zkmargin("verify", desk / "p.json", *common, *twice).line
+    fewer = zkmargin("verify", desk / "p.json", *common, named[0], "--json")
+    assert (fewer.code, fewer.json["valid"], fewer.json["authenticated"]) == (1, False, False)
     assert fewer.err.splitlines()[-1].startswith("error: proof rejected: ")
+
+
+def test_a_trust_file(zkmargin: Any, desk: Path) -> None:
+    signed = {each["venue"]: each["attestor"] for each in json.loads((desk / "p.json").read_text())["attestations"]}
+    named = [f"--attestor={venue}={address}" for venue, address in signed.items()]
+    write = ["trust", "--setup", desk / "s.json", "--out", desk / "t.json"]
+    made = zkmargin(*write, *named, "--at", AT, "--json").json
+    assert made["venues"] == sorted(VENUES)
+    document = json.loads((desk / "t.json").read_text())
+    assert document["setup"] == made["setup"] == json.loads((desk / "s.json").read_text())["digest"]
+    verify = ["verify", desk / "p.json", "--market", desk / "m.json", "--policy", "span", "--setup", desk / "s.json"]
+    assert zkmargin(*verify, "--trust", desk / "t.json").code == 0
+    assert zkmargin(*verify, "--trust", desk / "t.json", "--at", "2020-05-23T00:00:00Z").code == 1
+    zkmargin("setup", "dev", "--rows", 1024, "--out", desk / "s2.json")
+    other = json.loads((desk / "s2.json").read_text())["digest"]
+    (desk / "t.json").write_text(json.dumps({**document, "setup": other}))
+    assert f"--trust: expected the setup {other}" in zkmargin(*verify, "--trust", desk / "t.json").line
+    (desk / "t.json").write_text(json.dumps({**document, "setup": "ceremony"}))
+    assert "expected the known ceremony's setup" in zkmargin(*verify, "--trust", desk / "t.json").line
+    shared = {venue: [signed["kestrel"]] for venue in VENUES}
+    (desk / "t.json").write_text(json.dumps({**document, "venues": shared}))
+    assert "expected a key of one venue" in zkmargin(*verify, "--trust", desk / "t.json").line
+    assert "expected VENUE=0x" in zkmargin(*write, f"--attestor={signed['kestrel']}").line
+
+
+def test_require_setup(zkmargin: Any, desk: Path) -> None:
+    common = ["--market", desk / "m.json", "--policy", "span", "--setup", desk / "s.json", "--at", AT]
+    verify = ["verify", desk / "p.json", *common, "--any-attestor", "--require-setup"]
+    digest = json.loads((desk / "s.json").read_text())["digest"]
+    named = zkmargin(*verify, digest, "--json")
+    assert (named.code, named.json["unsafe_setup"]) == (0, True)  # a development setup stays one
+    assert "expected the setup 0x11" in zkmargin(*verify, "0x" + 64 * "1").line
+    assert "expected the known ceremony's setup" in zkmargin(*verify, "ceremony").line
+    assert "--require-setup: expected 'ceremony', or a digest" in zkmargin(*verify, "hermez").line
 
 
 def test_a_proof_expires(zkmargin: Any, desk: Path) -> None:
     common = ["--market", desk / "m.json", "--policy", "span", "--setup", desk / "s.json"]
-    now = zkmargin("verify", desk / "p.json", *common, "--json")
+    now = zkmargin("verify", desk / "p.json", *common, "--trust", desk / "trust.json", "--json")
     assert (now.code, now.json["reason"]) == (1, "expired at 2020-05-22T23:22:35Z")
-    last = zkmargin("verify", desk / "p.json", *common, "--at", "2020-05-23T01:22:35+02:00")
+    last = zkmargin(
+        "verify", desk / "p.json", *common, "--trust", desk / "trust.json", "--at", "2020-05-23T01:22:35+02:00"
+    )
     assert last.code == 0
 
 
@@ -117,7 +203,7 @@ def test_a_proof_expires(zkmargin: Any, desk: Path) -> None:
 def test_verify_on_any_back_end(zkmargin: Any, desk: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     monkeypatch.setenv("ZKMARGIN_BACKEND", backend)
     common = ["--market", desk / "m.json", "--policy", "span", "--setup", desk / "s.json"]
-    assert zkmargin("verify", desk / "p.json", *common, "--at", AT).code == 0
+    assert zkmargin("verify", desk / "p.json", *common, "--trust", desk / "trust.json", "--at", AT).code == 0
 
 
 def test_a_proof_for_a_gate(zkmargin: Any, desk: Path) -> None:
@@ -134,7 +220,7 @@ def test_a_proof_for_a_gate(zkmargin: Any, desk: Path) -> None:
     assert zkmargin(*arguments).code == 0
     statement = json.loads((desk / "g.json").read_text())["statement"]
     assert (statement["chain_id"], int(statement["gate"], 16)) == (31337, 0xAA)
-    assert zkmargin("verify", desk / "g.json", *common, "--at", AT).code == 0
+    assert zkmargin("verify", desk / "g.json", *common, "--trust", desk / "trust.json", "--at", AT).code == 0
     (desk / "d.json").write_text(json.dumps({**deployment, "chain_id": "31337"}))
     assert "field 'chain_id'" in zkmargin(*arguments).line
 
@@ -168,7 +254,12 @@ def test_a_later_epoch_keeps_the_rows_and_the_attestations(zkmargin: Any, desk: 
     assert same["universe"] == json.loads((desk / "m.json").read_text())["universe_id"]
     common = ["--market", desk / "same.json", "--policy", "span", "--setup", desk / "s.json"]
     assert zkmargin("prove", "margin", *common, *pairs(desk), "--out", desk / "p2.json").code == 0
-    assert zkmargin("verify", desk / "p2.json", *common, "--at", "2020-05-22T00:24:00Z").code == 0
+    assert (
+        zkmargin(
+            "verify", desk / "p2.json", *common, "--trust", desk / "trust.json", "--at", "2020-05-22T00:24:00Z"
+        ).code
+        == 0
+    )
 
     new = {**later["instruments"][-1], "id": "BTC-25JUN21-99000-C", "strike_usd": "99000", "option_type": "call"}
     (desk / "listed.json").write_text(json.dumps({**later, "instruments": [*later["instruments"], new]}))
@@ -187,25 +278,28 @@ def test_a_setup_that_is_too_small(zkmargin: Any, desk: Path) -> None:
 
 def test_threads(zkmargin: Any, desk: Path) -> None:
     common = ["--market", desk / "m.json", "--policy", "span", "--setup", desk / "s.json", "--at", AT]
-    assert zkmargin("verify", desk / "p.json", *common, "--threads", 1).code == 0
-    assert zkmargin("verify", desk / "p.json", *common, "--threads", 0).code == 2
+    assert zkmargin("verify", desk / "p.json", *common, "--trust", desk / "trust.json", "--threads", 1).code == 0
+    assert zkmargin("verify", desk / "p.json", *common, "--trust", desk / "trust.json", "--threads", 0).code == 2
 
 
 def test_disclose(zkmargin: Any, desk: Path) -> None:
     common = ["--market", desk / "m.json", "--setup", desk / "s.json"]
+    trust = ["--trust", desk / "trust.json"]
     words = ["--auditor", "Ash & Birch", "--purpose", "year end", "--exposure", "delta:BTC"]
     made = zkmargin("disclose", *common, *pairs(desk), *words, "--out", desk / "disclosed.json", "--json")
     assert (made.code, made.json["exposure"], made.json["unit"]) == (0, "delta:BTC", "BTC")
-    found = zkmargin("check-disclosure", desk / "disclosed.json", *common, "--auditor", "Ash & Birch", "--json")
+    found = zkmargin("check-disclosure", desk / "disclosed.json", *common, *trust, "--auditor", "Ash & Birch", "--json")
     assert found.code == 0
-    assert found.json == made.json
-    other = zkmargin("check-disclosure", desk / "disclosed.json", *common, "--auditor", "Oak & Elm")
+    assert (made.json["authenticated"], found.json["authenticated"]) == (False, True)
+    assert {**found.json, "authenticated": False, "unsafe_setup": True} == made.json
+    assert zkmargin("check-disclosure", desk / "disclosed.json", *common, *trust, "--policy", "span").code == 0
+    other = zkmargin("check-disclosure", desk / "disclosed.json", *common, *trust, "--auditor", "Oak & Elm")
     assert other.code == 1
     assert "proof rejected: the disclosure is addressed to another auditor" in other.err
     document = json.loads((desk / "disclosed.json").read_text())
     (desk / "altered.json").write_text(json.dumps({**document, "units": str(int(document["units"]) + 1)}))
     shutil.copy(desk / "disclosed.npz", desk / "altered.npz")
-    assert zkmargin("check-disclosure", desk / "altered.json", *common).code == 1
+    assert zkmargin("check-disclosure", desk / "altered.json", *common, *trust).code == 1
 
 
 def test_the_same_words_for_a_wrong_command(zkmargin: Any) -> None:

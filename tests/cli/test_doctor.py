@@ -48,8 +48,8 @@ def test_an_imported_setup(zkmargin: Any, vectors: Path, tmp_path: Path) -> None
     path = tmp_path / "s.json"
     zkmargin("setup", "import", vectors / "bn254-6-prepared.ptau", "--rows", 8, "--out", path)
     outcome = zkmargin("doctor", "--setup", path, "--json")
-    assert outcome.err == ""
-    assert outcome.json["setup"]["ceremony"] is None
+    assert outcome.err.startswith(f"warning: {path}: UNSAFE: a setup of no known ceremony")
+    assert (outcome.json["setup"]["ceremony"], outcome.json["setup"]["unsafe"]) == (None, True)
     assert outcome.json["setup"]["rows"] == 8
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "rows": 16}))

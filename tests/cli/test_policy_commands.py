@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,16 @@ def test_evaluate_by_position_and_what_if(zkmargin: Any, made_desk: Path) -> Non
     refused = zkmargin(*arguments, "--trade", "USD")
     assert refused.code == 2
     assert "--trade: expected NAME=NUMBER" in refused.err
+
+
+def test_calibrate_and_backtest(zkmargin: Any, tmp_path: Path) -> None:
+    history = Path(str(resources.files("zkmargin") / "sample" / "history.json"))
+    common = ("policy", "calibrate", "house-var", "--from", "span", "--history", history)
+    first = zkmargin(*common, "--out", tmp_path / "a.json", "--json").json
+    second = zkmargin(*common, "--out", tmp_path / "b.json", "--json").json
+    assert first["digest"] == second["digest"]
+    assert set(first["volatilities"]) == {"BTC", "ETH", "SOL"}
+    tests = zkmargin("policy", "backtest", tmp_path / "a.json", "--history", history, "--json").json["tests"]
+    assert {(item["underlying"], item["side"]) for item in tests} >= {("BTC", "long"), ("SOL", "short")}
+    assert zkmargin("policy", "backtest", "span", "--history", tmp_path / "a.json").code == 2
+    assert zkmargin(*common, "--out", tmp_path / "c.json", "--decay", "1.5").code == 2

@@ -18,7 +18,9 @@ from zkmargin.api.key_files import write_signing_key
 from zkmargin.circuits.statements.solvency.files import write_terms
 from zkmargin.cli.main import run
 from zkmargin.exchange.epoch_folder import open_epoch_folder
+from zkmargin.prover.setup import load_setup_key
 from zkmargin.prover.writing import write_document
+from zkmargin.verifier import srs
 from zkmargin.verifier.statements.solvency.terms import KIND
 
 BALANCES = """customer,asset,equity,debt,collateral
@@ -67,6 +69,12 @@ def test_the_statement_verifies(made: Path, capsys: pytest.CaptureFixture[str]) 
     assert verdict["valid"] is True
     assert verdict["reserves"] == {"BTC": "100", "USD": "50"}
     assert verdict["owed"] is None
+    digest = json.loads((made / "s.json").read_text())["digest"]
+    assert (verdict["unsafe_setup"], verdict["ceremony"], verdict["setup_digest"]) == (True, None, digest)
+    assert call(made, f"solvency verify {{d}}/st.json --setup {{d}}/s.json --require-setup {digest}") == 0
+    assert f"setup        {digest}, UNSAFE" in capsys.readouterr().out
+    assert call(made, "verify {d}/st.json --setup {d}/s.json --require-setup ceremony") == 2
+    assert "expected the known ceremony's setup" in capsys.readouterr().err
     assert call(made, "solvency verify {d}/st.json --setup {d}/s.json") == 0
     assert "verdict      valid" in capsys.readouterr().out
     assert call(made, "verify {d}/st.json --setup {d}/s.json --json") == 0
@@ -95,6 +103,7 @@ def test_a_customer_checks_a_file(made: Path, capsys: pytest.CaptureFixture[str]
     assert call(made, "solvency inclusion check {d}/i.json --setup {d}/s.json --statement {d}/st.json --json") == 0
     result = printed(capsys)
     assert result["included"] is True
+    assert (result["unsafe_setup"], result["ceremony"]) == (True, None)
     assert {"asset": "BTC", "equity": "12", "debt": "0", "collateral": "12"} in result["balances"]
     digest = result["liabilities"]
     assert call(made, f"solvency inclusion check {{d}}/i.json --setup {{d}}/s.json --liabilities {digest}") == 0
@@ -128,7 +137,8 @@ def test_a_batch_that_is_there_is_kept(made: Path) -> None:
 def test_an_archive_a_batch_holds_the_same_files(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = "solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --archive"
     assert call(made, command + " --out {d}/zipped --json") == 0
-    assert printed(capsys) == {"out": str(made / "zipped"), "files": 4}
+    result = printed(capsys)
+    assert (result["out"], result["files"], result["unsafe_setup"]) == (str(made / "zipped"), 4, True)
     archives = sorted((made / "zipped").iterdir())
     assert [path.name for path in archives] == ["00000.zip"]
     assert archives[0].stat().st_mode & 0o077 == 0
@@ -151,6 +161,27 @@ def test_nobody_else_has_a_file(made: Path, capsys: pytest.CaptureFixture[str]) 
     assert call(made, command) == 2
     assert "found nobody of that id" in capsys.readouterr().err
     assert call(made, "solvency inclusion --work {d}/w") == 2
+
+
+def test_pages_say_which_setup_and_that_it_is_unsafe(made: Path) -> None:
+    digest = json.loads((made / "s.json").read_text())["digest"]
+    for name in ("report.html", "page.html"):
+        page = (made / name).read_text()
+        assert "UNSAFE setup" in page
+        assert digest in page
+
+
+def test_pages_name_the_ceremony(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The development setup stands for the ceremony's."""
+    monkeypatch.setattr(srs, "CEREMONY_G2_X", load_setup_key(made / "s.json").g2_x)
+    command = "solvency report {d}/st.json --setup {d}/s.json --terms {d}/t.json --require-setup ceremony --out "
+    assert call(made, f"{command}{tmp_path}/report.html") == 0
+    command = "solvency inclusion page --statement {d}/st.json --setup {d}/s.json --out "
+    assert call(made, f"{command}{tmp_path}/page.html") == 0
+    for name in ("report.html", "page.html"):
+        page = (tmp_path / name).read_text()
+        assert "UNSAFE" not in page
+        assert "Perpetual Powers of Tau" in page
 
 
 def test_the_report_is_one_page_without_secrets(made: Path) -> None:

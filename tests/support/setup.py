@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from py_ecc import optimized_bn128 as bn
 
 from zkmargin.circuits.language import CompiledProgram
@@ -13,6 +17,7 @@ from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.key import ProvingKey, make_proving_key
 from zkmargin.prover.setup.lagrange import lagrange_basis
 from zkmargin.prover.setup.srs import with_blinding
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import G2
 from zkmargin.verifier.srs import SetupKey
@@ -33,6 +38,14 @@ def bases(backend: AnyBackend, rows: int, tau: int = TAU) -> tuple[Any, Any]:
     """The prover's half for one domain: Lagrange basis with its blinding points, and powers."""
     powers = backend.fixed_base_powers(tau, setup_powers(rows))
     return with_blinding(backend, powers, lagrange_basis(backend, powers, rows)), powers
+
+
+def write_points(path: Path, powers: NDArray[np.uint64], lagrange: NDArray[np.uint64]) -> None:
+    """Replace the points beside the setup file at `path`, whose digest of them is made to fit: what a forger does."""
+    document = json.loads(path.read_text())
+    fields = {name: value for name, value in document.items() if name not in ("format", "version")}
+    del fields["arrays"], fields["arrays_digest"]
+    write_document(path, "setup", fields, arrays={"powers": powers, "lagrange": lagrange})
 
 
 def proving_key(backend: AnyBackend, program: CompiledProgram, tau: int = TAU) -> ProvingKey[Any, Any]:

@@ -7,8 +7,11 @@ from typing import Final
 
 import zkmargin
 from zkmargin.api.key_files import write_signing_key
+from zkmargin.api.trusting import write_trust
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.prover.writing import write_document
+from zkmargin.verifier.statements.attestation import Attestor
+from zkmargin.verifier.statements.trust import RequiredSetup, Trust
 
 CHAIN: Final = Path(__file__).parents[1] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 ACCOUNT: Final = "0xa11ce000000000000000000000000000000a11ce"
@@ -23,7 +26,7 @@ HEADER: Final = "instrument,quantity\n"
 
 
 def make_desk(folder: Path) -> None:
-    """Setup, instruments, market, books, keys, attestations, openings and one proof, policy span."""
+    """Setup, instruments, market, books, keys, attestations, openings, a trust file and one proof, policy span."""
     setup = zkmargin.development_setup(1024, out=folder / "s.json")
     data = import_deribit(CHAIN)
     document = data.to_json()
@@ -45,6 +48,8 @@ def make_desk(folder: Path) -> None:
                 secret=folder / f"{venue}.opening.json",
             )
         )
+    keys = tuple(Attestor(attestation.attestor, attestation.claimed.venue) for attestation, _ in made)
+    write_trust(folder / "trust.json", Trust(RequiredSetup(setup.digest), keys))
     attestations, openings = [a for a, _ in made], [o for _, o in made]
     zkmargin.prove_margin(market, "span", attestations, openings, setup, out=folder / "p.json")
 

@@ -29,9 +29,9 @@ from zkmargin.verifier.statements.margin import (
     MarketTerms,
     PolicyTerms,
     check_attestations,
-    check_attestors,
 )
 from zkmargin.verifier.statements.margin.files import MAX_ACCOUNT_PROOF_BYTES, attestations_from_fields
+from zkmargin.verifier.statements.trust import check_attestors
 from zkmargin.verifier.verify import VerifyingKey, verify
 
 KIND: Final = "disclosure"

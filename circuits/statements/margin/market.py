@@ -27,7 +27,6 @@ from zkmargin.circuits.statements.margin.circuit import UniverseLayout, compile_
 from zkmargin.prover.commitments import commit, commitments_match
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
-from zkmargin.prover.writing import write_document
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
 from zkmargin.verifier.documents import Fields, read_arrays, read_document, read_json
 from zkmargin.verifier.errors import FormatError
@@ -81,6 +80,7 @@ def policy_terms(policy: Policy) -> PolicyTerms:
         policy.venues,
         policy.max_attestation_age_seconds,
         policy.validity_seconds,
+        policy.attestors,
     )
 
 
@@ -135,6 +135,8 @@ def build_epoch(
 
 def write_market(path: str | Path, market: Market) -> None:
     """Write M and its columns, whole or not at all."""
+    from zkmargin.prover.writing import write_document  # noqa: PLC0415 - verifying writes nothing
+
     fields = {
         "as_of": market.epoch.data.to_json()["as_of"],
         "policy": {"name": market.policy.name, "digest": "0x" + market.policy.digest.hex()},
@@ -166,7 +168,7 @@ def read_market(
     named = fields.record("policy")
     name, digest = named.text("name"), named.hexadecimal("digest", 32)
     named.finish()
-    if digest != policy.digest:
+    if (digest, name) != (policy.digest, policy.name):
         raise FormatError(
             f"{where}: field 'policy': expected policy {policy.name} (0x{policy.digest.hex()[:16]}...), got {name} "
             f"(0x{digest.hex()[:16]}...): build the market under the policy that is to be proven"

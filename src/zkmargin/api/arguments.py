@@ -18,11 +18,9 @@ from typing import Any, Final, TypeVar
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.market import Market, read_market, read_universe_of_market
-from zkmargin.prover.kernels import load_backend, native_engine
-from zkmargin.prover.kernels.choice import AnyBackend, BackendError
+from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup
-from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import ArgumentError, FormatError
 from zkmargin.verifier.ethereum import ADDRESS_BYTES, KeyRecovery, parse_address
 from zkmargin.verifier.hexadecimal import parse_hex_exactly
@@ -159,16 +157,6 @@ def naming(argument: str) -> Iterator[None]:
         raise
     except FormatError as error:
         raise ArgumentError(argument, str(error).removeprefix(f"{argument}: ")) from None
-
-
-def verifying_engine() -> GroupEngine | None:
-    """Native group operations, or None, which means pure Python, where they are missing or not wanted."""
-    if load_backend().name == "reference":
-        return None
-    try:
-        return native_engine()
-    except BackendError:
-        return None
 
 
 # -- files to write ----------------------------------------------------------------------------------------------------

@@ -59,15 +59,24 @@ class Verifiable:
         return function
 
 
+TRUST: Final = ("attestors", "trust", "any_attestor", "require_setup")
+"""Arguments that say whose signatures and which setup count."""
+
 VERIFIABLE: Final[Mapping[str, Verifiable]] = {
     "proof": Verifiable(
-        "a margin proof", "zkmargin.api.verification:verify_margin", ("market", "policy"), ("attestors", "at")
+        "a margin proof", "zkmargin.api.verification:verify_margin", ("market", "policy"), (*TRUST, "at")
     ),
     "disclosure": Verifiable(
-        "a disclosure", "zkmargin.api.disclosure_verification:verify_disclosure", ("market",), ("attestors", "auditor")
+        "a disclosure",
+        "zkmargin.api.disclosure_verification:verify_disclosure",
+        ("market",),
+        ("policy", *TRUST, "auditor"),
     ),
     "solvency": Verifiable(
-        "a solvency statement", "zkmargin.api.solvency_verification:verify_solvency_statement", (), ("terms",)
+        "a solvency statement",
+        "zkmargin.api.solvency_verification:verify_solvency_statement",
+        (),
+        ("terms", "require_setup"),
     ),
 }
 """By the kind in a file's `format`. The kind `revocation` is reserved."""
@@ -90,7 +99,7 @@ def arguments_for(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises ArgumentError for one that is missing, and for one that the kind does not take, which would be ignored.
     """
     verifiable = VERIFIABLE[kind]
-    present = {name: value for name, value in given.items() if value is not None and value not in ((), [])}
+    present = {name: value for name, value in given.items() if value not in (None, False, (), [])}
     for name in verifiable.required:
         if name not in present:
             raise ArgumentError(name, f"expected it: {verifiable.title} is verified against it")

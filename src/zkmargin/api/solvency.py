@@ -21,7 +21,6 @@ from zkmargin.api.arguments import (
     naming,
     path_of,
     quantity_of,
-    verifying_engine,
 )
 from zkmargin.api.key_files import read_signing_key
 from zkmargin.api.solvency_verification import setup_key_of
@@ -30,6 +29,7 @@ from zkmargin.circuits.statements.solvency.verification import verify_solvency_u
 from zkmargin.exchange import balances, epoch_folder, inclusion_files, proving
 from zkmargin.exchange.epoch_folder import EpochFolder, open_epoch_folder
 from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels.choice import verifying_engine
 from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent

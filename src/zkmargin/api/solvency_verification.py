@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zkmargin.api.arguments import PathLike, check_outputs, digest_of, loaded, path_of, verifying_engine
+from zkmargin.api.arguments import PathLike, check_outputs, digest_of, loaded, path_of
+from zkmargin.api.trusting import setup_fields, setup_line
 from zkmargin.circuits.statements.solvency.verification import verify_solvency_under_setup
-from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels import load_backend, verifying_engine
 from zkmargin.prover.setup import Setup, load_setup, load_setup_key
 from zkmargin.prover.setup.progress import Report, silent
-from zkmargin.reports.inclusion_page import write_page
-from zkmargin.reports.solvency import write_report
 from zkmargin.verifier.errors import ArgumentError, ProofRejected
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.statements.solvency import inclusion as inclusions
@@ -22,6 +21,7 @@ from zkmargin.verifier.statements.solvency.inclusion import Balance, read_inclus
 from zkmargin.verifier.statements.solvency.statement import Solvency, summary
 from zkmargin.verifier.statements.solvency.terms import Terms, read_terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
+from zkmargin.verifier.statements.trust import is_unsafe, parse_required_setup
 
 __all__ = [
     "IncludedBalances",
@@ -44,6 +44,8 @@ class SolvencyResult:
     statement: Solvency
     reason: str | None
     verdict: SolvencyVerdict | None
+    setup_digest: str
+    ceremony: str | None
     unsafe_setup: bool
 
     @property
@@ -63,6 +65,11 @@ class SolvencyResult:
             return None
         return _amounts(self.statement.terms, self.verdict.owed)
 
+    @property
+    def setup_line(self) -> str:
+        """The setup's digest, and who vouches for it."""
+        return setup_line(self.setup_digest, self.ceremony, unsafe=self.unsafe_setup)
+
     def require(self) -> SolvencyResult:
         """Return this when the statement is valid. Raises ProofRejected."""
         if self.reason is not None:
@@ -75,7 +82,14 @@ class SolvencyResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `solvency verify --json` prints."""
-        document = {"valid": self.valid, "reason": self.reason, **summary(self.statement)}
+        document = {
+            "valid": self.valid,
+            "reason": self.reason,
+            **summary(self.statement),
+            "setup_digest": self.setup_digest,
+            "ceremony": self.ceremony,
+            "unsafe_setup": self.unsafe_setup,
+        }
         return {**document, "reserves": self.reserves, "owed": self.owed} if self.valid else document
 
     def to_table(self) -> dict[str, str]:
@@ -84,6 +98,7 @@ class SolvencyResult:
         return {
             "verdict": "valid" if self.valid else "REJECTED",
             **{name: str(value) for name, value in summary(self.statement).items()},
+            "setup": self.setup_line,
             "reserves": ", ".join(f"{asset} {amount}" for asset, amount in self.reserves.items()) or "none",
             "signed by": ", ".join(signers) or "nobody",
             "totals": "published" if self.statement.terms.totals == "public" else "hidden",
@@ -95,14 +110,18 @@ def verify_solvency(
     setup: PathLike | Setup,
     *,
     terms: PathLike | Terms | None = None,
+    require_setup: str | None = None,
     report: Report = silent,
 ) -> SolvencyResult:
     """Verify a solvency statement; raise ProofRejected unless it is valid, FormatError for bad input.
 
-    terms: when given, the statement must be under them. Prices, haircuts and what wallets held at their block are for
+    terms: when given, the statement must be under them. require_setup: the digest that the setup must have, or
+    "ceremony". Prices, haircuts and what wallets held at their block are for
     the caller to look at.
     """
-    return verify_solvency_statement(statement, setup, terms=terms, report=report).require()
+    return verify_solvency_statement(
+        statement, setup, terms=terms, require_setup=require_setup, report=report
+    ).require()
 
 
 def verify_solvency_statement(
@@ -110,12 +129,17 @@ def verify_solvency_statement(
     setup: PathLike | Setup,
     *,
     terms: PathLike | Terms | None = None,
+    require_setup: str | None = None,
     report: Report = silent,
 ) -> SolvencyResult:
     """Verify as `verify_solvency` does and return the result, also a rejection. Raises FormatError for bad input."""
     report("reading", 0, 0)
     given = loaded(statement, Solvency, read_solvency, "statement")
     parameters = loaded(setup, Setup, load_setup, "setup")
+    required = None if require_setup is None else parse_required_setup(require_setup, "require_setup")
+    if required is not None:
+        required.check(parameters.key, "require_setup")
+    unsafe = is_unsafe(parameters.key, required, development=parameters.development)
     verdict, reason = None, None
     if terms is not None and loaded(terms, Terms, read_terms, "terms").digest != given.terms.digest:
         reason = "the statement is under other terms"
@@ -125,7 +149,7 @@ def verify_solvency_statement(
             verdict = verify_solvency_under_setup(given, parameters, load_backend(), verifying_engine())
         except ProofRejected as error:
             reason = error.reason
-    return SolvencyResult(given, reason, verdict, parameters.unsafe)
+    return SolvencyResult(given, reason, verdict, "0x" + parameters.digest.hex(), parameters.key.ceremony, unsafe)
 
 
 def report_solvency(
@@ -134,12 +158,22 @@ def report_solvency(
     *,
     out: PathLike,
     terms: PathLike | Terms | None = None,
+    require_setup: str | None = None,
     report: Report = silent,
 ) -> SolvencyResult:
     """Verify a statement and write the auditor's page, one HTML file, also about a rejected one."""
+    from zkmargin.reports.solvency import write_report  # noqa: PLC0415 - verifying writes nothing
+
     check_outputs({"out": out}, inputs={"statement": statement, "setup": setup, "terms": terms})
-    found = verify_solvency_statement(statement, setup, terms=terms, report=report)
-    write_report(Path(out), found.statement, found.verdict, found.reason)
+    found = verify_solvency_statement(statement, setup, terms=terms, require_setup=require_setup, report=report)
+    write_report(
+        Path(out),
+        found.statement,
+        found.verdict,
+        found.reason,
+        setup=found.setup_line,
+        unsafe_setup=found.unsafe_setup,
+    )
     return found
 
 
@@ -148,6 +182,8 @@ def report_solvency(
 
 def write_inclusion_page(statement: PathLike | Solvency, setup: PathLike | Setup, *, out: PathLike) -> None:
     """Write the static page on which customers check their inclusion files in the browser."""
+    from zkmargin.reports.inclusion_page import write_page  # noqa: PLC0415 - verifying writes nothing
+
     check_outputs({"out": out}, inputs={"statement": statement, "setup": setup})
     published = loaded(statement, Solvency, read_solvency, "statement")
     write_page(path_of(out, "out"), setup_key_of(setup), published.liabilities)
@@ -161,6 +197,7 @@ class IncludedBalances:
     liabilities: bytes
     balances: tuple[Balance, ...]
     compared: bool
+    setup: SetupKey
 
     def __repr__(self) -> str:
         """Say nothing of what is held."""
@@ -173,6 +210,7 @@ class IncludedBalances:
             "customer": self.customer,
             "liabilities": "0x" + self.liabilities.hex(),
             "compared": self.compared,
+            **setup_fields(self.setup),
             "balances": [vars(balance) for balance in self.balances],
         }
 
@@ -199,9 +237,10 @@ def check_inclusion(
         trusted = loaded(statement, Solvency, read_solvency, "statement").liabilities
     elif liabilities is not None:
         trusted = digest_of(liabilities, "liabilities")
-    shown = inclusions.verify_inclusion(found, setup_key_of(setup), trusted)
+    key = setup_key_of(setup)
+    shown = inclusions.verify_inclusion(found, key, trusted)
     compared = statement is not None or liabilities is not None
-    return IncludedBalances(found.customer, trusted, tuple(shown), compared)
+    return IncludedBalances(found.customer, trusted, tuple(shown), compared, key)
 
 
 def setup_key_of(setup: PathLike | Setup | SetupKey) -> SetupKey:

@@ -64,12 +64,12 @@ def read_deployment_record(path: str | Path) -> DeploymentRecord:
     registry = parse_address(fields.text("registry"), f"{where}: field 'registry'")
     block = fields.integer("block", 0, 1 << 63)
     named = fields.record("policy")
-    named.text("name")
+    name = named.text("name")
     digest = named.hexadecimal("digest", 32)
     policy = parse_model(Policy, named.raw("rules"), f"{where}: field 'policy'")
     named.finish()
-    if policy.digest != digest:
-        raise FormatError(f"{where}: field 'policy': expected rules of digest 0x{digest.hex()}, got others")
+    if policy.digest != digest or policy.name != name:
+        raise FormatError(f"{where}: field 'policy': expected the rules and name of 0x{digest.hex()}, got others")
     setup = fields.record("setup")
     setup_digest, setup_path = setup.hexadecimal("digest", 32), setup.text("path")
     setup.finish()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
+from zkmargin.api.trusting import setup_fields
 from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Force, Json, Market, SetupFile, Threads, read_key, writes
 from zkmargin.verifier.statements.attestation import MAX_SEQUENCE
@@ -73,7 +74,7 @@ def attest(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    result = {"attestation": str(out), "secret": str(secret), **attestation.to_json()}
+    result = {"attestation": str(out), "secret": str(secret), **attestation.to_json(), **setup_fields(source)}
     if as_json:
         print_json(result)
     else:

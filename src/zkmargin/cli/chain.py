@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
+from zkmargin.api.trusting import setup_fields
 from zkmargin.chain.client import connect
 from zkmargin.chain.contracts import DEFAULT_GRACE_SECONDS, DEFAULT_OWNER_DELAY_SECONDS
 from zkmargin.chain.contracts import deploy as deploy_contracts
@@ -98,6 +99,7 @@ def deploy(
         "policy": {"name": rules.name, "digest": "0x" + rules.digest.hex()},
         "venues": {name: format_address(address) for name, address in record.venues.items()},
         "gas_used": client.gas_used,
+        **setup_fields(source),
     }
     if as_json:
         print_json(result)
@@ -157,6 +159,7 @@ def publish(
             pin=pin,
             report=report,
         )
+    warn_if_unsafe(source, where)
     result = {
         "epoch": "0x" + published.digest.hex(),
         "epoch_time": format_seconds(published.epoch_time),
@@ -164,6 +167,7 @@ def publish(
         "new_verifier": published.new_verifier,
         "gas_used": published.gas_used,
         "transaction": published.transaction,
+        **setup_fields(source),
     }
     if as_json:
         print_json(result)

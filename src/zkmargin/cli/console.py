@@ -101,9 +101,11 @@ def note(message: str) -> None:
 
 
 def warn_if_unsafe(setup: Setup, path: Path) -> None:
-    """Say loudly, on standard error, that a development setup is one."""
-    if setup.unsafe:
+    """Say loudly, on standard error, that nobody vouches for a setup."""
+    if setup.unsafe and setup.development:
         note(f"warning: {path}: UNSAFE development setup: proofs under it convince nobody; never use it for value")
+    elif setup.unsafe:
+        note(f"warning: {path}: UNSAFE: a setup of no known ceremony; its maker may know x and forge proofs")
 
 
 def print_json(result: Mapping[str, Any]) -> None:

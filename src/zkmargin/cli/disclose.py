@@ -9,6 +9,7 @@ import typer
 
 from zkmargin.api import disclosure as disclosures
 from zkmargin.api.disclosure_verification import disclosed
+from zkmargin.api.trusting import NOBODY
 from zkmargin.cli.console import progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, SetupFile, Threads, writes
 from zkmargin.cli.verify import print_result
@@ -63,4 +64,4 @@ def disclose(
             report=report,
         )
     warn_if_unsafe(source, setup)
-    print_result(disclosed(disclosure, reason=None, setup=source), as_json=as_json)
+    print_result(disclosed(disclosure, reason=None, setup=source, trusting=NOBODY), as_json=as_json)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,7 +13,7 @@ from rich.table import Table
 from zkmargin.api import margin as api
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, net
-from zkmargin.circuits.markets.units import USD_E12, parse_decimal
+from zkmargin.circuits.markets.units import USD_E12
 from zkmargin.circuits.policies.attribution import Attribution, attribute
 from zkmargin.circuits.policies.evaluate import MarginResult, ScenarioResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy
@@ -25,7 +24,6 @@ from zkmargin.cli import options
 from zkmargin.cli.console import note, print_json, progress
 from zkmargin.cli.options import Json, Market
 from zkmargin.reports.heat_map import plot_profit, save_profit_plot
-from zkmargin.verifier.errors import FormatError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -73,9 +71,9 @@ def evaluate(
         books = api.read_books(epoch, positions)
         names = [path.stem for path in positions]
         if trade:
-            books, names = [*books, traded(epoch, decimals("--trade", trade))], [*names, "traded"]
+            books, names = [*books, traded(epoch, options.decimals("--trade", trade))], [*names, "traded"]
         if move:
-            epoch = moved(epoch, decimals("--move", move))
+            epoch = moved(epoch, options.decimals("--move", move))
             columns = rules.public_columns(epoch)
         result = evaluate_margin(rules, epoch, books, columns=columns)
         netted = net(books, epoch.universe)
@@ -130,20 +128,6 @@ def print_margin(result: MarginResult, *, everything: bool) -> None:
     console.print(scenario_table(shown, result.worst_scenario))
     if len(shown) < len(ordered):
         console.print(f"{len(ordered) - len(shown)} more scenarios bind less; --all shows them.")
-
-
-def decimals(option: str, given: list[str]) -> dict[str, Decimal]:
-    """NAME=NUMBER arguments; a name given twice is refused."""
-    found: dict[str, Decimal] = {}
-    for text in given:
-        name, equals, number = text.rpartition("=")
-        if not equals or not name or name in found:
-            raise FormatError(f"{option}: expected NAME=NUMBER, each name once")
-        try:
-            found[name] = parse_decimal(number)
-        except ValueError as error:
-            raise FormatError(f"{option}: {name}: {error}") from None
-    return found
 
 
 def _by_venue(names: list[str], books: list[Positions]) -> dict[str, Positions]:

@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "evaluate": "Compute an account's margin in clear, for its owner.",
     "profile": "Show what a policy costs over a market's universe.",
     "prove": "Prove a statement without showing a holding.",
+    "trust": "Write a trust file, for `verify` and `check-disclosure`.",
     "verify": "Verify a proof at a given time.",
     "solvency": "Prove that an exchange's reserves cover what it owes.",
     "disclose": "Disclose one number to one auditor, and nothing else.",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api import margin as api
+from zkmargin.api.trusting import setup_fields
 from zkmargin.circuits.policies.row_notes import row_notes
 from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads, writes
@@ -54,6 +55,7 @@ def build(
         "rows": epoch.universe.rows,
         "columns": len(market.columns),
         "commitments": len(market.commitments),
+        **setup_fields(source),
     }
     if as_json:
         print_json({**result, "notes": notes})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -11,7 +12,9 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from zkmargin.api.arguments import check_outputs
+from zkmargin.circuits.markets.units import parse_decimal
 from zkmargin.prover.kernels.choice import set_threads
+from zkmargin.verifier.errors import FormatError
 
 Market = Annotated[Path, typer.Option("--market", metavar="M", help="Market file of the epoch, its columns beside it.")]
 Policy = Annotated[str, typer.Option("--policy", metavar="P", help="A preset's name or a policy file.")]
@@ -19,14 +22,29 @@ SetupFile = Annotated[Path, typer.Option("--setup", metavar="S", help="Setup fil
 Positions = Annotated[
     list[Path], typer.Option("--positions", metavar="F.csv", help="Positions, once a venue: instrument,quantity.")
 ]
-Attestors = Annotated[
-    list[str] | None,
-    typer.Option("--attestor", metavar="[VENUE=]0x..", help="Who must have signed, and nobody else; repeat it."),
-]
 Out = Annotated[Path, typer.Option("--out", help="Where to write it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace an existing key, opening, ceremony's file or deployment record.")
+]
+
+
+Attestors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attestor",
+        metavar="[VENUE=]0x..",
+        help="Who must have signed, and nobody else; repeat it.",
+    ),
+]
+TrustFile = Annotated[
+    Path | None, typer.Option("--trust", metavar="FILE", help="Trust file: the setup, every venue's keys.")
+]
+AnyAttestor = Annotated[
+    bool, typer.Option("--any-attestor", help="Accept anybody's signatures; the verdict says UNAUTHENTICATED.")
+]
+RequireSetup = Annotated[
+    str | None, typer.Option("--require-setup", metavar="DIGEST|ceremony", help="Refuse any other setup.")
 ]
 
 
@@ -67,6 +85,20 @@ def _names_files(parameter: str, value: object) -> bool:
     """Whether an option's value names files: a path, several, or what may be one, such as a policy."""
     several = value if isinstance(value, list) else [value]
     return any(isinstance(each, Path) for each in several) or parameter in ("policy", "customers")
+
+
+def decimals(option: str, given: list[str]) -> dict[str, Decimal]:
+    """NAME=NUMBER arguments; a name given twice is refused."""
+    found: dict[str, Decimal] = {}
+    for text in given:
+        name, equals, number = text.rpartition("=")
+        if not equals or not name or name in found:
+            raise FormatError(f"{option}: expected NAME=NUMBER, each name once")
+        try:
+            found[name] = parse_decimal(number)
+        except ValueError as error:
+            raise FormatError(f"{option}: {name}: {error}") from None
+    return found
 
 
 def read_key(path: Path) -> bytes:

@@ -10,12 +10,17 @@ from rich.console import Console
 from rich.table import Table
 
 from zkmargin.api import margin as api
+from zkmargin.circuits.markets.models import parse_model
 from zkmargin.circuits.policies.describe import derived, differences, parameters, remarks, shipped_as
 from zkmargin.circuits.policies.shipped import versions_of
 from zkmargin.circuits.statements.margin.market import read_epoch
 from zkmargin.cli.console import print_json, print_table
-from zkmargin.cli.options import Json, writes
+from zkmargin.cli.options import Json, decimals, writes
 from zkmargin.prover.writing import write_document
+from zkmargin.risk.backtest import backtest as run_backtest
+from zkmargin.risk.calibration import calibrate as make_calibrated
+from zkmargin.risk.estimators import Ewma
+from zkmargin.risk.history import read_history
 from zkmargin.verifier.errors import FormatError
 
 app = typer.Typer(help="Look at policies, compare them, make new ones.", add_completion=False, rich_markup_mode=None)
@@ -23,6 +28,9 @@ app = typer.Typer(help="Look at policies, compare them, make new ones.", add_com
 Named = Annotated[
     str, typer.Argument(metavar="POLICY", help="A shipped policy (NAME, NAME@YYYY-MM, 0xDIGEST) or a policy file.")
 ]
+HistoryFile = Annotated[Path, typer.Option("--history", metavar="H", help="A price history.")]
+Decay = Annotated[str | None, typer.Option("--decay", help="Decay of the weights a step, by default 0.97.")]
+Horizon = Annotated[int | None, typer.Option("--horizon", help="Steps that margin is to last, by default 1.")]
 WIDTH = 160
 """Columns of a table that goes to a file or another program."""
 
@@ -128,6 +136,78 @@ def new(
     write_document(out, "policy", document)
     result = {"policy": rules.name, "digest": "0x" + rules.digest.hex(), "file": str(out)}
     print_json(result) if as_json else print_table(result)
+
+
+@app.command()
+@writes("out")
+def calibrate(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new policy's name.")],
+    base: Annotated[str, typer.Option("--from", metavar="POLICY", help="The policy whose scenarios are the floor.")],
+    history: HistoryFile,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.json", help="The policy file to write.")],
+    z: Annotated[str, typer.Option("--z", help="Standard deviations of the add-on.")] = "2.326",
+    decay: Decay = None,
+    horizon: Horizon = None,
+    stress_weight: Annotated[
+        str | None, typer.Option("--stress-weight", help="Weight of the history's largest variance, by default 0.25.")
+    ] = None,
+    floor: Annotated[str | None, typer.Option("--floor", help="Least volatility over the horizon.")] = None,
+    cap: Annotated[str | None, typer.Option("--cap", help="Largest volatility over the horizon.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a policy whose value-at-risk add-on comes from a price history.
+
+    Volatilities and correlations are filtered in integers, so that whoever has the history makes the same policy,
+    digest and all: compare with `zkmargin policy diff`."""
+    ewma = _ewma(decay=decay, horizon_steps=horizon, stress_weight=stress_weight, floor=floor, cap=cap)
+    read = read_history(history)
+    rules = make_calibrated(api.load_policy(base), read, ewma, name=name, z=decimals("--z", [f"z={z}"])["z"])
+    document = {key: value for key, value in rules.to_json().items() if key not in ("format", "version")}
+    write_document(out, "policy", document)
+    added = [rule for rule in rules.rules if rule.kind == "value_at_risk"]
+    moves = {factor.underlying: str(factor.move) for factor in added[-1].factors}
+    result = {"policy": rules.name, "digest": "0x" + rules.digest.hex(), "history": "0x" + read.digest.hex()}
+    if as_json:
+        print_json({**result, "file": str(out), "volatilities": moves})
+    else:
+        print_table({**result, "file": str(out), **{f"{key} volatility": move for key, move in moves.items()}})
+
+
+@app.command()
+def backtest(
+    policy: Named,
+    history: HistoryFile,
+    confidence: Annotated[
+        str, typer.Option("--confidence", help="The confidence that breaches are tested for.")
+    ] = "0.99",
+    decay: Decay = None,
+    horizon: Horizon = None,
+    as_json: Json = False,
+) -> None:
+    """Count how often a policy's margin of one perpetual would have failed over a price history.
+
+    Long and short of every underlying: breaches, Kupiec's test of their number, Christoffersen's of their independence
+    (p-values), and procyclicality: the largest rise of the margin in 30 steps, and its peak over its median."""
+    rules, read = api.load_policy(policy), read_history(history)
+    level = decimals("--confidence", [f"confidence={confidence}"])["confidence"]
+    if not 0 < level < 1:
+        raise FormatError("--confidence: expected a decimal between 0 and 1")
+    found = run_backtest(rules, read, confidence=level, ewma=_ewma(decay=decay, horizon_steps=horizon))
+    if as_json:
+        print_json(
+            {"policy": rules.name, "history": "0x" + read.digest.hex(), "tests": [item.to_json() for item in found]}
+        )
+        return
+    columns = ("underlying", "side", "windows", "breaches", "expected", "Kupiec p", "independence p")
+    table = Table(*columns, "margin", "rise", "peak", box=None, padding=(0, 1), pad_edge=False)
+    for item in found:
+        table.add_row(*(str(value) for value in item.to_json().values()))
+    Console(highlight=False, width=WIDTH).print(table)
+
+
+def _ewma(**given: object) -> Ewma:
+    """The estimator with what was given. Raises FormatError naming the field."""
+    return parse_model(Ewma, {key: value for key, value in given.items() if value is not None}, "estimator")
 
 
 def _plain(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zkmargin.api import margin as api
+from zkmargin.api.trusting import setup_fields, setup_line
 from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Market, Policy, SetupFile, Threads, writes
 from zkmargin.prover.phases import Phases
@@ -72,7 +73,7 @@ def margin(
     warn_if_unsafe(source, setup)
     document = proof.to_json()
     statement = document["statement"]
-    result = {"proof": str(out), "bytes": len(proof.proof), "statement": statement}
+    result = {"proof": str(out), "bytes": len(proof.proof), "statement": statement, **setup_fields(source)}
     if as_json:
         print_json(result)
         return
@@ -81,6 +82,7 @@ def margin(
             "proof": f"{out}: {len(proof.proof)} bytes",
             "says": f"the account's netted portfolio is adequate under {statement['policy']['name']}",
             "account": statement["account"],
+            "setup": setup_line(result["setup_digest"], result["ceremony"], unsafe=result["unsafe_setup"]),
             "epoch": f"{statement['epoch']} of {statement['epoch_time']}",
             "venues": ", ".join(sorted(attestation.claimed.venue for attestation in proof.attestations)),
             "for": "off-chain verification"

@@ -72,7 +72,7 @@ def verify(
     S must hold the powers of the one x of its [x]_2, and their Lagrange and blinding points."""
     with progress() as report:
         setup = load_setup(path)
-        verify_setup(setup, load_backend(), report, where=str(path))
+        verify_setup(setup, report, where=str(path))
     _print(setup, path, as_json, valid=True)
 
 

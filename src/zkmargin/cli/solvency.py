@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from zkmargin.api import solvency_verification as verification
+from zkmargin.api.trusting import setup_fields, setup_line
 from zkmargin.cli.console import note, print_json, print_line, print_table, progress, warn_if_unsafe
-from zkmargin.cli.options import Json, SetupFile, Threads, read_key, writes
+from zkmargin.cli.options import Json, RequireSetup, SetupFile, Threads, read_key, writes
 from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup
 from zkmargin.verifier.errors import ArgumentError
@@ -110,7 +111,7 @@ def prove(
         proven = api.prove_batches(work, parameters, ray=ray, report=report)
         statement = api.prove_solvency(work, parameters, reserves or [], out=out, report=report)
     warn_if_unsafe(parameters, setup)
-    _show({"statement": str(out), "proven": proven, **summary(statement)}, as_json)
+    _show({"statement": str(out), "proven": proven, **summary(statement), **setup_fields(parameters)}, as_json)
 
 
 @app.command()
@@ -120,6 +121,7 @@ def verify(
     terms: Annotated[
         Path | None, typer.Option("--terms", metavar="T", help="The terms that it must be under; else its own.")
     ] = None,
+    require_setup: RequireSetup = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -129,7 +131,9 @@ def verify(
     rejected."""
     with progress() as report:
         parameters = load_setup(setup)
-        found = verification.verify_solvency_statement(statement, parameters, terms=terms, report=report)
+        found = verification.verify_solvency_statement(
+            statement, parameters, terms=terms, require_setup=require_setup, report=report
+        )
     warn_if_unsafe(parameters, setup)
     print_result(found, as_json=as_json)
 
@@ -141,12 +145,15 @@ def report(
     setup: SetupFile,
     out: Annotated[Path, typer.Option("--out", metavar="R.html", help="Where to write the page.")],
     terms: Annotated[Path | None, typer.Option("--terms", metavar="T", help="The terms that it must be under.")] = None,
+    require_setup: RequireSetup = None,
     threads: Threads = None,
 ) -> None:
     """Verify a statement and write what it says on one HTML page."""
     with progress() as told:
         parameters = load_setup(setup)
-        found = verification.report_solvency(statement, parameters, out=out, terms=terms, report=told)
+        found = verification.report_solvency(
+            statement, parameters, out=out, terms=terms, require_setup=require_setup, report=told
+        )
     warn_if_unsafe(parameters, setup)
     print_line(str(out))
     found.require()
@@ -224,7 +231,14 @@ def check(
         print_json(found.to_json())
         return
     print_table(
-        {"verdict": "included in full", "customer": found.customer, "liabilities": "0x" + found.liabilities.hex()}
+        {
+            "verdict": "included in full",
+            "customer": found.customer,
+            "liabilities": "0x" + found.liabilities.hex(),
+            "setup": setup_line(
+                "0x" + found.setup.digest.hex(), found.setup.ceremony, unsafe=found.setup.ceremony is None
+            ),
+        }
     )
     for balance in found.balances:
         print_line(f"{balance.asset}: equity {balance.equity}, debt {balance.debt}, collateral {balance.collateral}")

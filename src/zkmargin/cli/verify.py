@@ -13,7 +13,17 @@ from zkmargin.api.files import Result, arguments_for, kind_of_file, verify_any
 from zkmargin.api.verification import verify_many
 from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.cli.console import note, print_json, print_line, print_table, progress, warn_if_unsafe
-from zkmargin.cli.options import Attestors, Json, Market, Policy, SetupFile, Threads
+from zkmargin.cli.options import (
+    AnyAttestor,
+    Attestors,
+    Json,
+    Market,
+    Policy,
+    RequireSetup,
+    SetupFile,
+    Threads,
+    TrustFile,
+)
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report
@@ -34,8 +44,14 @@ def verify(
     setup: SetupFile,
     market: Market | None = None,
     policy: Policy | None = None,
+    trust: TrustFile = None,
     attestors: Attestors = None,
-    at: Annotated[str | None, typer.Option("--at", metavar="ISO", help="Time of verification; by default now.")] = None,
+    any_attestor: AnyAttestor = False,
+    require_setup: RequireSetup = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="ISO", help="Time of verification; by default the trust file's, else now."),
+    ] = None,
     auditor: Annotated[
         str | None, typer.Option("--auditor", metavar="TEXT", help="Whom a disclosure must be addressed to.")
     ] = None,
@@ -48,9 +64,21 @@ def verify(
     """Verify a proof at a given time.
 
     What a file is, it says itself. A margin proof needs --market and --policy, a disclosure --market, and a solvency
-    statement carries its own terms. Exit code 0 when every FILE is valid, 1 when one is rejected or has expired. With
-    several, --json prints their verdicts in the list `files`."""
-    given = {"market": market, "policy": policy, "attestors": attestors, "at": at, "auditor": auditor, "terms": terms}
+    statement carries its own terms. Everything is recomputed but the policy, the setup's secret, the prices in M, and
+    whose keys are which venue's, which a verifier must know. Without a key for every venue (--trust, --attestor, or a
+    policy's own) nothing is verified, unless --any-attestor asks for it. Exit code 0 when every FILE is valid, 1 when
+    one is rejected or has expired. With several, --json prints their verdicts in the list `files`."""
+    given = {
+        "market": market,
+        "policy": policy,
+        "attestors": attestors,
+        "trust": trust,
+        "any_attestor": any_attestor,
+        "require_setup": require_setup,
+        "at": at,
+        "auditor": auditor,
+        "terms": terms,
+    }
     kinds = [kind_of_file(file) for file in files]
     chosen = [arguments_for(kind, given) for kind in kinds]
     results: list[Outcome]
@@ -68,11 +96,8 @@ def verify(
         else:
             results = list(_verify_each(files, source, chosen, report))
     warn_if_unsafe(source, setup)
-    if rules is not None and not attestors and not rules.venues:
-        note(
-            "warning: neither --attestor nor the policy says who must have signed; check that the attestors are all of "
-            "the account's venues"
-        )
+    if any_attestor:
+        note("warning: UNAUTHENTICATED: anybody may have signed for these venues; name their keys by --trust")
     if len(results) == 1 and not isinstance(results[0][1], Exception):
         print_result(results[0][1], as_json=as_json)
     else:

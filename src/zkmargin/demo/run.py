@@ -19,6 +19,7 @@ from typing import Any, Final
 from zkmargin.api import margin as api
 from zkmargin.api.arguments import precious_kind
 from zkmargin.api.key_files import new_signing_key, write_signing_key
+from zkmargin.api.trusting import write_trust
 from zkmargin.api.verification import Verdict, verify
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
 from zkmargin.circuits.markets.positions import Positions
@@ -39,8 +40,9 @@ from zkmargin.prover.writing import replacing, write_document
 from zkmargin.verifier.documents import Fields, read_object
 from zkmargin.verifier.errors import ArgumentError
 from zkmargin.verifier.ethereum import format_address
-from zkmargin.verifier.statements.attestation import Attestation
+from zkmargin.verifier.statements.attestation import Attestation, Attestor
 from zkmargin.verifier.statements.margin import MarginProof
+from zkmargin.verifier.statements.trust import RequiredSetup, Trust
 from zkmargin.verifier.text import decode_text, read_bounded
 
 MAX_ROWS: Final = 1 << 13
@@ -73,7 +75,6 @@ class Demonstration:
     netted: MarginResult
     proof: MarginProof
     verdict: Verdict
-    verified_at: str
     smaller: bool
     prepare_seconds: float
     prove_seconds: float
@@ -95,6 +96,7 @@ class Demonstration:
             "VENUE.opening.json": "its opening: secret",
             "proof.json": "the proof: public",
             MARK: "says that this folder is a demo's",
+            "trust.json": "whom the auditor trusts: the setup, and each venue's key",
         }
 
     @property
@@ -102,11 +104,10 @@ class Demonstration:
         """Return the commands that repeat the last steps by hand."""
         common = "--market market.json --policy policy.json"
         books = " ".join(f"--positions {venue}.csv" for venue in self.venues)
-        signers = " ".join(f"--attestor {address}" for address in self.verdict.attestors)
         return [
             f"cd {shlex.quote(str(self.folder))}",
             f"zkmargin evaluate {common} {books}",
-            f"zkmargin verify proof.json {common} --setup setup.json --at {self.verified_at} {signers}",
+            f"zkmargin verify proof.json {common} --setup setup.json --trust trust.json",
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -209,10 +210,12 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
     write_margin_proof(folder / "proof.json", proof)
 
     report("verifying", 0, 0)
-    verified_at = format_instant(market.epoch.as_of.replace(microsecond=0) + VERIFIED_AFTER)
+    at = market.epoch.as_of.replace(microsecond=0) + VERIFIED_AFTER
+    keys = tuple(Attestor(attestation.attestor, attestation.claimed.venue) for attestation, _ in attested)
+    trust = Trust(RequiredSetup(setup.digest), keys, at=int(at.timestamp()))
+    write_trust(folder / "trust.json", trust)
     begun = time.perf_counter()
-    attestors = [attestation.attestor for attestation, _ in attested]
-    verdict = verify(folder / "proof.json", market, policy, setup, attestors=attestors, at=verified_at)
+    verdict = verify(folder / "proof.json", market, policy, setup, trust=trust)
     return Demonstration(
         folder=folder,
         backend=backend.name,
@@ -222,7 +225,6 @@ def run_demo(folder: str | Path, report: Report = silent) -> Demonstration:
         netted=netted,
         proof=proof,
         verdict=verdict,
-        verified_at=verified_at,
         smaller=smaller,
         prepare_seconds=prepared - started,
         prove_seconds=proven - prepared,

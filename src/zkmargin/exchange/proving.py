@@ -117,9 +117,7 @@ def _on_cluster(work: EpochFolder, setup: Setup, missing: list[int], address: st
     try:
         ray.init(address=address, ignore_reinit_error=True, logging_level=logging.ERROR, log_to_driver=False)
         task = ray.remote(max_retries=RETRIES, num_cpus=1)(_prove_on_worker)
-        # A copy, without the handles that this process's back end has made of it.
-        bare = Setup(setup.key, setup.powers, setup.lagrange_points, setup.source)
-        shared = [ray.put(value) for value in (bare, work.terms)]
+        shared = [ray.put(value) for value in (setup, work.terms)]
         waiting = iter(missing)
         under_way: list[Any] = []
         slots = max(1, int(ray.cluster_resources().get("CPU", 1)))

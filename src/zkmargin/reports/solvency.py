@@ -23,14 +23,27 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;wor
 """
 
 
-def write_report(path: Path, statement: Solvency, verdict: SolvencyVerdict | None, reason: str | None) -> None:
-    """Write the page, whole or not at all."""
+def write_report(
+    path: Path,
+    statement: Solvency,
+    verdict: SolvencyVerdict | None,
+    reason: str | None,
+    *,
+    setup: str,
+    unsafe_setup: bool,
+) -> None:
+    """Write the page, whole or not at all; arguments are those of `render`."""
     with replacing(path) as stream:
-        stream.write(render(statement, verdict, reason).encode())
+        stream.write(render(statement, verdict, reason, setup=setup, unsafe_setup=unsafe_setup).encode())
 
 
-def render(statement: Solvency, verdict: SolvencyVerdict | None, reason: str | None) -> str:
-    """The page. Everything in it is public."""
+def render(
+    statement: Solvency, verdict: SolvencyVerdict | None, reason: str | None, *, setup: str, unsafe_setup: bool
+) -> str:
+    """The page. Everything in it is public.
+
+    setup: the digest of the setup that was used, and who vouches for it. unsafe_setup: whether nobody does.
+    """
     terms = statement.terms
     word = "valid" if verdict else "rejected"
     said = "Reserves cover what is owed to customers." if verdict else f"Rejected: {reason}."
@@ -42,7 +55,7 @@ def render(statement: Solvency, verdict: SolvencyVerdict | None, reason: str | N
         ("Batches", f"{len(statement.batches):,} of {statement.rows:,} rows"),
         ("Epoch", f"0x{statement.epoch.hex()}"),
         ("Liabilities digest", f"0x{statement.liabilities.hex()}"),
-        ("Setup", f"0x{statement.setup.hex()}"),
+        ("Setup", setup),
         ("Verified by", f"zkmargin {zkmargin.__version__}"),
     ]
     return "\n".join(
@@ -52,6 +65,7 @@ def render(statement: Solvency, verdict: SolvencyVerdict | None, reason: str | N
             f"<style>{_STYLE}</style></head><body>",
             f"<h1>Solvency of {escape(terms.exchange)}</h1>",
             f'<p class="{word}"><strong>{escape(said)}</strong></p>',
+            f'<p class="rejected"><strong>{escape(_UNSAFE)}</strong></p>' if unsafe_setup else "",
             _table((), ((escape(name), f"<code>{escape(value)}</code>") for name, value in facts)),
             "<h2>Reserves and what is owed</h2>",
             _balances(statement, verdict),
@@ -69,6 +83,9 @@ def render(statement: Solvency, verdict: SolvencyVerdict | None, reason: str | N
     )
 
 
+_UNSAFE: Final = (
+    "UNSAFE setup: it is not the known ceremony's. Whoever made it may know its secret, and could forge this statement."
+)
 _CHECKED: Final = (
     "No account holds less than nothing of any asset, and every account's debts are within its collateral under the "
     "haircuts of the terms: no dummy account makes liabilities smaller.",

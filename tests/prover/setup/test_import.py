@@ -12,9 +12,11 @@ import pytest
 from zkmargin.prover.kernels.interface import Backend
 from zkmargin.prover.kernels.reference import ReferenceBackend
 from zkmargin.prover.setup import Setup, SetupError, ceremonies, import_ptau, provenance, verify_setup
-from zkmargin.prover.setup.ceremonies import BLAKE2B, G2_X, NAME, ceremony_of, looks_like_ceremony, published_power
+from zkmargin.prover.setup.ceremonies import BLAKE2B, looks_like_ceremony, published_power
+from zkmargin.verifier import srs
 from zkmargin.verifier.curve import G1, G1_GENERATOR, decode_g2, encode_g2, is_on_curve
 from zkmargin.verifier.errors import FormatError, ZkmarginError
+from zkmargin.verifier.srs import CEREMONY_G2_X, CEREMONY_NAME, ceremony_of
 
 TAU_G1 = 80
 """Where the points of section 2 begin in every file of snarkjs."""
@@ -35,12 +37,12 @@ def test_import_on_every_back_end(vectors: Path, backend: Backend[Any, Any]) -> 
     assert setup.powers.shape == (48, 2, 4)
     assert point(setup, 0) == G1_GENERATOR
     assert all(is_on_curve(point(setup, i)) for i in range(48))
-    assert not setup.unsafe
+    assert not setup.development
     assert setup.ceremony is None
     assert setup.source is not None
     assert setup.source.blake2b == hashlib.blake2b(path.read_bytes()).hexdigest()
     assert (setup.source.file, setup.source.power, setup.source.ceremony_power) == (path.name, 6, 6)
-    verify_setup(setup, backend)
+    verify_setup(setup)
 
 
 def test_lagrange_points_of_snarkjs_and_ours_agree(vectors: Path, backend: Backend[Any, Any], imported: Setup) -> None:
@@ -55,7 +57,7 @@ def test_every_flipped_bit_of_the_used_lagrange_points_is_an_error(
     for bit in range(0, 8 * 64 * 8, 401):
         changed = bytearray(prepared)
         changed[LAGRANGE_G1 + 7 * 64 + bit // 8] ^= 1 << bit % 8
-        with pytest.raises(ZkmarginError, match="Lagrange tauG1"):
+        with pytest.raises(ZkmarginError, match=r": (lagrange|basis of 8 rows): "):
             import_ptau(file_of(changed), 8, backend)
 
 
@@ -65,7 +67,7 @@ def test_lagrange_points_in_another_order_are_an_error(
     changed = bytearray(prepared)
     start = LAGRANGE_G1 + 7 * 64
     changed[start : start + 128] = prepared[start + 64 : start + 128] + prepared[start : start + 64]
-    with pytest.raises(SetupError, match="Lagrange tauG1"):
+    with pytest.raises(SetupError, match="basis of 8 rows"):
         import_ptau(file_of(changed), 8, backend)
 
 
@@ -108,7 +110,7 @@ def test_every_flipped_bit_of_the_used_points_is_an_error(
     for bit in range(0, 24 * 64 * 8, 107):
         changed = bytearray(prepared)
         changed[TAU_G1 + bit // 8] ^= 1 << bit % 8
-        with pytest.raises(ZkmarginError, match="tauG1"):
+        with pytest.raises(ZkmarginError, match=r"tauG1|powers?"):
             import_ptau(file_of(changed), 8, backend)
 
 
@@ -131,7 +133,7 @@ def test_valid_points_that_are_not_powers_are_an_error(
         import_ptau(with_points({i: i + 1 for i in range(24)}), 8, backend)
     infinity = bytearray(prepared)
     infinity[TAU_G1 + 64 * 5 : TAU_G1 + 64 * 6] = bytes(64)
-    with pytest.raises(SetupError, match="pairing check"):
+    with pytest.raises(FormatError, match="powers: point 5: expected a point other than infinity"):
         import_ptau(file_of(infinity), 8, backend)
 
 
@@ -168,8 +170,8 @@ def test_the_table_of_published_digests() -> None:
 
 
 def test_the_ceremonys_point_is_a_point_of_g2() -> None:
-    assert decode_g2(encode_g2(G2_X), "[x]_2") == G2_X
-    assert ceremony_of(G2_X) == NAME
+    assert decode_g2(encode_g2(CEREMONY_G2_X), "[x]_2") == CEREMONY_G2_X
+    assert ceremony_of(CEREMONY_G2_X) == CEREMONY_NAME
 
 
 @pytest.mark.parametrize(
@@ -208,16 +210,16 @@ def test_a_published_digest_is_recognised(
 ) -> None:
     """The real files are too large to ship; this one stands for them."""
     monkeypatch.setitem(ceremonies.BLAKE2B, 6, hashlib.blake2b(prepared).hexdigest())
-    monkeypatch.setattr(ceremonies, "G2_X", imported.g2_x)
+    monkeypatch.setattr(srs, "CEREMONY_G2_X", imported.g2_x)
     setup = import_ptau(vectors / "bn254-6-prepared.ptau", 8, reference, require_ceremony=True)
-    assert setup.ceremony == NAME
+    assert setup.ceremony == CEREMONY_NAME
     assert "published for power 6" in provenance(setup)
     unprepared = import_ptau(vectors / "bn254-6-unprepared.ptau", 8, reference)
-    assert unprepared.ceremony == NAME
-    assert "is no published one" in provenance(unprepared)
+    assert unprepared.ceremony == CEREMONY_NAME
+    assert "no published one" in provenance(unprepared)
 
 
 @pytest.mark.skipif("ZKMARGIN_TEST_PTAU" not in os.environ, reason="set ZKMARGIN_TEST_PTAU to a published file")
 def test_a_real_file_of_the_ceremony(reference: ReferenceBackend) -> None:
     setup = import_ptau(os.environ["ZKMARGIN_TEST_PTAU"], 8, reference, require_ceremony=True)
-    assert setup.g2_x == G2_X
+    assert setup.g2_x == CEREMONY_G2_X

@@ -32,6 +32,6 @@ def test_a_fresh_file_of_snarkjs(tmp_path: Path) -> None:
         import_ptau(tmp_path / name, 16, backend) for name in ("prepared.ptau", "unprepared.ptau", "prepared_05.ptau")
     ]
     for setup in setups:
-        verify_setup(setup, backend)
+        verify_setup(setup)
         assert setup.powers.tobytes() == setups[0].powers.tobytes()
         assert setup.lagrange_points.tobytes() == setups[0].lagrange_points.tobytes()

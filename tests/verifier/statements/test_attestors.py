@@ -9,7 +9,7 @@ from zkmargin.verifier.curve import G1_GENERATOR
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.statements.attestation import Attestation, AttestationData, Attestor, parse_attestor
-from zkmargin.verifier.statements.margin import check_attestors
+from zkmargin.verifier.statements.trust import TrustError, check_attestors
 
 KEYS = [bytes([n]) * 32 for n in (1, 2, 3)]
 A, B, C = (address_of_key(key) for key in KEYS)
@@ -47,7 +47,7 @@ def test_exactly_the_attestors(trusted: list[bytes | Attestor]) -> None:
         ([A, B, C], f"{format_address(C)} has not attested"),
         ([Attestor(A, "right"), Attestor(B, "left")], "not a trusted attestor"),
         ([Attestor(A, "left"), Attestor(B, "left")], "signed the attestation of right"),
-        ([Attestor(A, "left"), Attestor(B, "right"), Attestor(B, "third")], "of third has not attested"),
+        ([Attestor(A, "left"), Attestor(B, "right"), Attestor(C, "third")], "of third has not attested"),
     ],
 )
 def test_anybody_else_or_anybody_missing(trusted: list[bytes | Attestor], says: str) -> None:
@@ -57,7 +57,11 @@ def test_anybody_else_or_anybody_missing(trusted: list[bytes | Attestor], says: 
 
 def test_one_venue_cannot_sign_under_another_name() -> None:
     twice = [attested("left", KEYS[0]), attested("right", KEYS[0])]
-    check_attestors(twice, [A])
+    for trusted in ([A], [Attestor(A)]):
+        with pytest.raises(ProofRejected, match="the attestations of left and right: a key stands for one venue"):
+            check_attestors(twice, trusted)
+    with pytest.raises(TrustError, match="what one key signs is one venue's word"):
+        check_attestors(twice, [Attestor(A, "left"), Attestor(A, "right")])
     with pytest.raises(ProofRejected, match="right"):
         check_attestors(twice, [Attestor(A, "left")])
 

@@ -3,17 +3,16 @@
 from zkmargin.verifier.statements.margin.files import read_margin_proof
 from zkmargin.verifier.statements.margin.statement import OFF_CHAIN, Deployment, MarginProof, MarginStatement
 from zkmargin.verifier.statements.margin.verify import (
-    MAX_VENUES,
     MarketTerms,
     PolicyTerms,
     StatementError,
     check_attestations,
-    check_attestors,
     make_statement,
     public_inputs,
     verify_margin,
     verify_margins,
 )
+from zkmargin.verifier.statements.trust import MAX_VENUES, check_attestors
 
 __all__ = [
     "MAX_VENUES",

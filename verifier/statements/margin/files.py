@@ -12,7 +12,7 @@ from zkmargin.verifier.hexadecimal import parse_hex
 from zkmargin.verifier.instants import parse_seconds
 from zkmargin.verifier.statements.attestation import Attestation, attestation_from_fields
 from zkmargin.verifier.statements.margin.statement import Deployment, MarginProof, MarginStatement
-from zkmargin.verifier.statements.margin.verify import MAX_VENUES
+from zkmargin.verifier.statements.trust import MAX_VENUES
 
 KIND: Final = "proof"
 MAX_ACCOUNT_PROOF_BYTES: Final = 1 << 16

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from zkmargin.verifier.curve import G1, GroupEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
@@ -13,9 +12,8 @@ from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.proof import PublicInputs
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, venue_id
 from zkmargin.verifier.statements.margin.statement import Deployment, MarginProof, MarginStatement, market_epoch_id
+from zkmargin.verifier.statements.trust import MAX_VENUES, check_attestors
 from zkmargin.verifier.verify import BatchItem, VerifyingKey, verify, verify_batch
-
-MAX_VENUES: Final = 64
 
 
 class StatementError(FormatError):
@@ -24,13 +22,18 @@ class StatementError(FormatError):
 
 @dataclass(frozen=True)
 class PolicyTerms:
-    """What a policy says of attestations and time. `venues` empty: whoever verifies decides who must attest."""
+    """What a policy says of attestations and time.
+
+    venues: empty when whoever verifies decides who must attest. attestors: the keys that the policy binds its venues
+    to, empty when it names none.
+    """
 
     digest: bytes
     name: str
     venues: tuple[str, ...]
     max_attestation_age_seconds: int
     validity_seconds: int
+    attestors: tuple[Attestor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ def verify_margin(
 ) -> None:
     """Verify that the proof is valid at time `at` (seconds since 1970). Raises ProofRejected or FormatError if not.
 
-    attestors: when given, exactly these must have signed, a missing one being an omitted venue.
+    attestors: when given, exactly these must have signed, a missing one being an omitted venue; so must those of the
+    policy.
     """
     verify(key, _checked_inputs(margin, policy, market, attestors, at), margin.proof, engine)
 
@@ -182,31 +186,15 @@ def _checked_inputs(
     ):
         if getattr(statement, name) != getattr(expected, name):
             raise ProofRejected(f"the statement's {field} is not that of the given policy, market and attestations")
+    if margin.policy_name != policy.name:
+        raise StatementError(
+            f"field 'statement.policy.name': expected {policy.name!r}, as the given policy is called, got "
+            f"{margin.policy_name[:64]!r}"
+        )
+    check_attestors(margin.attestations, policy.attestors)
     check_attestors(margin.attestations, attestors)
     if at < statement.epoch_time:
         raise ProofRejected(f"not valid before {format_seconds(statement.epoch_time)}")
     if at > statement.valid_until:
         raise ProofRejected(f"expired at {format_seconds(statement.valid_until)}")
     return public_inputs(statement, margin.attestations, market)
-
-
-def check_attestors(attestations: Collection[Attestation], attestors: Collection[bytes | Attestor]) -> None:
-    """Raise ProofRejected unless exactly the given attestors signed; with none given, anybody may have.
-
-    An attestor that is given with a venue may sign for that venue only.
-    """
-    trusted = {each if isinstance(each, Attestor) else Attestor(each) for each in attestors}
-    if not trusted:
-        return
-    for attestation in attestations:
-        signed = (Attestor(attestation.attestor), Attestor(attestation.attestor, attestation.claimed.venue))
-        if trusted.isdisjoint(signed):
-            raise ProofRejected(
-                f"{format_address(attestation.attestor)} signed the attestation of {attestation.claimed.venue} and is "
-                "not a trusted attestor of it"
-            )
-    seen = {Attestor(each.attestor) for each in attestations}
-    seen |= {Attestor(each.attestor, each.claimed.venue) for each in attestations}
-    for missing in sorted(trusted - seen, key=lambda each: (each.address, each.venue or "")):
-        venue = f" of {missing.venue}" if missing.venue else ""
-        raise ProofRejected(f"trusted attestor {format_address(missing.address)}{venue} has not attested")

@@ -245,9 +245,12 @@ def test_the_file_round_trips_and_is_read_strictly(desk: Desk, pairs: Pairs, tmp
 
 def test_the_api_in_the_command_lines_words(desk: Desk, pairs: Pairs) -> None:
     made = zkmargin.disclose(desk.market, "delta:BTC", *pairs, desk.setup, auditor=AUDITOR, purpose=PURPOSE)
-    found = zkmargin.check_disclosure(made, desk.market, desk.setup, auditor=AUDITOR)
+    keys = {f"venue{index}": address_of_key(KEYS[index]) for index in range(2)}
+    found = zkmargin.check_disclosure(made, desk.market, desk.setup, auditor=AUDITOR, attestors=keys)
+    with pytest.raises(FormatError, match="whose signatures count"):
+        zkmargin.check_disclosure(made, desk.market, desk.setup, auditor=AUDITOR)
     assert (found.exposure, found.unit, sorted(found.venues)) == ("delta:BTC", "BTC", ["venue0", "venue1"])
     with pytest.raises(ProofRejected, match="another auditor"):
-        zkmargin.check_disclosure(made, desk.market, desk.setup, auditor="X")
+        zkmargin.check_disclosure(made, desk.market, desk.setup, auditor="X", attestors=keys)
     with pytest.raises(ProofRejected, match="malformed"):
-        zkmargin.check_disclosure(replace(made, proof=made.proof[:-1]), desk.market, desk.setup)
+        zkmargin.check_disclosure(replace(made, proof=made.proof[:-1]), desk.market, desk.setup, attestors=keys)

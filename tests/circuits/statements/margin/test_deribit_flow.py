@@ -8,11 +8,11 @@ import pytest
 from support.desk import ACCOUNT, KEYS, desk_setup
 
 import zkmargin
-from zkmargin.api.arguments import verifying_engine
 from zkmargin.circuits.policies.policy import preset_names
 from zkmargin.circuits.statements.margin.files import write_margin_proof
 from zkmargin.circuits.statements.margin.market import read_market
 from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels.choice import verifying_engine
 
 CHAIN = Path(__file__).parents[3] / "vectors" / "deribit" / "btc-options-2020-05-21.json"
 BOOKS = [

@@ -1,6 +1,7 @@
 """Setups made for development, the bases made from a setup, and the cache that is never believed."""
 
 import os
+import pickle
 import sys
 import warnings
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from zkmargin.prover.setup import (
     provenance,
     verify_setup,
 )
+from zkmargin.prover.setup import srs as made_setups
+from zkmargin.verifier import srs
 from zkmargin.verifier.curve import G1_GENERATOR, PythonEngine
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
@@ -69,7 +72,7 @@ def test_powers_and_bases_are_what_the_formulas_say(known: Setup, backend: Backe
     assert points(backend, known.monomial(backend)) == times_g1([pow(X, i, SCALAR_MODULUS) for i in range(48)])
     for n in (1, 2, 8, 16):
         assert points(backend, known.lagrange(backend, n)) == times_g1(lagrange_scalars(n))
-    verify_setup(known, backend)
+    verify_setup(known)
 
 
 def test_multiples_by_table_are_those_of_the_fourier_transform(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +86,7 @@ def test_multiples_by_table_are_those_of_the_fourier_transform(monkeypatch: pyte
     monkeypatch.setattr(development, "TABLE_PAYS", 512)
     by_transform = development_setup(256, backend)
     assert by_table.lagrange_points.tobytes() == by_transform.lagrange_points.tobytes()
-    verify_setup(by_table, backend)
+    verify_setup(by_table)
 
 
 def test_a_development_setup_is_loudly_unsafe(reference: ReferenceBackend) -> None:
@@ -92,7 +95,7 @@ def test_a_development_setup_is_loudly_unsafe(reference: ReferenceBackend) -> No
     assert setup.ceremony is None
     assert "UNSAFE" in repr(setup)
     assert "UNSAFE" in provenance(setup)
-    verify_setup(setup, reference)
+    verify_setup(setup)
 
 
 def test_every_development_setup_has_its_own_secret(reference: ReferenceBackend) -> None:
@@ -145,25 +148,43 @@ def test_handles_are_made_once(imported: Setup, reference: ReferenceBackend) -> 
 
 
 def test_verification_finds_every_kind_of_wrong_point(known: Setup, backend: Backend[Any, Any]) -> None:
-    def changed(name: str, to: int, origin: int) -> Setup:
+    def change(name: str, to: int, origin: int) -> None:
         arrays = {"powers": known.powers.copy(), "lagrange_points": known.lagrange_points.copy()}
         arrays[name][to] = arrays[name][origin]
-        return Setup(known.key, arrays["powers"], arrays["lagrange_points"], None)
+        Setup(known.key, arrays["powers"], arrays["lagrange_points"], None)
 
-    verify_setup(fresh(known), backend)
-    for setup, message in (
-        (changed("powers", 0, 1), "power 0"),
-        (changed("powers", 31, 30), "pairing check"),
-        (changed("powers", 16, 0), "whose x everybody knows"),
-        (changed("powers", 18, 2), "pairing check"),
-        (changed("lagrange_points", 3, 4), "Lagrange and blinding points"),
+    verify_setup(fresh(known))
+    for name, to, origin, message in (
+        ("powers", 0, 1, "power 0"),
+        ("powers", 31, 30, "pairing check"),
+        ("powers", 16, 0, "whose x everybody knows"),
+        ("powers", 18, 2, "pairing check"),
+        ("lagrange_points", 3, 4, "Lagrange and blinding points"),
     ):
         with pytest.raises(SetupError, match=message):
-            verify_setup(setup, backend)
+            change(name, to, origin)
     off_curve = known.powers.copy()
     off_curve[7, 1, 0] ^= 1
-    with pytest.raises(FormatError, match=r"setup: powers: .*7.*expected a point on"):
-        verify_setup(Setup(known.key, off_curve, known.lagrange_points, None), backend)
+    with pytest.raises(FormatError, match=r"setup: powers: point 7: expected a point on"):
+        Setup(known.key, off_curve, known.lagrange_points, None)
+
+
+def test_what_was_checked_cannot_be_changed_from_outside(imported: Setup) -> None:
+    powers = imported.powers.copy()
+    setup = Setup(imported.key, powers, imported.lagrange_points, imported.source)
+    powers[3] = powers[4]
+    assert setup.powers.tobytes() == imported.powers.tobytes()
+    with pytest.raises(ValueError, match="cannot set WRITEABLE"):
+        setup.powers.flags.writeable = True
+
+
+def test_a_pickled_setup_is_checked_where_it_arrives(imported: Setup) -> None:
+    assert pickle.loads(pickle.dumps(imported)).digest == imported.digest  # noqa: S301 - its own bytes
+    make, (key, powers, lagrange, source) = imported.__reduce__()
+    swapped = powers.copy()  # type: ignore[attr-defined]
+    swapped[3] = swapped[4]
+    with pytest.raises(SetupError, match="pairing check"):
+        make(key, swapped, lagrange, source)  # type: ignore[arg-type]
 
 
 # -- the cache ---------------------------------------------------------------------------------------------------------
@@ -200,7 +221,7 @@ def test_the_setups_own_basis_needs_neither_cache_nor_computing(imported: Setup)
     backend = Counting()
     fresh(imported).lagrange(backend, 16)
     assert backend.computed == 0
-    assert not cache.folder().exists() or not list(cache.folder().iterdir())
+    assert not list(cache.folder().glob("lagrange-*"))
 
 
 def poison_swap(data: bytes) -> bytes:
@@ -250,6 +271,75 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(
     monkeypatch.setenv("ZKMARGIN_CACHE", str(tmp_path / "file" / "below"))
     with pytest.warns(CacheWarning, match="set ZKMARGIN_CACHE"):
         assert len(fresh(imported).lagrange(reference, 4)) == 4 + BLINDING_POINTS
+
+
+# -- checks that are kept ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts the checks that ran."""
+    ran: list[int] = []
+    check = made_setups.check_points
+    monkeypatch.setattr(made_setups, "check_points", lambda *args, **named: (ran.append(1), check(*args, **named)))
+    return ran
+
+
+def test_a_check_is_kept_for_the_very_bytes(imported: Setup, checks: list[int]) -> None:
+    fresh(imported)
+    fresh(imported)
+    assert len(checks) == 1
+    (kept,) = cache.folder().glob("checked-*")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.name == (
+        f"checked-{srs.CHECK_VERSION}-"
+        + srs.points_digest(imported.key, imported.powers.tobytes(), imported.lagrange_points.tobytes()).hex()
+    )
+    changed = imported.lagrange_points.copy()
+    changed[0] = changed[1]
+    with pytest.raises(SetupError, match="basis of 16 rows"):
+        Setup(imported.key, imported.powers, changed, imported.source)
+    assert len(checks) == 2
+    assert list(cache.folder().glob("checked-*")) == [kept]
+
+
+def test_another_version_of_the_check_counts_anew(
+    imported: Setup, checks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh(imported)
+    monkeypatch.setattr(cache, "CHECK_VERSION", srs.CHECK_VERSION + 1)
+    fresh(imported)
+    assert len(checks) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs modes")
+@pytest.mark.parametrize("which", ["folder", "file", "link"])
+def test_a_kept_check_that_others_could_have_made_does_not_count(
+    imported: Setup, checks: list[int], which: str, tmp_path: Path
+) -> None:
+    fresh(imported)
+    (kept,) = cache.folder().glob("checked-*")
+    if which == "link":
+        (tmp_path / "elsewhere").touch(mode=0o600)
+        kept.unlink()
+        kept.symlink_to(tmp_path / "elsewhere")
+    else:
+        (kept if which == "file" else kept.parent).chmod(0o777)
+    fresh(imported)
+    assert len(checks) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a folder that is a file")
+def test_without_a_place_to_keep_it_the_check_runs_each_time(
+    imported: Setup, checks: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ZKMARGIN_CACHE", str(tmp_path / "file" / "below"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fresh(imported)
+        fresh(imported)
+    assert len(checks) == 2
 
 
 def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
