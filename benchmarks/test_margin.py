@@ -17,10 +17,14 @@ import pytest
 from full_size import Case
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from zkmargin.api.verification import BATCH_PROOFS
+from zkmargin.circuits.statements.margin.files import write_margin_proof
 from zkmargin.circuits.statements.margin.verification import margin_verifying_key
 from zkmargin.prover.kernels import native_engine
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.verifier.curve import GroupEngine, PythonEngine
-from zkmargin.verifier.statements.margin import verify_margin
+from zkmargin.verifier.ethereum import recover_key
+from zkmargin.verifier.statements.margin import MarginProof, read_margin_proof, verify_margin, verify_margins
 
 
 @cache
@@ -120,3 +124,36 @@ def _verify(full: Case, proof, engine: GroupEngine) -> None:  # type: ignore[no-
         at=full.market.epoch_time,
         engine=engine,
     )
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_verify_from_files(benchmark: BenchmarkFixture, tmp_path: Path, backend: str) -> None:
+    """64 files of three attestations each, all read, decoded and verified; files a second are in `extra_info`.
+
+    `in_memory_seconds`: the same proofs, decoded, in one batch. `python`: signers recovered in pure Python.
+    """
+    full = case(4096, 16)
+    proofs = [full.prove() for _ in range(BATCH_PROOFS)]
+    files = [tmp_path / f"{index}.json" for index in range(BATCH_PROOFS)]
+    for file, proof in zip(files, proofs, strict=True):
+        write_margin_proof(file, proof)
+    recovery = key_recovery() if backend == "native" else recover_key
+    given = {"policy": full.market.policy, "market": full.market.terms, "at": full.market.epoch_time}
+    engine = native_engine()
+
+    def verify_files() -> None:
+        verify_all([read_margin_proof(file, recovery) for file in files])
+
+    def verify_all(margins: list[MarginProof]) -> None:
+        if any(verify_margins(margins, key=_key(full), engine=engine, **given)):
+            raise AssertionError
+
+    in_memory = []
+    for _ in range(5):
+        start = perf_counter()
+        verify_all(proofs)
+        in_memory.append(perf_counter() - start)
+    benchmark.extra_info["in_memory_seconds"] = min(in_memory)
+    benchmark.pedantic(verify_files, rounds=10 if backend == "native" else 2)  # type: ignore[no-untyped-call]
+    benchmark.extra_info["backend"] = backend
+    benchmark.extra_info["files_per_second"] = BATCH_PROOFS / benchmark.stats.stats.min

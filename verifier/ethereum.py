@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from zkmargin.verifier.errors import FormatError
@@ -35,6 +36,7 @@ def format_address(address: bytes) -> str:
     return "0x" + _checksummed(address.hex())
 
 
+@lru_cache(maxsize=4096)
 def _checksummed(digits: str) -> str:
     """Lower-case digits, those raised where the digits' hash has a digit of 8 or more."""
     return "".join(
@@ -55,7 +57,12 @@ def address_word(address: bytes) -> bytes:
 
 def struct_hash(declaration: str, members: Sequence[bytes]) -> bytes:
     """EIP-712 hashStruct: keccak256 of the type's hash and the members' words."""
-    return keccak256(keccak256(declaration.encode()) + b"".join(members))
+    return keccak256(_type_hash(declaration) + b"".join(members))
+
+
+@lru_cache(maxsize=64)
+def _type_hash(declaration: str) -> bytes:
+    return keccak256(declaration.encode())
 
 
 def recover_signer(digest: bytes, signature: bytes, where: str, recovery: KeyRecovery | None = None) -> bytes:

@@ -137,8 +137,15 @@ class Universe(StrictModel):
         """The bucket of an instrument; raises ValueError if its underlying or expiry has no slot."""
         if kind == "cash":
             return ACCOUNT_BUCKET
-        slot = self.underlyings.index(underlying)
-        return slot * (self.expiry_slots + 1) + (0 if expiry is None else 1 + self.expiries[slot].index(expiry))
+        bucket = self._buckets.get((underlying, expiry))
+        if bucket is None:
+            raise ValueError(f"{underlying}: expected an underlying and expiry with a slot")
+        return bucket
+
+    @cached_property
+    def _buckets(self) -> Mapping[tuple[str, datetime | None], int]:
+        """The bucket of every underlying and expiry that has a slot."""
+        return _buckets(self.underlyings, self.expiries, self.expiry_slots)
 
     @cached_property
     def bucket_of_row(self) -> NDArray[np.int64]:
@@ -242,9 +249,9 @@ class Universe(StrictModel):
                         f"{instrument.underlying}: start a new universe"
                     )
                 expiries[slot].append(expiry)
-        draft = self.model_copy(
-            update={"underlyings": tuple(underlyings), "expiries": tuple(tuple(e) for e in expiries), "listings": ()}
-        )
+        fields = {name: getattr(self, name) for name in Universe.model_fields}
+        fields |= {"underlyings": tuple(underlyings), "expiries": tuple(tuple(e) for e in expiries), "listings": ()}
+        draft = Universe.model_construct(**fields)
         taken = {listing.row for listing in self.listings}
         segment_rows: dict[int, list[int]] = {}
         for row in range(self.instrument_rows - 1, -1, -1):
@@ -257,9 +264,7 @@ class Universe(StrictModel):
                 raise UniverseError(f"{instrument.id}: its risk group has no free row left: start a new universe")
             listings.append(_listing(instrument, free.pop(), choose_lot_exponent(instrument)))
         listings.sort(key=lambda listing: listing.row)
-        return Universe(
-            **{**{name: getattr(draft, name) for name in Universe.model_fields}, "listings": tuple(listings)}
-        )
+        return Universe(**{**fields, "listings": tuple(listings)})
 
 
 def read_universe(path: str | Path) -> Universe:
@@ -303,6 +308,20 @@ def _listing(instrument: Instrument, row: int, lot_exponent: int) -> Listing:
     )
 
 
+def _buckets(
+    underlyings: Sequence[str], expiries: Sequence[Sequence[datetime]], expiry_slots: int
+) -> dict[tuple[str, datetime | None], int]:
+    """Number the buckets of underlyings, as a whole and by expiry."""
+    found: dict[tuple[str, datetime | None], int] = {}
+    for slot, underlying in enumerate(underlyings):
+        first = slot * (expiry_slots + 1)
+        # Free slots share the name "": the first is meant.
+        found.setdefault((underlying, None), first)
+        if underlying:
+            found |= {(underlying, expiry): first + 1 + place for place, expiry in enumerate(expiries[slot])}
+    return found
+
+
 def _lay_out(
     instruments: Sequence[Instrument],
     underlyings: tuple[str, ...],
@@ -316,15 +335,13 @@ def _lay_out(
     """
     if instrument_rows <= 0:
         return None
-    stride = expiry_slots + 1
+    buckets = _buckets(underlyings, expiries, expiry_slots)
     wanted: Counter[int] = Counter({ACCOUNT_BUCKET: 0})
-    wanted.update(dict.fromkeys(range(len(underlyings) * stride), 0))
-    for instrument in instruments:
-        if instrument.kind == "cash":
-            wanted[ACCOUNT_BUCKET] += 1
-            continue
-        slot, expiry = underlyings.index(instrument.underlying), _expiry(instrument)
-        wanted[slot * stride + (0 if expiry is None else 1 + expiries[slot].index(expiry))] += 1
+    wanted.update(dict.fromkeys(range(len(underlyings) * (expiry_slots + 1)), 0))
+    wanted.update(
+        ACCOUNT_BUCKET if instrument.kind == "cash" else buckets[instrument.underlying, _expiry(instrument)]
+        for instrument in instruments
+    )
     count = 1
     while count <= instrument_rows:
         capacity = instrument_rows // count

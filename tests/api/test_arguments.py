@@ -95,11 +95,11 @@ def test_errors_name_arguments_and_no_option(market: Market, made_desk: Path) ->
         ("market", lambda: zkmargin.attest({}, {}, **common)),  # type: ignore[arg-type]
         ("secrets", lambda: zkmargin.prove_margin(market, "span", attestations, secrets[:1], setup)),
         ("attestations", lambda: zkmargin.prove_margin(market, "span", attestations[0], secrets, setup)),  # type: ignore[arg-type]
-        ("proof", lambda: zkmargin.verify([1], market, "span", setup, at=AT)),  # type: ignore[arg-type]
-        ("policy", lambda: zkmargin.verify(made_desk / "p.json", market, {}, setup, at=AT)),  # type: ignore[arg-type]
+        ("proof", lambda: zkmargin.verify([1], market, "span", setup, any_attestor=True, at=AT)),  # type: ignore[arg-type]
+        ("policy", lambda: zkmargin.verify(made_desk / "p.json", market, {}, setup, any_attestor=True, at=AT)),  # type: ignore[arg-type]
         ("attestors", lambda: zkmargin.verify(made_desk / "p.json", market, "span", setup, attestors=ACCOUNT)),
         ("attestors", lambda: zkmargin.verify(made_desk / "p.json", market, "span", setup, attestors=["0x1"])),
-        ("at", lambda: zkmargin.verify(made_desk / "p.json", market, "span", setup, at=1.0)),  # type: ignore[arg-type]
+        ("at", lambda: zkmargin.verify(made_desk / "p.json", market, "span", setup, any_attestor=True, at=1.0)),  # type: ignore[arg-type]
         ("terms", lambda: zkmargin.verify_file(made_desk / "p.json", setup, market=market, policy="span", terms="t")),
         ("policy", lambda: zkmargin.verify_file(made_desk / "p.json", setup, market=market)),
         ("chain", lambda: zkmargin.attest_reserves(made_desk / "t", "0x", {}, key=bytes(32))),
@@ -125,10 +125,11 @@ def test_seconds_at_the_ends_of_time() -> None:
 
 
 def test_verify_file_is_verify(market: Market, made_desk: Path) -> None:
-    found = zkmargin.verify_file(made_desk / "p.json", made_desk / "s.json", market=market, policy="span", at=AT)
-    assert found == zkmargin.verify(made_desk / "p.json", market, "span", made_desk / "s.json", at=AT)
+    proof, setup = made_desk / "p.json", made_desk / "s.json"
+    found = zkmargin.verify_file(proof, setup, market=market, policy="span", at=AT, any_attestor=True)
+    assert found == zkmargin.verify(proof, market, "span", setup, at=AT, any_attestor=True)
     with pytest.raises(zkmargin.ProofRejected, match="expired"):
-        zkmargin.verify_file(made_desk / "p.json", made_desk / "s.json", market=market, policy="span")
+        zkmargin.verify_file(proof, setup, market=market, policy="span", any_attestor=True)
     with pytest.raises(zkmargin.FormatError, match="expected a margin proof, a disclosure or a solvency statement"):
         zkmargin.verify_file(made_desk / "m.json", made_desk / "s.json")
 
@@ -143,7 +144,7 @@ def test_reprs_are_short_and_say_nothing_of_holdings(market: Market, made_desk: 
         key=made_desk / "kestrel.key",
         setup=setup,
     )
-    verdict = zkmargin.verify(made_desk / "p.json", market, policy, setup, at=AT)
+    verdict = zkmargin.verify(made_desk / "p.json", market, policy, setup, at=AT, any_attestor=True)
     prover = zkmargin.margin_prover(market, policy, setup)
     data, universe = market.epoch.data, market.epoch.universe
     proof = read_margin_proof(made_desk / "p.json")

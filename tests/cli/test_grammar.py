@@ -45,7 +45,7 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
 
 
 def test_verify_by_kind(zkmargin: Any, files: Path) -> None:
-    common = ["--market", files / "m.json", "--setup", files / "s.json"]
+    common = ["--market", files / "m.json", "--setup", files / "s.json", "--any-attestor"]
     margin = zkmargin("verify", files / "p.json", *common, "--policy", "span", "--at", AT, "--json")
     assert (margin.code, margin.json["policy"]) == (0, "span")
     disclosed = zkmargin("verify", files / "d.json", *common, "--auditor", "Ash", "--json")
@@ -60,7 +60,7 @@ def test_what_a_kind_does_not_take_is_refused(zkmargin: Any, files: Path) -> Non
     for arguments, line in (
         (["p.json", *common], "--policy: expected it: a margin proof is verified against it"),
         (["p.json", "--setup", files / "s.json", "--policy", "span"], "--market: expected it"),
-        (["d.json", *common, "--policy", "span"], "--policy: expected none: a disclosure is not verified against it"),
+        (["d.json", *common, "--at", AT], "--at: expected none: a disclosure is not verified against it"),
         (["p.json", *common, "--policy", "span", "--terms", "t"], "--terms: expected none"),
         (["m.json", *common], "field 'format': expected a margin proof, a disclosure or a solvency statement, got"),
     ):
@@ -70,7 +70,17 @@ def test_what_a_kind_does_not_take_is_refused(zkmargin: Any, files: Path) -> Non
 
 
 def test_several_files(zkmargin: Any, files: Path) -> None:
-    common = ["--market", files / "m.json", "--setup", files / "s.json", "--policy", "span", "--at", AT]
+    common = [
+        "--market",
+        files / "m.json",
+        "--setup",
+        files / "s.json",
+        "--policy",
+        "span",
+        "--any-attestor",
+        "--at",
+        AT,
+    ]
     twice = zkmargin("verify", files / "p.json", files / "p.json", *common, "--json")
     assert twice.code == 0
     assert twice.json["valid"] is True

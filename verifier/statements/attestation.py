@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +48,7 @@ def universe_id(universe_digest: bytes, setup: SetupKey) -> bytes:
     return keccak256(UNIVERSE_ID_DOMAIN + universe_digest + setup.digest)
 
 
+@lru_cache(maxsize=1024)
 def venue_id(name: str) -> bytes:
     """keccak256 of a venue's name: its key in registries, and the order of venues in a statement."""
     return keccak256(name.encode())
@@ -94,7 +95,7 @@ class AttestationData:
             ATTESTATION_TYPE,
             [
                 address_word(self.account),
-                keccak256(self.venue.encode()),
+                venue_id(self.venue),
                 self.universe,
                 word(self.commitment.x),
                 word(self.commitment.y),

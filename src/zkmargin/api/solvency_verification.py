@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zkmargin.api.arguments import PathLike, check_outputs, digest_of, loaded, path_of
-from zkmargin.api.trusting import setup_fields, setup_line
+from zkmargin.api.trusting import required_setup, setup_fields, setup_line
 from zkmargin.circuits.statements.solvency.verification import verify_solvency_under_setup
 from zkmargin.prover.kernels import load_backend, verifying_engine
 from zkmargin.prover.setup import Setup, load_setup, load_setup_key
@@ -21,7 +21,7 @@ from zkmargin.verifier.statements.solvency.inclusion import Balance, read_inclus
 from zkmargin.verifier.statements.solvency.statement import Solvency, summary
 from zkmargin.verifier.statements.solvency.terms import Terms, read_terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
-from zkmargin.verifier.statements.trust import is_unsafe, parse_required_setup
+from zkmargin.verifier.statements.trust import is_unsafe
 
 __all__ = [
     "IncludedBalances",
@@ -136,9 +136,7 @@ def verify_solvency_statement(
     report("reading", 0, 0)
     given = loaded(statement, Solvency, read_solvency, "statement")
     parameters = loaded(setup, Setup, load_setup, "setup")
-    required = None if require_setup is None else parse_required_setup(require_setup, "require_setup")
-    if required is not None:
-        required.check(parameters.key, "require_setup")
+    required = required_setup(require_setup, parameters.key)
     unsafe = is_unsafe(parameters.key, required, development=parameters.development)
     verdict, reason = None, None
     if terms is not None and loaded(terms, Terms, read_terms, "terms").digest != given.terms.digest:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from zkmargin.api.arguments import PathLike
+from zkmargin.api.arguments import PathLike, attestors_of, loaded, naming
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.writing import write_document
-from zkmargin.verifier.errors import ProofRejected
+from zkmargin.verifier.errors import ArgumentError, ProofRejected
 from zkmargin.verifier.ethereum import parse_address
-from zkmargin.verifier.srs import SetupKey
-from zkmargin.verifier.statements.attestation import Attestation, Attestor, check_venue, parse_attestor
+from zkmargin.verifier.srs import SetupError, SetupKey
+from zkmargin.verifier.statements.attestation import Attestation, Attestor, check_venue
 from zkmargin.verifier.statements.trust import (
     KIND,
     RequiredSetup,
     Trust,
-    TrustError,
     by_venue,
     check_attestors,
     is_unsafe,
@@ -71,37 +69,57 @@ def trusted(
 ) -> Trusted:
     """Read and check whom to trust. of_policy: the keys that the policy binds venues to, which are checked in any case.
 
-    Raises TrustError unless keys come from exactly one place or anybody's are asked for, SetupError for another setup.
+    Raises ArgumentError unless keys come from exactly one place or anybody's are asked for, and for another setup than
+    the required one; FormatError for a malformed trust file.
     """
-    file = read_trust(trust) if isinstance(trust, str | Path) else trust
+    file = trust if trust is None else loaded(trust, Trust, read_trust, "trust")
     given = _attestors(attestors)
     if (bool(given) + (file is not None) + any_attestor) > 1:
-        raise TrustError(
-            "trust: expected one of trust, attestors and any_attestor, got several: say once who is trusted"
+        raise ArgumentError(
+            "trust", "expected one of a trust file, attestors and any attestor, got several: say once who is trusted"
         )
     if file is not None:
         given = file.attestors
-    by_venue(given)
+    with naming("attestors"):
+        by_venue(given)
     if not (given or of_policy or any_attestor):
-        raise TrustError(
-            "attestors: expected to be told whose signatures count: a key for every venue, by a trust file or as "
-            "VENUE=0x.. (names alone bind nobody); or any_attestor, and then the verdict says UNAUTHENTICATED"
+        raise ArgumentError(
+            "attestors",
+            "expected to be told whose signatures count: a key for every venue, by a trust file or as VENUE=0x.. "
+            "(names alone bind nobody); or that any attestor will do, and then the verdict says UNAUTHENTICATED",
         )
-    required = None if require_setup is None else parse_required_setup(require_setup, "require_setup")
-    for each, where in ((required, "require_setup"), (None if file is None else file.setup, "trust")):
-        if each is not None:
-            each.check(setup.key, where)
+    required = required_setup(require_setup, setup.key)
+    if file is not None:
+        _check_setup(file.setup, setup.key, "trust")
     wanted = required or (None if file is None else file.setup)
     return Trusted(given, tuple(of_policy), wanted, None if file is None else file.at)
 
 
+def required_setup(require_setup: str | None, key: SetupKey) -> RequiredSetup | None:
+    """Return the setup that is required, None if any may be. Raises ArgumentError when it is another than this one."""
+    if require_setup is None:
+        return None
+    with naming("require_setup"):
+        required = parse_required_setup(require_setup, "require_setup")
+    _check_setup(required, key, "require_setup")
+    return required
+
+
+def _check_setup(required: RequiredSetup, key: SetupKey, argument: str) -> None:
+    try:
+        required.check(key, argument)
+    except SetupError as error:
+        raise ArgumentError(argument, str(error).removeprefix(f"{argument}: ")) from None
+
+
 def _attestors(given: Attestors) -> tuple[Attestor, ...]:
     if isinstance(given, Mapping):
-        return tuple(
-            Attestor(key if isinstance(key, bytes) else parse_address(key, venue), check_venue(venue, "attestors"))
-            for venue, key in given.items()
-        )
-    return tuple(Attestor(each) if isinstance(each, bytes) else parse_attestor(each, "attestors") for each in given)
+        with naming("attestors"):
+            return tuple(
+                Attestor(key if isinstance(key, bytes) else parse_address(key, venue), check_venue(venue, "attestors"))
+                for venue, key in given.items()
+            )
+    return tuple(each if isinstance(each, Attestor) else Attestor(each) for each in attestors_of(given))
 
 
 # -- what a verdict prints ---------------------------------------------------------------------------------------------

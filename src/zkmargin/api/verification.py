@@ -42,7 +42,7 @@ BATCH_PROOFS: Final = 64
 """Proofs that share a pairing check in `verify_many`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What a proof was found to say, under what, and on whose word. `reason` is None when it is valid.
 
@@ -70,6 +70,11 @@ class Verdict:
     gate: str
     verified_at: str
     valid_until: str
+
+    def __repr__(self) -> str:
+        said = "valid" if self.valid else f"rejected: {self.reason}"
+        marks = "" if self.authenticated else ", UNAUTHENTICATED"
+        return f"Verdict({self.account}, {self.policy}, {said}{marks}{', UNSAFE setup' if self.unsafe_setup else ''})"
 
     def require(self) -> Verdict:
         """Return the verdict when it is valid. Raises ProofRejected."""

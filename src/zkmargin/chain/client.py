@@ -5,26 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic, sleep
 from typing import Any, Final, cast
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
-from web3.exceptions import TimeExhausted, Web3Exception, Web3RPCError
+from web3.exceptions import BadResponseFormat, TransactionNotFound, Web3Exception, Web3RPCError
+from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import RPCResponse
 
 from zkmargin.chain.errors import ChainError, error_of
+from zkmargin.chain.journal import Journal, SignedTransaction, intent_of
+from zkmargin.connectors.urls import redacted, without_secrets
 from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.documents import parse_json
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address
 
 RECEIPT_SECONDS: Final = 180
+POLL_SECONDS: Final = 0.1
+MAX_POLL_SECONDS: Final = 4.0
 _QUOTED: Final = re.compile(r"""execution reverted: b('|")((?:[ -\[\]-~]|\\[\\'"nrt]|\\x[0-9a-f]{2})*)\1$""")
 """How eth-tester tells a revert's data: as Python writes bytes."""
-REQUEST_SECONDS: Final = 60
+CONNECT_SECONDS: Final = 5
+REQUEST_SECONDS: Final = 20
+TOO_MANY: Final = 429
+SERVER_ERROR: Final = 500
+_MISSHAPEN: Final = (TypeError, KeyError, AttributeError, IndexError, OverflowError)
+"""What the library raises over results of another shape: null, lists, missing fields."""
+_NO_ANSWER: Final = (FormatError, BadResponseFormat, *_MISSHAPEN)
 MARGIN_PERCENT: Final = 10
 """Gas allowed beyond the estimate: what is measured on one block may cost a little more on the next."""
 
@@ -37,6 +50,9 @@ class Client:
     account: LocalAccount | None = None
     gas_used: int = 0
     """By all transactions so far."""
+    journal: Journal = field(default_factory=Journal)
+    rpc: str = ""
+    """The node's address, which no message shows whole."""
 
     @property
     def chain_id(self) -> int:
@@ -78,8 +94,8 @@ class Client:
     def create(self, code: bytes, what: str) -> bytes:
         """Create a contract from creation code with its arguments; returns its address."""
         receipt = self._send({"data": "0x" + code.hex()}, what)
-        address = receipt["contractAddress"]
-        if address is None:
+        address = receipt.get("contractAddress")
+        if not isinstance(address, str):
             raise ChainError(f"{what}: expected a contract's address in the receipt, got none")
         return bytes.fromhex(str(address)[2:])
 
@@ -96,32 +112,100 @@ class Client:
         return self._send({"to": function.address, "data": data, "value": value}, what)
 
     def _send(self, transaction: dict[str, Any], what: str) -> Any:
+        """Send as one idempotent operation: signed, in the journal, then sent, until it is in a block or refused."""
         if self.account is None:
             raise ChainError(f"{what}: expected a key to sign with")
+        intent = intent_of(self.chain_id, self.address, transaction)
+        signed = self.journal.find(intent)
+        if signed is None or self._is_replaced(signed, what):
+            signed = self._sign(self.account, transaction, intent, what)
+            self.journal.add(signed)
+        receipt = self._settle(signed, what)
+        self.gas_used += receipt["gasUsed"]
+        if receipt["status"] != 1:
+            self.journal.drop(intent)
+            raise ChainError(
+                f"{what}: transaction 0x{signed.digest.hex()} reverted in block {receipt['blockNumber']}; the chain's "
+                "state changed after the estimate, so try again"
+            )
+        return receipt
+
+    def _sign(self, account: LocalAccount, transaction: dict[str, Any], intent: bytes, what: str) -> SignedTransaction:
         eth = self.web3.eth
         with self.speaking(what):
             base = {"from": self.address, "value": 0, "chainId": eth.chain_id, **transaction}
             estimate = eth.estimate_gas(base)  # type: ignore[arg-type]
             limit = eth.get_block("latest")["gasLimit"]
             base["gas"] = min(estimate + estimate * MARGIN_PERCENT // 100, limit)
-            base["nonce"] = eth.get_transaction_count(self.account.address, "pending")
+            base["nonce"] = eth.get_transaction_count(account.address, "pending")
             base |= self._fees()
             base.pop("from")
-            signed = self.account.sign_transaction(base)
-            digest = eth.send_raw_transaction(signed.raw_transaction)
-            try:
-                receipt = eth.wait_for_transaction_receipt(digest, timeout=RECEIPT_SECONDS)
-            except TimeExhausted:
+            signed = account.sign_transaction(base)
+            return SignedTransaction(intent, bytes(signed.hash), bytes(signed.raw_transaction), int(base["nonce"]))
+
+    def _is_replaced(self, signed: SignedTransaction, what: str) -> bool:
+        """Whether an earlier run's transaction can no longer come to be: another one took its nonce."""
+        with self.speaking(what):
+            if self._receipt(signed, what) is not None or self._is_known(signed):
+                return False
+            if self.web3.eth.get_transaction_count(Web3.to_checksum_address(self.address), "latest") <= signed.nonce:
+                return False
+        self.journal.drop(signed.intent)
+        return True
+
+    def _settle(self, signed: SignedTransaction, what: str) -> Any:
+        """Send until a block has the transaction, and return its receipt. Raises ChainError when the node refuses it.
+
+        An answer that does not come, or says that the node is busy, says nothing about the transaction: it is looked up
+        and sent again. The same holds for "already known" and for a nonce that the transaction itself has used.
+        """
+        deadline, pause, sent = monotonic() + RECEIPT_SECONDS, POLL_SECONDS, False
+        while True:
+            if not sent:
+                try:
+                    self.web3.eth.send_raw_transaction(HexBytes(signed.raw))
+                    sent = True
+                except Exception as error:
+                    if not _is_uncertain(error) and not self._is_settled(signed, what):
+                        self.journal.drop(signed.intent)
+                        with self.speaking(what):
+                            raise
+            receipt = self._receipt(signed, what)
+            if receipt is not None:
+                return receipt
+            if monotonic() > deadline:
                 raise ChainError(
-                    f"{what}: transaction {digest.to_0x_hex()} was sent and is in no block after {RECEIPT_SECONDS} s; "
-                    "look it up before sending again"
-                ) from None
-        self.gas_used += receipt["gasUsed"]
-        if receipt["status"] != 1:
-            raise ChainError(
-                f"{what}: transaction {digest.to_0x_hex()} reverted in block {receipt['blockNumber']}; the chain's "
-                "state changed after the estimate, so try again"
-            )
+                    f"{what}: transaction 0x{signed.digest.hex()} was sent and is in no block after {RECEIPT_SECONDS} "
+                    "s; run the same command again to go on waiting for it"
+                )
+            sleep(pause)
+            pause = min(2 * pause, MAX_POLL_SECONDS)
+
+    def _is_settled(self, signed: SignedTransaction, what: str) -> bool:
+        return self._receipt(signed, what) is not None or self._is_known(signed)
+
+    def _is_known(self, signed: SignedTransaction) -> bool:
+        try:
+            return bool(self.web3.eth.get_transaction(HexBytes(signed.digest)))
+        except Exception as error:
+            if isinstance(error, TransactionNotFound) or _is_uncertain(error):
+                return False
+            raise
+
+    def _receipt(self, signed: SignedTransaction, what: str) -> Any:
+        """Return the receipt, None while there is none or the node does not say. Raises ChainError for half a one."""
+        try:
+            receipt = self.web3.eth.get_transaction_receipt(HexBytes(signed.digest))
+        except TransactionNotFound:
+            return None
+        except Exception as error:
+            if _is_uncertain(error):
+                return None
+            with self.speaking(what):
+                raise
+        for name, kind in (("status", int), ("gasUsed", int), ("blockNumber", int), ("transactionHash", bytes)):
+            if not isinstance(receipt.get(name), kind):
+                raise ChainError(f"{what}: expected a receipt with {name}, got one without; is --rpc an Ethereum node?")
         return receipt
 
     def _fees(self) -> dict[str, int]:
@@ -138,13 +222,13 @@ class Client:
             yield
         except ChainError:
             raise
-        except (Web3Exception, ValueError, OSError) as error:
-            raise _translated(error, what) from None
+        except (Web3Exception, ValueError, OSError, *_MISSHAPEN) as error:
+            raise _translated(error, what, self.rpc) from None
         except Exception as error:
             # In-process chains raise classes of their own, which need not be installed.
             if type(error).__name__ != "TransactionFailed":
                 raise
-            raise _translated(error, what) from None
+            raise _translated(error, what, self.rpc) from None
 
 
 class _Node(HTTPProvider):
@@ -158,15 +242,39 @@ class _Node(HTTPProvider):
         return cast(RPCResponse, answer)
 
 
-def connect(rpc: str, key: bytes | None = None) -> Client:
-    """Connect to a JSON-RPC node at an http(s) address. Raises ChainError when nobody answers."""
+def connect(rpc: str, key: bytes | None = None, *, journal: Journal | None = None) -> Client:
+    """Connect to a JSON-RPC node at an http(s) address. Raises ChainError when nobody answers.
+
+    journal: where transactions are kept until the command is done, so that it can be run again.
+    """
     if not rpc.startswith(("http://", "https://")):
-        raise ChainError(f"--rpc: expected an http or https address, got {rpc[:80]!r}")
-    web3 = Web3(_Node(rpc, request_kwargs={"timeout": REQUEST_SECONDS}))
-    client = Client(web3, None if key is None else Account.from_key(key))
-    with client.speaking(f"--rpc {rpc}"):
-        _ = web3.eth.chain_id
+        raise ChainError(f"--rpc: expected an http or https address, got {redacted(rpc)}")
+    # Without the library's own retries: a node that never answers would be waited for five times over.
+    provider = _Node(
+        rpc, request_kwargs={"timeout": (CONNECT_SECONDS, REQUEST_SECONDS)}, exception_retry_configuration=None
+    )
+    web3 = Web3(provider)
+    # Chains whose blocks are signed put more than 32 bytes into extraData.
+    web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+    client = Client(web3, None if key is None else Account.from_key(key), rpc=rpc, journal=journal or Journal())
+    with client.speaking(f"--rpc {redacted(rpc)}"):
+        if not isinstance(web3.eth.chain_id, int):
+            raise ChainError(f"--rpc {redacted(rpc)}: expected the chain's id, got another answer")
     return client
+
+
+def _is_uncertain(error: BaseException) -> bool:
+    """Whether an answer says nothing about the transaction: none came, or the node is busy, or it is no answer."""
+    status = _http_status(error)
+    if status is not None:
+        return status == TOO_MANY or status >= SERVER_ERROR
+    if isinstance(error, Web3RPCError):
+        return False
+    return isinstance(error, (OSError, *_NO_ANSWER))
+
+
+def _http_status(error: BaseException) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def revert_data(error: BaseException) -> bytes | None:
@@ -193,18 +301,26 @@ def revert_data(error: BaseException) -> bytes | None:
     return None
 
 
-def _translated(error: BaseException, what: str) -> Exception:
+def _translated(error: BaseException, what: str, rpc: str = "") -> Exception:
     data = revert_data(error)
     if data:
         return error_of(data, what)
     if isinstance(error, Web3RPCError) and isinstance(error.rpc_response, dict):
         detail = error.rpc_response.get("error")
         text = str(detail.get("message", detail)) if isinstance(detail, dict) else str(detail)
-        return ChainError(f"{what}: the node says: {text[:200]}")
-    if isinstance(error, FormatError):
-        return ChainError(f"{what}: {error}")
+        return ChainError(f"{what}: the node says: {_one_line(text, rpc)}")
+    if (status := _http_status(error)) is not None:
+        advice = {401: "is the API key right?", 403: "is the API key right?", TOO_MANY: "wait, or take another node"}
+        return ChainError(f"{what}: the node answers HTTP {status}; {advice.get(status, 'try again later')}")
     if isinstance(error, OSError):
         return ChainError(
             f"{what}: the node does not answer ({type(error).__name__}); is it running, and is --rpc right?"
         )
-    return ChainError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+    if isinstance(error, _NO_ANSWER):
+        got = _one_line(str(error), rpc) if isinstance(error, FormatError) else type(error).__name__
+        return ChainError(f"{what}: expected an answer of an Ethereum node, got another: {got}; is --rpc right?")
+    return ChainError(f"{what}: {type(error).__name__}: {_one_line(str(error), rpc)}")
+
+
+def _one_line(text: str, rpc: str) -> str:
+    return " ".join((without_secrets(text, rpc) if rpc else text).split())[:200]

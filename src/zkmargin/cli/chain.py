@@ -15,6 +15,7 @@ from zkmargin.chain.contracts import deploy as deploy_contracts
 from zkmargin.chain.contracts import publish as publish_epoch
 from zkmargin.chain.deployment import read_deployment_record, write_deployment_record
 from zkmargin.chain.errors import ChainError
+from zkmargin.chain.journal import Journal
 from zkmargin.chain.submission import read_market_terms
 from zkmargin.chain.submission import status as ask_status
 from zkmargin.chain.submission import submit as submit_proof
@@ -76,7 +77,7 @@ def deploy(
     rules = api.load_policy(policy)
     source = api.load_setup(setup)
     warn_if_unsafe(source, setup)
-    client = connect(rpc, read_key(key))
+    client = connect(rpc, read_key(key), journal=Journal.beside(out))
     with progress() as report:
         record = deploy_contracts(
             client,
@@ -91,6 +92,7 @@ def deploy(
             report=report,
         )
     write_deployment_record(out, record, replace=force)
+    client.journal.close()
     result = {
         "deployment": str(out),
         "chain_id": record.chain_id,
@@ -146,7 +148,7 @@ def publish(
             f"--setup: expected the setup that was deployed with at {where}; name it with --setup"
         ) from None
     sender = read_key(key)
-    client = connect(rpc, sender)
+    client = connect(rpc, sender, journal=Journal.beside(deployment))
     with progress() as report:
         report("reading the market", 0, 0)
         data = read_market(market, record.policy, source, load_backend())
@@ -159,6 +161,7 @@ def publish(
             pin=pin,
             report=report,
         )
+    client.journal.close()
     warn_if_unsafe(source, where)
     result = {
         "epoch": "0x" + published.digest.hex(),
@@ -197,8 +200,9 @@ def submit(
     record = read_deployment_record(deployment)
     margin = read_margin_proof(proof, key_recovery())
     terms = read_market_terms(market)
-    client = connect(rpc, read_key(key))
+    client = connect(rpc, read_key(key), journal=Journal.beside(deployment))
     submission = submit_proof(client, record, margin, terms)
+    client.journal.close()
     if as_json:
         print_json(submission.to_json())
         return

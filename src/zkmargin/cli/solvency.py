@@ -12,7 +12,7 @@ from zkmargin.api.trusting import setup_fields, setup_line
 from zkmargin.cli.console import note, print_json, print_line, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, RequireSetup, SetupFile, Threads, read_key, writes
 from zkmargin.cli.verify import print_result
-from zkmargin.prover.setup import load_setup
+from zkmargin.prover.setup import load_setup, load_setup_key
 from zkmargin.verifier.errors import ArgumentError
 from zkmargin.verifier.statements.solvency.statement import summary
 
@@ -194,7 +194,7 @@ def inclusion(
         else:
             api.make_inclusion(work, statement, setup, customer, out=out)
             files = 1
-    _show({"out": str(out), "files": files}, as_json)
+    _show({"out": str(out), "files": files, **setup_fields(load_setup_key(setup))}, as_json)
 
 
 @inclusion_app.command()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zkmargin.circuits.statements.solvency.batch import Batch
 from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpening
 from zkmargin.circuits.statements.solvency.settlement import settle
+from zkmargin.connectors.urls import redacted, without_secrets
 from zkmargin.exchange.epoch_folder import EpochFolder, WorkError
 from zkmargin.extras import extra
 from zkmargin.prover.kernels import load_backend
@@ -133,7 +134,8 @@ def _on_cluster(work: EpochFolder, setup: Setup, missing: list[int], address: st
             for done in ready:
                 yield ray.get(done)
     except (ray.exceptions.RayError, ConnectionError) as error:
-        raise ClusterError(f"--ray {address}: {' '.join(str(error).split())[:300]}") from None
+        said = " ".join(without_secrets(str(error), address).split())[:300]
+        raise ClusterError(f"--ray {redacted(address)}: {said}") from None
 
 
 def _reach(address: str) -> None:
@@ -144,7 +146,7 @@ def _reach(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise ClusterError(f"--ray {address}: expected a Ray cluster there, found none: {error}") from None
+        raise ClusterError(f"--ray {redacted(address)}: expected a Ray cluster there, found none: {error}") from None
 
 
 def settle_folder(

@@ -18,6 +18,7 @@ from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_ar
 from zkmargin.circuits.markets.positions import Positions
 from zkmargin.circuits.markets.units import USD_E12
 from zkmargin.extras import extra
+from zkmargin.prover.writing import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,14 +85,9 @@ def plot_profit(
 
 
 def save_profit_plot(path: str | Path, figure: Figure) -> None:
-    """Write the figure as a PNG, whole or not at all. Raises OSError when it cannot be written."""
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.partial")
-    try:
-        figure.savefig(temporary, format="png", dpi=150)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write the figure as a PNG of mode 0600, whole or not at all: it shows a book. Raises OSError."""
+    with replacing(path, secret=True) as stream:
+        figure.savefig(stream, format="png", dpi=150)
 
 
 def _values(rows: MarketArrays, options: NDArray[np.bool_], price_move: float, vol_move: float) -> NDArray[np.float64]:
