@@ -208,7 +208,7 @@ def positions() -> Json:
                 "constraints": {"required": True, "pattern": DECIMAL},
             },
             {
-                "name": "entry_price_usd",
+                "name": "entry_price",
                 "type": "string",
                 "description": (
                     "a column that may be left out: what a perpetual or future was entered at; the cash row moves by "
@@ -219,7 +219,7 @@ def positions() -> Json:
             {
                 "name": "multiplier",
                 "type": "string",
-                "description": "a column that may be left out, after entry_price_usd: units a contract, by default 1",
+                "description": "a column that may be left out, after entry_price: units a contract, by default 1",
                 "constraints": {"required": False, "pattern": DECIMAL},
             },
         ],

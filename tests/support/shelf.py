@@ -159,7 +159,7 @@ def _margin_files(folder: Path) -> None:
     history = {"start": "2026-01-01T00:00:00Z", "step_seconds": 86400, "source": "a test", "licence": "none"}
     write_document(folder / "history.json", "history", {**history, "prices": {"BTC": ["100", "101.5", "99"]}})
     (folder / "entries.csv").write_text(
-        "instrument,quantity,entry_price_usd\nBTC-26JUN20,1.5,9000.5\nUSD,120000.25,\n", encoding="utf-8"
+        "instrument,quantity,entry_price\nBTC-26JUN20,1.5,9000.5\nUSD,120000.25,\n", encoding="utf-8"
     )
     write_opening_keys(folder / "identity.pem", folder / "recipient.pem")
     opening = read_opening(folder / "kestrel.opening.json")
