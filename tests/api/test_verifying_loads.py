@@ -40,10 +40,11 @@ PROVING = (
 )
 FOREIGN = ("eth_account", "matplotlib", "polars", "ray", "sqlalchemy", "web3")
 
+MARGIN = "--market {d}/m.json --policy span --setup {d}/s.json --any-attestor"
 COMMANDS = {
-    "a margin proof": f"verify {{d}}/p.json --market {{d}}/m.json --policy span --setup {{d}}/s.json --any-attestor --at {AT}",
-    "a margin proof, rejected": "verify {d}/p.json --market {d}/m.json --policy span --setup {d}/s.json --any-attestor",
-    "what is no proof, malformed": "verify {d}/m.json --market {d}/m.json --policy span --setup {d}/s.json --any-attestor",
+    "a margin proof": f"verify {{d}}/p.json {MARGIN} --at {AT}",
+    "a margin proof, rejected": f"verify {{d}}/p.json {MARGIN}",
+    "what is no proof, malformed": f"verify {{d}}/m.json {MARGIN}",
     "a disclosure": "check-disclosure {d}/d.json --market {d}/m.json --setup {d}/s.json --any-attestor",
     "a solvency statement": "solvency verify {d}/solvency.json --setup {d}/solvency-setup.json",
     "a solvency statement, by the general command": "verify {d}/solvency.json --setup {d}/solvency-setup.json",
