@@ -487,6 +487,14 @@ def _check_references(circuit: Circuit) -> None:  # noqa: PLR0912 - one flat lis
         for index, name in enumerate(names):
             if not any(q.column == Column(kind, index) for q in circuit.queries):
                 raise CircuitError(f"{name}: no constraint reads this column, so the proof would not be about it")
+    published = {q.column for q in circuit.queries} | {t.public for total in circuit.sums for t in total.terms}
+    for index, name in enumerate(circuit.market):
+        if Column(ColumnKind.MARKET, index) not in published:
+            raise CircuitError(f"{name}: no constraint reads this market column, so the proof would not be about it")
+    stated = {index for total in circuit.sums for index, coefficient in total.scalars if coefficient % SCALAR_MODULUS}
+    for index, scalar in enumerate(circuit.scalars):
+        if index not in stated:
+            raise CircuitError(f"{scalar.name}: no sum reads this public scalar, so the proof would not be about it")
 
 
 _TWO_LINEAR: Final = (

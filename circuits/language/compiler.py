@@ -22,7 +22,7 @@ from zkmargin.circuits.language.recording import (
 )
 from zkmargin.verifier.circuit import Circuit, Fraction, FractionSum, Identity, Lookup, SparseColumn, Sum, SumTerm
 from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Node, Query
-from zkmargin.verifier.field import SCALAR_MODULUS
+from zkmargin.verifier.field import SCALAR_MODULUS, centred
 
 RANGE_TABLE = "range table"
 
@@ -221,7 +221,7 @@ def _inlined(graph: Graph, definitions: Mapping[Column, int], roots: Sequence[in
         if isinstance(node, Binary):
             new[index] = written.binary(node.operator, new[node.left], new[node.right])
         elif isinstance(node, Constant):
-            new[index] = written.constant(node.value)
+            new[index] = written.constant(centred(node.value))
         else:
             new[index] = new[needed[0]] if needed else written.query(node)
     return written, new

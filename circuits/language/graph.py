@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from zkmargin.circuits.language.errors import CompileError
 from zkmargin.verifier.expression import Binary, Constant, Node, Operator, Query
-from zkmargin.verifier.field import SCALAR_MODULUS
+from zkmargin.verifier.field import SCALAR_MODULUS, centred
 
 
 class Graph:
-    """An append-only graph; node indices are stable. Constants fold, 0 and 1 disappear."""
+    """An append-only graph; node indices are stable. Constants fold, 0 and 1 disappear.
+
+    A constant stands for an integer, and folds as one: what the compiler proves of magnitudes it reads from constants,
+    and 2^250 times 2^200 reduced modulo r could look like 7. One of r / 2 or more in magnitude is refused.
+    """
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -20,7 +25,13 @@ class Graph:
         return self._record(query)
 
     def constant(self, value: int) -> int:
-        """An integer modulo r."""
+        """An integer below r / 2 in magnitude. Raises CompileError for any other."""
+        if abs(value) > SCALAR_MODULUS // 2:
+            raise CompileError(
+                "constant",
+                f"constants fold to 2**{abs(value).bit_length() - 1} or more in magnitude; expected less than r / 2, "
+                "about 2**252.6",
+            )
         return self._record(Constant(value % SCALAR_MODULUS))
 
     def add(self, left: int, right: int) -> int:
@@ -72,7 +83,7 @@ class Graph:
 
     def _value(self, index: int) -> int | None:
         node = self.nodes[index]
-        return node.value if isinstance(node, Constant) else None
+        return centred(node.value) if isinstance(node, Constant) else None
 
     def _record(self, node: Node) -> int:
         if node not in self._known:

@@ -49,6 +49,19 @@ class RangeError(FormatError):
     """A number does not fit the fixed-point range of its place. The message names the instrument or the field."""
 
 
+def fits(values: NDArray[np.int64], bits: int) -> NDArray[np.bool_]:
+    """Return where |value| < 2^bits, bits below 63. Without `abs`, which of -2^63 is negative: no int64 holds it."""
+    limit = 1 << bits
+    return np.asarray((values < limit) & (values > -limit))
+
+
+def integers(values: NDArray[np.float64], name: str = "a per-lot amount") -> NDArray[np.int64]:
+    """Cast integral floats: the one way from prices to public columns. Raises RangeError beyond 2^62, or for NaN."""
+    if not np.all(np.abs(values) < float(1 << 62)):
+        raise RangeError(f"{name} is beyond 2^62 usd_e12: the market data or the policy's rates are absurd")
+    return values.astype(np.int64)
+
+
 def parse_decimal(text: Any) -> Decimal:
     """A plain decimal string as an exact Decimal: no exponent, no NaN, no infinity. Raises ValueError."""
     if isinstance(text, Decimal):
@@ -82,7 +95,11 @@ def parse_instant(text: Any) -> datetime:
 @lru_cache(maxsize=1024)
 def _instant(text: str) -> datetime:
     """A market's instruments share a few dozen expiries."""
-    return _in_utc(datetime.fromisoformat(text))
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("expected an instant whose date, time and offset exist") from None
+    return _in_utc(instant)
 
 
 def _in_utc(instant: datetime) -> datetime:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, net
-from zkmargin.circuits.markets.units import RangeError, format_usd_e12
+from zkmargin.circuits.markets.units import RangeError, fits, format_usd_e12
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.constraints import Bound, Constraints, Floor, LinearForm, Part
 from zkmargin.circuits.policies.policy import Policy
@@ -115,7 +115,7 @@ def evaluate_margin(
 
 def check_quantities(policy: Policy, universe: Universe, positions: Positions) -> None:
     """Raise RangeError, naming the instrument, unless every quantity fits the policy's quantity_bits."""
-    over = np.flatnonzero(np.abs(positions.lots) >= 1 << policy.quantity_bits)
+    over = np.flatnonzero(~fits(positions.lots, policy.quantity_bits))
     if over.size:
         name = next((item.id for item in universe.listings if item.row == int(over[0])), f"row {int(over[0])}")
         raise RangeError(

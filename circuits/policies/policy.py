@@ -36,6 +36,7 @@ from zkmargin.circuits.markets.units import (
     VALUE_BITS,
     ExactDecimal,
     RangeError,
+    fits,
 )
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.builder import ConstraintBuilder
@@ -50,7 +51,12 @@ from zkmargin.circuits.policies.rules.contingencies import (
 from zkmargin.circuits.policies.rules.expiry_contingency import BasisContingency, SkewContingency
 from zkmargin.circuits.policies.rules.limits import ConcentrationLimit, LeverageLimit, Limit, Restricted
 from zkmargin.circuits.policies.rules.marks import MarkCheck
-from zkmargin.circuits.policies.rules.perpetual_margin import NotionalTiers, OpenInterestMargin, PositionLeverage
+from zkmargin.circuits.policies.rules.perpetual_margin import (
+    NotionalTiers,
+    OpenInterestMargin,
+    PositionLeverage,
+    SizeCharge,
+)
 from zkmargin.circuits.policies.rules.rule import CHARGE_BITS, VALUE_COLUMN, RiskView
 from zkmargin.circuits.policies.rules.scenario_grid import ScenarioGrid
 from zkmargin.circuits.policies.rules.scenario_tables import ScenarioTables
@@ -83,6 +89,7 @@ AnyRule = Annotated[
     | OpenInterestMargin
     | NotionalTiers
     | PositionLeverage
+    | SizeCharge
     | CollateralFactors
     | TieredHaircuts
     | ValueAtRisk
@@ -318,7 +325,7 @@ def _fraction(value: Decimal) -> tuple[int, int]:
 
 def _check_bounds(universe: Universe, column: PublicColumn, values: NDArray[np.int64]) -> None:
     """Refuse a column beyond what the constraints declare: the sums are only sound within it."""
-    wrong = np.abs(values) >= 1 << column.bits
+    wrong = ~fits(values, column.bits)
     if not column.signed:
         wrong |= values < 0
     wrong |= (np.arange(universe.rows) >= universe.instrument_rows) & (values != 0)

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from zkmargin.circuits.markets.units import QUANTITY_BITS, RangeError, fits
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.constraints import (
     ACCOUNT,
@@ -70,6 +71,8 @@ class Sums:
         count = universe.instrument_rows
         if lots.shape != (universe.rows,) or np.any(lots[count:]):
             raise FormatError(f"positions: expected {universe.rows} rows, zero beyond row {count - 1}")
+        if not np.all(fits(lots, QUANTITY_BITS)):
+            raise RangeError(f"positions: expected quantities below 2^{QUANTITY_BITS} lots in magnitude, got more")
         buckets = universe.bucket_of_row[:count]
         self._order = np.argsort(buckets, kind="stable")
         ordered = buckets[self._order]

@@ -139,8 +139,6 @@ class Setup:
         return self._handle(backend, n, lambda: self._lagrange(backend, n))
 
     def _lagrange(self, backend: Backend[V, P], n: int) -> P:
-        from zkmargin.prover.setup import cache  # noqa: PLC0415 - whoever verifies needs no basis
-
         powers = self.monomial(backend)
         if n == self.rows:
             basis = decode(backend, self.lagrange_points.tobytes(), "setup: lagrange")

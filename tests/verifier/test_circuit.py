@@ -88,7 +88,7 @@ def test_every_field_of_a_circuit_changes_its_digest() -> None:
         replace(circuit, lookups=circuit.lookups[:-1]),
         replace(circuit, sums=circuit.sums[::-1]),
         replace(circuit, sums=(replace(circuit.sums[0], constant=1), *circuit.sums[1:])),
-        replace(circuit, market=(*circuit.market, "more")),
+        replace(circuit, market=(*circuit.market[:-1], "more")),
         replace(circuit, scalars=(replace(circuit.scalars[0], bits=31),)),
         replace(circuit, masks=(MaskColumn("m", 4, (0,)),)),
         replace(circuit, fixed=(*circuit.fixed, "more")),

@@ -47,6 +47,7 @@ from zkmargin.circuits.policies.rules.rule import (
     UnderlyingOrAny,
     ceil_units,
     is_refused,
+    nearest_units,
     require_default,
     require_one,
     rounding_charge,
@@ -192,7 +193,7 @@ class DeltaCharge(Rule):
         gross = hedged_rate / 2.0 * np.abs(delta_usd)
         error = np.where(view.moves, PRICING_ERROR * arrays.reference, 0.0)
         rounding = np.where(view.moves, rounding_charge(error), 0) * view.risk_ceiling
-        columns = {f"{self.name}.net": np.rint(net).astype(np.int64), f"{self.name}.gross": ceil_units(gross)}
+        columns = {f"{self.name}.net": nearest_units(net), f"{self.name}.gross": ceil_units(gross)}
         return RuleColumns(columns, long_charge=rounding, short_charge=rounding)
 
 

@@ -19,10 +19,9 @@ from pydantic import Field, StringConstraints
 from zkmargin.circuits.markets.epoch import MarketArrays
 from zkmargin.circuits.markets.instruments import Underlying
 from zkmargin.circuits.markets.models import StrictModel
-from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, ExactDecimal
+from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, ExactDecimal, integers
 from zkmargin.circuits.markets.universe import Listing
 from zkmargin.circuits.policies.builder import ConstraintBuilder
-from zkmargin.verifier.errors import FormatError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -143,24 +142,22 @@ def rows_by_entry(view: RiskView, table: Mapping[str, Entry | Refuse]) -> Iterat
 
 def floor_units(values: Floats, error: Floats) -> Ints:
     """The largest integers certainly not above the true values, which lie within `error` of `values`."""
-    return _integers(np.floor(values - error))
+    return integers(np.floor(values - error))
 
 
 def ceil_units(values: Floats) -> Ints:
     """Integers not below non-negative `values`, a relative 2^-46 for their own rounding included; zeros stay zero."""
-    return _integers(np.ceil(values * (1.0 + PRICING_ERROR)))
+    return integers(np.ceil(values * (1.0 + PRICING_ERROR)))
 
 
 def rounding_charge(error: Floats) -> Ints:
     """Units per lot that cover, for a short, a value floored by `floor_units`: one, and twice the pricing error."""
-    return _integers(1.0 + np.ceil(2.0 * error))
+    return integers(1.0 + np.ceil(2.0 * error))
 
 
-def _integers(values: Floats) -> Ints:
-    limit = float(1 << 62)
-    if not np.all(np.abs(values) < limit):
-        raise FormatError("a per-lot amount is beyond 2^62 usd_e12: the market data or the policy's rates are absurd")
-    return values.astype(np.int64)
+def nearest_units(values: Floats) -> Ints:
+    """The nearest integers, for columns whose rounding both sides are charged for."""
+    return integers(np.rint(values))
 
 
 USD: Final = float(USD_E12)

@@ -20,7 +20,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS
+from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, RangeError
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.circuits.policies.constraints import Group, LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import ANY, Bools, Ints, RiskView, ceil_units
@@ -70,8 +70,19 @@ def publish_boundaries(view: RiskView, amounts: Mapping[str, Decimal], rows: Boo
     for slot, name in enumerate(view.slot_names):
         found = np.flatnonzero(rows & (view.arrays.underlying == slot))
         if found.size:
-            boundaries[found[0]] = int(amounts.get(name, amounts[ANY]) * USD_E12) // BOUNDARY_UNIT
+            boundaries[found[0]] = boundary_units(amounts.get(name, amounts[ANY]), name)
     return boundaries
+
+
+def boundary_units(amount: Decimal, where: str) -> int:
+    """An amount in USD in units of 2^20 usd_e12, down. Raises RangeError naming `where` beyond 2^62 of them."""
+    units = int(amount * USD_E12) // BOUNDARY_UNIT
+    if units >= 1 << BOUNDARY_BITS:
+        raise RangeError(
+            f"{where}: expected a boundary times its change of rate below 2^{BOUNDARY_BITS} units of 2^20 usd_e12, "
+            f"about 4.8 trillion USD, got {amount}"
+        )
+    return units
 
 
 def _increment(steps: Steps, index: int) -> tuple[Decimal, Decimal]:
@@ -89,3 +100,5 @@ def check_steps(steps: Steps, what: str, *, increasing: bool) -> None:
         raise ValueError(f"{what}: expected boundaries that begin at 0 and increase")
     if any((b < a) if increasing else (b > a) for a, b in pairwise(rates)):
         raise ValueError(f"{what}: expected rates that never {'fall' if increasing else 'rise'} with size")
+    for (_, before), (boundary, rate) in pairwise(steps):
+        boundary_units(boundary * abs(rate - before), what)

@@ -29,7 +29,15 @@ from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.circuits.policies.constraints import LinearForm, Part
-from zkmargin.circuits.policies.rules.rule import PRICING_ERROR, Floats, RiskView, Rule, RuleColumns, rounding_charge
+from zkmargin.circuits.policies.rules.rule import (
+    PRICING_ERROR,
+    Floats,
+    RiskView,
+    Rule,
+    RuleColumns,
+    nearest_units,
+    rounding_charge,
+)
 
 SQUARE_SHIFT = 40
 _MIN_EIGENVALUE = 1e-9
@@ -88,9 +96,7 @@ class ValueAtRisk(Rule):
         """z L' times the exposures per long lot, and the charge for their rounding."""
         exposures = np.stack([self._exposure(view, factor) for factor in self.factors])
         components = float(self.z) * np.linalg.cholesky(self._matrix()).T @ exposures
-        columns = {
-            f"{self.name}.component[{j}]": np.rint(component).astype(np.int64) for j, component in enumerate(components)
-        }
+        columns = {f"{self.name}.component[{j}]": nearest_units(component) for j, component in enumerate(components)}
         arrays = view.arrays
         error = PRICING_ERROR * float(self.z) * (np.abs(exposures).sum(axis=0) + arrays.forward + arrays.strike)
         spread = math.isqrt(len(self.factors) - 1) + 1

@@ -20,7 +20,7 @@ from zkmargin.circuits.language.compiler import CompiledProgram, compile_program
 from zkmargin.circuits.language.program import Program
 from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
-from zkmargin.circuits.markets.units import QUANTITY_BITS
+from zkmargin.circuits.markets.units import QUANTITY_BITS, integers
 from zkmargin.circuits.markets.universe import UniverseShape
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.disclosure import AMOUNT_BITS, EXPOSURES
@@ -138,4 +138,4 @@ def _rounded(values: NDArray[np.float64]) -> Ints:
     """Nearest integers. Raises DisclosureError beyond 2^62."""
     if not np.all(np.abs(values) < float(1 << WEIGHT_BITS)):
         raise DisclosureError(f"weights: expected less than 2^{WEIGHT_BITS} a lot, got more: the prices are absurd")
-    return np.asarray(np.rint(values).astype(np.int64))
+    return integers(np.rint(values), "a weight")

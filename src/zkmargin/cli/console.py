@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import typer
 
 from zkmargin.verifier.errors import ZkmarginError
+from zkmargin.verifier.text import shown
 
 if TYPE_CHECKING:
     from zkmargin.prover.setup import Setup
@@ -97,7 +98,7 @@ def _failures() -> Iterator[None]:
 def note(message: str) -> None:
     """Print one line on standard error, where there is one. Control characters, as of a file's name, are escaped."""
     with suppress(OSError, ValueError):
-        typer.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in message), err=True)
+        typer.echo(shown(message), err=True)
 
 
 def warn_if_unsafe(setup: Setup, path: Path) -> None:
@@ -114,15 +115,15 @@ def print_json(result: Mapping[str, Any]) -> None:
 
 
 def print_line(text: str) -> None:
-    """Print text and a line's end on standard output."""
-    typer.echo(text)
+    """Print text and a line's end on standard output. What does not show is escaped, but for ends of lines."""
+    typer.echo("\n".join(map(shown, text.split("\n"))))
 
 
 def print_table(rows: Mapping[str, str]) -> None:
     """Print names and values in two columns on standard output."""
     width = max(map(len, rows))
     for name, value in rows.items():
-        typer.echo(f"{name:<{width}}  {value}")
+        typer.echo(f"{name:<{width}}  {shown(value)}")
 
 
 @contextmanager

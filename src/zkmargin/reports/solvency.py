@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.solvency.statement import Solvency
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
+from zkmargin.verifier.text import shown
 
 _STYLE: Final = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
@@ -21,6 +22,11 @@ th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid #ddd;vertical
 td.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;word-break:break-all}
 .valid{color:#0a6b2d}.rejected{color:#a3160f}@media print{body{margin:0}}
 """
+
+
+def escape(text: str) -> str:
+    """Text from a file as HTML: markup and what does not show escaped."""
+    return html.escape(shown(text))
 
 
 def write_report(
