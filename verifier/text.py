@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from pathlib import Path
 from typing import Final
 
 from zkmargin.verifier.errors import FormatError
 
-__all__ = ["decode_text", "one_line", "quoted", "read_bounded"]
+__all__ = ["decode_text", "is_visible", "one_line", "quoted", "read_bounded", "shown"]
 
 QUOTED_CHARACTERS: Final = 64
 _BOM: Final = codecs.BOM_UTF8
@@ -23,6 +24,28 @@ _UTF16_ZEROS: Final = ([False, True, False, True], [True, False, True, False])
 _CONTROLS: Final = bytes(set(range(0x20)) - set(b"\t\n\r")) + b"\x7f"
 _NOT_CONTROLS: Final = bytes(set(range(256)) - set(_CONTROLS))
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+_UNSEEN_CATEGORIES: Final = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
+"""Controls, formats (zero widths, directions), unassigned, private use, surrogates, separators but the space itself."""
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks without a shape: joiners, fillers, inherent vowels, the empty Braille cell."""
+_VARIATIONS: Final = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+"""Selectors of another shape for the character before: two texts that look alike and are not."""
+
+
+def is_visible(character: str) -> bool:
+    """Return whether a character shows: the space does, and every other thing that looks like one does not."""
+    if " " <= character <= "~":
+        return True
+    if unicodedata.category(character) in _UNSEEN_CATEGORIES or character in _UNSEEN:
+        return False
+    return not any(low <= ord(character) <= high for low, high in _VARIATIONS)
+
+
+def shown(text: str) -> str:
+    """Return text for a terminal or a page: what does not show stands escaped, so that it can neither hide nor act."""
+    return "".join(c if is_visible(c) else c.encode("unicode_escape").decode() for c in text)
 
 
 def quoted(value: object, most: int = QUOTED_CHARACTERS) -> str:

@@ -36,6 +36,7 @@ from zkmargin.circuits.markets.units import (
     VALUE_BITS,
     ExactDecimal,
     RangeError,
+    fits,
 )
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.builder import ConstraintBuilder
@@ -318,7 +319,7 @@ def _fraction(value: Decimal) -> tuple[int, int]:
 
 def _check_bounds(universe: Universe, column: PublicColumn, values: NDArray[np.int64]) -> None:
     """Refuse a column beyond what the constraints declare: the sums are only sound within it."""
-    wrong = np.abs(values) >= 1 << column.bits
+    wrong = ~fits(values, column.bits)
     if not column.signed:
         wrong |= values < 0
     wrong |= (np.arange(universe.rows) >= universe.instrument_rows) & (values != 0)

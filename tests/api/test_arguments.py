@@ -128,7 +128,9 @@ def test_verify_file_is_verify(market: Market, made_desk: Path) -> None:
     found = zkmargin.verify_file(
         made_desk / "p.json", made_desk / "s.json", market=market, policy="span", any_attestor=True, at=AT
     )
-    assert found == zkmargin.verify(made_desk / "p.json", market, "span", made_desk / "s.json", any_attestor=True, at=AT)
+    assert found == zkmargin.verify(
+        made_desk / "p.json", market, "span", made_desk / "s.json", any_attestor=True, at=AT
+    )
     with pytest.raises(zkmargin.ProofRejected, match="expired"):
         zkmargin.verify_file(
             made_desk / "p.json", made_desk / "s.json", market=market, policy="span", any_attestor=True

@@ -40,10 +40,11 @@ PROVING = (
 )
 FOREIGN = ("eth_account", "matplotlib", "polars", "ray", "sqlalchemy", "web3")
 
+_AGAINST = "--market {d}/m.json --policy span --setup {d}/s.json --any-attestor"
 COMMANDS = {
-    "a margin proof": f"verify {{d}}/p.json --market {{d}}/m.json --policy span --setup {{d}}/s.json --any-attestor --at {AT}",
-    "a margin proof, rejected": "verify {d}/p.json --market {d}/m.json --policy span --setup {d}/s.json --any-attestor",
-    "what is no proof, malformed": "verify {d}/m.json --market {d}/m.json --policy span --setup {d}/s.json --any-attestor",
+    "a margin proof": f"verify {{d}}/p.json {_AGAINST} --at {AT}",
+    "a margin proof, rejected": f"verify {{d}}/p.json {_AGAINST}",
+    "what is no proof, malformed": f"verify {{d}}/m.json {_AGAINST}",
     "a disclosure": "check-disclosure {d}/d.json --market {d}/m.json --setup {d}/s.json --any-attestor",
     "a solvency statement": "solvency verify {d}/solvency.json --setup {d}/solvency-setup.json",
     "a solvency statement, by the general command": "verify {d}/solvency.json --setup {d}/solvency-setup.json",

@@ -17,9 +17,9 @@ import pytest
 from support.desk import ACCOUNT, KEYS, Desk, instruments, make_desk, preset_desk
 
 import zkmargin
+from zkmargin.api.trusting import write_trust
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.margin.files import write_margin_proof
-from zkmargin.circuits.statements.trust import write_trust
 from zkmargin.prover.signing import address_of_key
 from zkmargin.verifier.errors import ArgumentError, FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
@@ -152,8 +152,6 @@ def test_a_policys_name_is_that_of_the_given_policy(desk: Desk, tmp_path: Path) 
     assert make_statement(renamed.attestations, desk.market.policy, desk.market.terms, OFF_CHAIN)[0] == honest.statement
     write_margin_proof(tmp_path / "p.json", renamed)
     for given in (renamed, tmp_path / "p.json"):
-        with pytest.raises(
-            StatementError, match=r"name': expected 'span', .*got 'derive-pmrm2'"
-        ):
+        with pytest.raises(StatementError, match=r"name': expected 'span', .*got 'derive-pmrm2'"):
             verify(desk, given, attestors={"venue0": A, "venue1": B})  # type: ignore[arg-type]
     assert verify(desk, honest, attestors={"venue0": A, "venue1": B}).policy == "span"

@@ -70,7 +70,17 @@ def test_what_a_kind_does_not_take_is_refused(zkmargin: Any, files: Path) -> Non
 
 
 def test_several_files(zkmargin: Any, files: Path) -> None:
-    common = ["--market", files / "m.json", "--setup", files / "s.json", "--policy", "span", "--any-attestor", "--at", AT]
+    common = [
+        "--market",
+        files / "m.json",
+        "--setup",
+        files / "s.json",
+        "--policy",
+        "span",
+        "--any-attestor",
+        "--at",
+        AT,
+    ]
     twice = zkmargin("verify", files / "p.json", files / "p.json", *common, "--json")
     assert twice.code == 0
     assert twice.json["valid"] is True

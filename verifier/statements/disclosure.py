@@ -32,6 +32,7 @@ from zkmargin.verifier.statements.margin import (
 )
 from zkmargin.verifier.statements.margin.files import MAX_ACCOUNT_PROOF_BYTES, attestations_from_fields
 from zkmargin.verifier.statements.trust import check_attestors
+from zkmargin.verifier.text import is_visible
 from zkmargin.verifier.verify import VerifyingKey, verify
 
 KIND: Final = "disclosure"
@@ -45,7 +46,7 @@ DISCLOSURE_TYPE: Final = (
     "Disclosure(address account,string auditor,string purpose,string exposure,string subject,uint256 scale,"
     "bytes32 universe,uint64 epochTime,uint64 snapshotTime,bytes32 attestations)"
 )
-_PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}")
+MAX_TEXT: Final = 200
 _UNITS: Final = re.compile(r"0|-?[1-9][0-9]{0,43}")
 _ANY_AGE: Final = PolicyTerms(bytes(32), "", (), 1 << 62, 1)
 """The rules of a disclosure's attestations: those of a margin statement without a policy's list and limits."""
@@ -158,9 +159,11 @@ def verify_disclosure(
 
 
 def check_text(text: str, where: str) -> str:
-    """An auditor's name or a purpose: 1 to 200 printable characters on one line. Raises FormatError."""
-    if not _PRINTABLE.fullmatch(text):
-        raise FormatError(f"{where}: expected 1 to 200 printable characters")
+    """An auditor's name or a purpose: 1 to 200 characters that show, none at the ends a space. Raises FormatError."""
+    if not 1 <= len(text) <= MAX_TEXT or not all(map(is_visible, text)) or text != text.strip():
+        raise FormatError(
+            f"{where}: expected 1 to {MAX_TEXT} printable characters, none that cannot be seen, no space at the ends"
+        )
     return text
 
 
