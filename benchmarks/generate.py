@@ -117,8 +117,9 @@ def _make_page() -> dict[str, str]:
 
 def _make_sample() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as scratch:
-        script = ROOT / "examples" / "make_sample.py"
-        subprocess.run([sys.executable, str(script), scratch], stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+        for name in ("make_sample.py", "make_history.py"):
+            script = ROOT / "examples" / name
+            subprocess.run([sys.executable, str(script), scratch], stdout=subprocess.DEVNULL, check=True)  # noqa: S603
         return {path.name: path.read_text(encoding="utf-8") for path in Path(scratch).iterdir()}
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 import random
+import sys
 from pathlib import Path
 
 DAYS = 1461
 COINS = {"BTC": (46_000.0, 0.030), "ETH": (3_700.0, 0.038), "SOL": (170.0, 0.055)}
 """First price, and volatility a day."""
-OUT = Path(__file__).parents[1] / "src" / "zkmargin" / "sample" / "history.json"
+SAMPLE = Path(__file__).parents[1] / "src" / "zkmargin" / "sample"
 
 
 def main() -> None:
@@ -38,7 +39,10 @@ def main() -> None:
         "licence": "As the project's.",
         "prices": {name: [f"{price:.6g}" for price in series] for name, series in prices.items()},
     }
-    OUT.write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8", newline="\n")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLE
+    (folder / "history.json").write_text(
+        json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8", newline="\n"
+    )
 
 
 if __name__ == "__main__":

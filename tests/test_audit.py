@@ -97,14 +97,14 @@ def test_the_first_two_rings_are_the_verifier_alone() -> None:
 
 def test_verifying_a_margin_proof_runs_the_list_and_nothing_else(verified_files: Path) -> None:
     files = f"{verified_files}/p.json --market {verified_files}/m.json --setup {verified_files}/s.json"
-    ran = traced(f"verify {files} --policy span --at {AT}")
+    ran = traced(f"verify {files} --policy span --trust {verified_files}/trust.json --at {AT}")
     assert ran - listed(RINGS) == set(), "give each a row in docs/audit.md; ./run generate fills in the figures"
     assert listed(RINGS) - ran <= EITHER
 
 
 def test_checking_a_disclosure_runs_the_list_and_nothing_else(verified_files: Path) -> None:
     files = f"{verified_files}/d.json --market {verified_files}/m.json --setup {verified_files}/s.json"
-    ran = traced(f"check-disclosure {files}")
+    ran = traced(f"check-disclosure {files} --trust {verified_files}/trust.json")
     assert ran - listed(RINGS) - listed(DISCLOSURE) == set()
     assert listed(DISCLOSURE) <= ran
 

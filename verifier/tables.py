@@ -22,18 +22,23 @@ _BLOCK_BYTES: Final = 1 << 20
 
 
 def read_table(
-    path: str | Path, columns: Sequence[str], *, others: bool = False, most: int | None = None
+    path: str | Path,
+    columns: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    others: bool = False,
+    most: int | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV file, each with its line number from 1: the fields of `columns`, in that order.
 
-    The header is exactly `columns`; with `others` it names them in any order and among others. Empty lines count as
-    lines and as nothing else. most: bytes of the whole file. Raises FormatError naming the line; OSError when the file
-    cannot be read.
+    The header is exactly `columns`, and perhaps the first of `optional` after them, which then belong to each row; with
+    `others` it names `columns` in any order and among others. Empty lines count as lines and as nothing else. most:
+    bytes of the whole file. Raises FormatError naming the line; OSError when the file cannot be read.
     """
     with Path(path).open("rb") as stream:
         blocks = _blocks(stream, path, most)
         block = next(blocks, [""])
-        places, width = _header(path, block[0], columns, others=others)
+        places, width = _header(path, block[0], columns, optional, others=others)
         all_of_them = places == list(range(width))
         first, block = 2, block[1:]
         while True:
@@ -120,7 +125,9 @@ def _split(path: str | Path, first: int, lines: Sequence[str]) -> list[list[str]
     raise FormatError(f"{path}: line {first}: expected comma-separated values")
 
 
-def _header(path: str | Path, text: str, columns: Sequence[str], *, others: bool) -> tuple[list[int], int]:
+def _header(
+    path: str | Path, text: str, columns: Sequence[str], optional: Sequence[str], *, others: bool
+) -> tuple[list[int], int]:
     """Where in a row each column stands, and how many fields a row has."""
     expected = f"expected the columns {', '.join(columns)}" if others else f"expected the header {','.join(columns)}"
     where = f"{path}: line 1: {expected}"
@@ -136,6 +143,7 @@ def _header(path: str | Path, text: str, columns: Sequence[str], *, others: bool
     missing = [name for name in columns if name not in found]
     if others and missing:
         raise FormatError(f"{where}; {missing[0]!r} is missing in {quoted(text)}")
-    if not others and found != list(columns):
+    wanted = [*columns, *optional[: max(0, len(found) - len(columns))]]
+    if not others and found != wanted:
         raise FormatError(f"{where}, got {quoted(text)}")
-    return [found.index(name) for name in columns], len(found)
+    return [found.index(name) for name in wanted], len(found)

@@ -1,7 +1,7 @@
 """Untrusted text: bounded bytes, UTF-8 and nothing else.
 
 What is refused is named: UTF-16, a byte that is not UTF-8, NUL and other control characters. Text that a message quotes
-is clipped and escaped. docs/formats.md says what each format does.
+is clipped and escaped. What a person cannot see is shown as its code. docs/formats.md says what each format does.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ _UTF16_ZEROS: Final = ([False, True, False, True], [True, False, True, False])
 _CONTROLS: Final = bytes(set(range(0x20)) - set(b"\t\n\r")) + b"\x7f"
 _NOT_CONTROLS: Final = bytes(set(range(256)) - set(_CONTROLS))
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_UNSEEN_CATEGORIES: Final = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+"""Controls, formats (zero widths, directions), unassigned, private use, surrogates, line and paragraph separators."""
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks without a shape: joiners, fillers, inherent vowels, the empty Braille cell."""
+_VARIATIONS: Final = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+"""Selectors of another shape for the character before: two texts that look alike and are not."""
 
 
 _UNSEEN_CATEGORIES: Final = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
@@ -100,3 +106,18 @@ def decode_text(data: bytes, where: object, *, bom: bool = False, first_line: in
 
 def _name(control: str) -> str:
     return "NUL, a byte of zero" if control == "\0" else f"U+{ord(control):04X}"
+
+
+def is_visible(character: str) -> bool:
+    """Return whether a character shows: the space does, and every other thing that looks like one does not."""
+    if " " <= character <= "~":
+        return True
+    category = unicodedata.category(character)
+    if category in _UNSEEN_CATEGORIES or category == "Zs" or character in _UNSEEN:
+        return False
+    return not any(low <= ord(character) <= high for low, high in _VARIATIONS)
+
+
+def shown(text: str) -> str:
+    """Return text for a terminal or a page: what does not show stands escaped, so that it can neither hide nor act."""
+    return "".join(c if is_visible(c) else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""Positions with what they were entered at: `instrument,quantity,entry_price_usd,multiplier`, the last two optional.
+"""Positions with what they were entered at: `instrument,quantity,entry_price,multiplier`, the last two optional.
 
 A perpetual or future is worth quantity times mark, and what it was entered at belongs in the cash row. A file that
 names the entry price moves it there: the cash row changes by -(quantity * multiplier * entry), rounded down to a lot,
@@ -9,32 +9,33 @@ alone: what a coin or an option cost has left the cash row already. Errors never
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from pathlib import Path
 from typing import Final
 
 from zkmargin.circuits.markets.instruments import CASH_ID
-from zkmargin.circuits.markets.positions import HEADER, Positions, PositionsError, positions_from_quantities
-from zkmargin.circuits.markets.positions import read_positions as read_quantities
+from zkmargin.circuits.markets.positions import (
+    HEADER,
+    Positions,
+    PositionsError,
+    positions_from_quantities,
+    positions_from_rows,
+    table_rows,
+)
 from zkmargin.circuits.markets.units import parse_decimal
 from zkmargin.circuits.markets.universe import Universe
 
-ENTRY_HEADERS: Final = ((*HEADER, "entry_price_usd"), (*HEADER, "entry_price_usd", "multiplier"))
+ENTRY_COLUMNS: Final = ("entry_price", "multiplier")
 ENTERED_KINDS: Final = ("perpetual", "future")
-_MAX_CSV_BYTES: Final = 1 << 26
 
 
 def read_positions(path: str | Path, universe: Universe) -> Positions:
     """Positions of a CSV file, with entry prices or without. Raises PositionsError or RangeError naming the line."""
-    path = Path(path)
-    with path.open("rb") as stream:
-        first = stream.readline(256).decode("utf-8", "replace").removeprefix("\ufeff").strip("\r\n")
-    for header in ENTRY_HEADERS:
-        if tuple(first.split(",")) == header:
-            return positions_from_entries(universe, _rows(path, len(header)), str(path))
-    return read_quantities(path, universe)
+    rows = list(table_rows(path, ENTRY_COLUMNS))
+    if any(len(fields) > len(HEADER) for _, fields in rows):
+        return positions_from_entries(universe, rows, str(path))
+    return positions_from_rows(universe, rows, str(path))
 
 
 def positions_from_entries(universe: Universe, rows: Iterable[tuple[int, list[str]]], where: str) -> Positions:
@@ -42,7 +43,7 @@ def positions_from_entries(universe: Universe, rows: Iterable[tuple[int, list[st
     quantities: dict[str, Decimal] = {}
     cash = Decimal(0)
     with localcontext() as context:
-        context.prec = 120
+        context.prec = 400  # three numbers of 60 digits, multiplied and added up exactly
         for line, (name, *fields) in rows:
             at = f"{where}: line {line}"
             if name in quantities:
@@ -57,11 +58,11 @@ def positions_from_entries(universe: Universe, rows: Iterable[tuple[int, list[st
             listing = universe.by_id.get(name)
             if listing is not None and listing.kind not in ENTERED_KINDS:
                 raise PositionsError(
-                    f"{at}: field 'entry_price_usd': expected none for {listing.kind}: its cost has left the cash row"
+                    f"{at}: field 'entry_price': expected none for {listing.kind}: its cost has left the cash row"
                 )
-            price = _number(fields[1], at, "entry_price_usd")
+            price = _number(fields[1], at, "entry_price")
             if price <= 0:
-                raise PositionsError(f"{at}: field 'entry_price_usd': expected a positive decimal")
+                raise PositionsError(f"{at}: field 'entry_price': expected a positive decimal")
             cash -= quantities[name] * price
         exponent = universe.by_id[CASH_ID].lot_exponent
         cash = cash.quantize(Decimal(1).scaleb(-exponent), ROUND_FLOOR)
@@ -77,21 +78,3 @@ def _number(text: str, at: str, field: str) -> Decimal:
         return parse_decimal(text)
     except ValueError as error:
         raise PositionsError(f"{at}: field '{field}': {error}") from None
-
-
-def _rows(path: Path, width: int) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file below its header, with their line numbers."""
-    if path.stat().st_size > _MAX_CSV_BYTES:
-        raise PositionsError(f"{path}: expected at most {_MAX_CSV_BYTES} bytes, got more")
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        try:
-            next(reader, None)
-            for fields in reader:
-                if not fields:
-                    continue
-                if len(fields) != width:
-                    raise PositionsError(f"{path}: line {reader.line_num}: expected {width} fields, got {len(fields)}")
-                yield reader.line_num, fields
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise PositionsError(f"{path}: expected UTF-8 comma-separated values: {error}") from None

@@ -7,7 +7,7 @@ a quantity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -63,22 +63,30 @@ def positions_from_quantities(universe: Universe, quantities: Mapping[str, Decim
 
 def read_positions(path: str | Path, universe: Universe) -> Positions:
     """Positions of a CSV file over `universe`. Raises PositionsError or RangeError; OSError when it cannot be read."""
-    lots = np.zeros(universe.rows, dtype=np.int64)
-    first_line: dict[str, int] = {}
+    return positions_from_rows(universe, table_rows(path), str(path))
+
+
+def table_rows(path: str | Path, optional: Sequence[str] = ()) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a positions file with their lines, `optional` columns included. Raises PositionsError; OSError."""
     try:
-        for line, (name, quantity) in read_table(path, HEADER, most=_MAX_CSV_BYTES):
-            row, amount = _entry(universe, name, quantity, f"{path}: line {line}")
-            if name in first_line:
-                raise PositionsError(
-                    f"{path}: line {line}: field 'instrument': expected {name} once, got it in line "
-                    f"{first_line[name]} already"
-                )
-            first_line[name] = line
-            lots[row] = amount
-    except RangeError:
-        raise
+        yield from read_table(path, HEADER, optional=optional, most=_MAX_CSV_BYTES)
     except FormatError as error:
         raise PositionsError(str(error)) from None
+
+
+def positions_from_rows(universe: Universe, rows: Iterable[tuple[int, list[str]]], path: str) -> Positions:
+    """Positions of rows of instrument and quantity, each with its line. Raises PositionsError or RangeError."""
+    lots = np.zeros(universe.rows, dtype=np.int64)
+    first_line: dict[str, int] = {}
+    for line, (name, quantity) in rows:
+        row, amount = _entry(universe, name, quantity, f"{path}: line {line}")
+        if name in first_line:
+            raise PositionsError(
+                f"{path}: line {line}: field 'instrument': expected {name} once, got it in line "
+                f"{first_line[name]} already"
+            )
+        first_line[name] = line
+        lots[row] = amount
     return Positions(universe.digest, lots)
 
 

@@ -95,7 +95,11 @@ def parse_instant(text: Any) -> datetime:
 @lru_cache(maxsize=1024)
 def _instant(text: str) -> datetime:
     """A market's instruments share a few dozen expiries."""
-    return _in_utc(datetime.fromisoformat(text))
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("expected an instant whose date, time and offset exist") from None
+    return _in_utc(instant)
 
 
 def _in_utc(instant: datetime) -> datetime:

@@ -78,6 +78,7 @@ UNITS: Final = {
     "underlyings": "underlyings",
     "unshocked_underlyings": "underlyings",
     "validity_seconds": "seconds",
+    "venue_keys": "Ethereum address by venue",
     "venues": "venues",
     "vol_move": "name of a volatility move",
     "width": "log-moneyness per square root of a year",

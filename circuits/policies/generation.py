@@ -1,4 +1,4 @@
-"""Write the dated presets from their sources: `python -m zkmargin.circuits.policies.generation [--check]`.
+"""The dated presets, made from their sources; `./run generate` writes and compares them.
 
 Every number of a generated file comes from `presets/sources/NAME.json`, which says where it was read; this module knows
 the shape of each venue's parameters and nothing else. Landed files are not written.
@@ -7,7 +7,6 @@ the shape of each venue's parameters and nothing else. Landed files are not writ
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -279,27 +278,16 @@ def render(value: Any, indent: int = 0) -> str:
     return "[\n" + ",\n".join(inner + render(item, indent + 2) for item in value) + "\n" + " " * indent + "]"
 
 
+def rendered() -> dict[str, str]:
+    """The text of every generated file by name."""
+    return {name: render(document) + "\n" for name, document in generated().items()}
+
+
 def stale() -> list[str]:
     """Names of generated files that are absent or differ from their sources."""
     wrong = []
-    for name, document in generated().items():
+    for name, text in rendered().items():
         path = FOLDER / name
-        if not path.exists() or path.read_text(encoding="utf-8") != render(document) + "\n":
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
             wrong.append(name)
     return wrong
-
-
-def main() -> int:
-    """Write the files, or with --check say which differ; the exit code says whether any did."""
-    wrong = stale()
-    if "--check" in sys.argv[1:]:
-        for name in wrong:
-            print(f"{name}: differs from its sources", file=sys.stderr)
-        return int(bool(wrong))
-    for name in wrong:
-        (FOLDER / name).write_text(render(generated()[name]) + "\n", encoding="utf-8", newline="\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -51,7 +51,12 @@ from zkmargin.circuits.policies.rules.contingencies import (
 from zkmargin.circuits.policies.rules.expiry_contingency import BasisContingency, SkewContingency
 from zkmargin.circuits.policies.rules.limits import ConcentrationLimit, LeverageLimit, Limit, Restricted
 from zkmargin.circuits.policies.rules.marks import MarkCheck
-from zkmargin.circuits.policies.rules.perpetual_margin import NotionalTiers, OpenInterestMargin, PositionLeverage
+from zkmargin.circuits.policies.rules.perpetual_margin import (
+    NotionalTiers,
+    OpenInterestMargin,
+    PositionLeverage,
+    SizeCharge,
+)
 from zkmargin.circuits.policies.rules.rule import CHARGE_BITS, VALUE_COLUMN, RiskView
 from zkmargin.circuits.policies.rules.scenario_grid import ScenarioGrid
 from zkmargin.circuits.policies.rules.scenario_tables import ScenarioTables
@@ -84,6 +89,7 @@ AnyRule = Annotated[
     | OpenInterestMargin
     | NotionalTiers
     | PositionLeverage
+    | SizeCharge
     | CollateralFactors
     | TieredHaircuts
     | ValueAtRisk

@@ -96,6 +96,6 @@ def unmatched_derivatives(epoch: MarketEpoch, netted: Positions) -> str | None:
     shown = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
     return (
         f"{shown}: a perpetual or future is worth quantity times mark, less what it was entered at, which belongs in "
-        "the USD row (or in the column entry_price_usd); no such amount stands against it here, so that its whole "
+        "the USD row (or in the column entry_price); no such amount stands against it here, so that its whole "
         "notional counts as worth"
     )

@@ -190,7 +190,7 @@ def positions() -> Json:
     return {
         "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
         "title": "positions.csv",
-        "description": "One account's quantities at one venue: UTF-8, comma-separated, header instrument,quantity.",
+        "description": "One account's quantities at one venue: UTF-8, comma-separated.",
         "fields": [
             {
                 "name": "instrument",
@@ -206,6 +206,21 @@ def positions() -> Json:
                     f"2^{QUANTITY_BITS} of them in magnitude"
                 ),
                 "constraints": {"required": True, "pattern": DECIMAL},
+            },
+            {
+                "name": "entry_price",
+                "type": "string",
+                "description": (
+                    "a column that may be left out: what a perpetual or future was entered at; the cash row moves by "
+                    "minus quantity times multiplier times this, rounded down"
+                ),
+                "constraints": {"required": False, "pattern": DECIMAL},
+            },
+            {
+                "name": "multiplier",
+                "type": "string",
+                "description": "a column that may be left out, after entry_price: units a contract, by default 1",
+                "constraints": {"required": False, "pattern": DECIMAL},
             },
         ],
         "primaryKey": ["instrument"],

@@ -19,6 +19,7 @@ from typing import Final
 
 from zkmargin.prover.setup.ceremonies import CEREMONY_POWER
 from zkmargin.prover.setup.srs import LIMBS, PointSource, Setup, check_rows
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.circuit import setup_powers
 from zkmargin.verifier.curve import decode_g2, encode_g2
 from zkmargin.verifier.documents import Fields, read_arrays, read_document
@@ -32,8 +33,6 @@ BLAKE2B_BYTES: Final = 64
 
 def save_setup(setup: Setup, path: str | Path) -> None:
     """Write S and its arrays, whole or not at all. Raises OSError when that fails."""
-    from zkmargin.prover.writing import write_document  # noqa: PLC0415 - verifying writes nothing
-
     source = setup.source
     fields = {
         "rows": setup.rows,

@@ -125,16 +125,11 @@ def test_seconds_at_the_ends_of_time() -> None:
 
 
 def test_verify_file_is_verify(market: Market, made_desk: Path) -> None:
-    found = zkmargin.verify_file(
-        made_desk / "p.json", made_desk / "s.json", market=market, policy="span", any_attestor=True, at=AT
-    )
-    assert found == zkmargin.verify(
-        made_desk / "p.json", market, "span", made_desk / "s.json", any_attestor=True, at=AT
-    )
+    proof, setup = made_desk / "p.json", made_desk / "s.json"
+    found = zkmargin.verify_file(proof, setup, market=market, policy="span", at=AT, any_attestor=True)
+    assert found == zkmargin.verify(proof, market, "span", setup, at=AT, any_attestor=True)
     with pytest.raises(zkmargin.ProofRejected, match="expired"):
-        zkmargin.verify_file(
-            made_desk / "p.json", made_desk / "s.json", market=market, policy="span", any_attestor=True
-        )
+        zkmargin.verify_file(proof, setup, market=market, policy="span", any_attestor=True)
     with pytest.raises(zkmargin.FormatError, match="expected a margin proof, a disclosure or a solvency statement"):
         zkmargin.verify_file(made_desk / "m.json", made_desk / "s.json")
 
@@ -149,7 +144,7 @@ def test_reprs_are_short_and_say_nothing_of_holdings(market: Market, made_desk: 
         key=made_desk / "kestrel.key",
         setup=setup,
     )
-    verdict = zkmargin.verify(made_desk / "p.json", market, policy, setup, any_attestor=True, at=AT)
+    verdict = zkmargin.verify(made_desk / "p.json", market, policy, setup, at=AT, any_attestor=True)
     prover = zkmargin.margin_prover(market, policy, setup)
     data, universe = market.epoch.data, market.epoch.universe
     proof = read_margin_proof(made_desk / "p.json")

@@ -31,13 +31,15 @@ def proof(desk: Desk) -> MarginProof:
 
 def many(desk: Desk, proofs: Sequence[Any], **options: Any) -> list[Found]:
     at = options.pop("at", desk.market.epoch_time + 1)
-    return zkmargin.verify_many(proofs, desk.market, desk.policy, desk.setup, at=at, any_attestor=True, **options)
+    return zkmargin.verify_many(
+        proofs, desk.market, desk.policy, desk.setup, at=at, **{"any_attestor": True, **options}
+    )
 
 
 def alone(desk: Desk, proof: Any) -> Found | str:
     try:
         return zkmargin.verify(
-            proof, desk.market, desk.policy, desk.setup, at=desk.market.epoch_time + 1, any_attestor=True
+            proof, desk.market, desk.policy, desk.setup, any_attestor=True, at=desk.market.epoch_time + 1
         )
     except ProofRejected as error:
         return error.reason

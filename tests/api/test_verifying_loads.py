@@ -40,19 +40,20 @@ PROVING = (
 )
 FOREIGN = ("eth_account", "matplotlib", "polars", "ray", "sqlalchemy", "web3")
 
-_AGAINST = "--market {d}/m.json --policy span --setup {d}/s.json --any-attestor"
 COMMANDS = {
-    "a margin proof": f"verify {{d}}/p.json {_AGAINST} --at {AT}",
-    "a margin proof, rejected": f"verify {{d}}/p.json {_AGAINST}",
-    "what is no proof, malformed": f"verify {{d}}/m.json {_AGAINST}",
-    "a disclosure": "check-disclosure {d}/d.json --market {d}/m.json --setup {d}/s.json --any-attestor",
+    "a margin proof": "verify {d}/p.json --market {d}/m.json --policy span --setup {d}/s.json "
+    f"--trust {{d}}/trust.json --at {AT}",
+    "a margin proof, rejected": "verify {d}/p.json --market {d}/m.json --policy span --setup {d}/s.json "
+    "--trust {d}/trust.json",
+    "what is no proof, malformed": "verify {d}/m.json --market {d}/m.json --policy span --setup {d}/s.json",
+    "a disclosure": "check-disclosure {d}/d.json --market {d}/m.json --setup {d}/s.json --trust {d}/trust.json",
     "a solvency statement": "solvency verify {d}/solvency.json --setup {d}/solvency-setup.json",
     "a solvency statement, by the general command": "verify {d}/solvency.json --setup {d}/solvency-setup.json",
 }
 CALLS = {
     "a margin proof": f"zkmargin.verify(d + '/p.json', d + '/m.json', zkmargin.load_policy('span'), "
-    f"zkmargin.load_setup(d + '/s.json'), any_attestor=True, at='{AT}')",
-    "a disclosure": "zkmargin.check_disclosure(d + '/d.json', d + '/m.json', d + '/s.json', any_attestor=True)",
+    f"zkmargin.load_setup(d + '/s.json'), trust=d + '/trust.json', at='{AT}')",
+    "a disclosure": "zkmargin.check_disclosure(d + '/d.json', d + '/m.json', d + '/s.json', trust=d + '/trust.json')",
 }
 
 

@@ -23,7 +23,18 @@ CLOSED, FULL = "standard output: Broken pipe", "standard output: No space left o
 
 
 def verifying(desk: Path, at: str = AT) -> list[str]:
-    common = ["--market", desk / "m.json", "--policy", "span", "--setup", desk / "s.json", "--at", at, "--json"]
+    common = [
+        "--market",
+        desk / "m.json",
+        "--policy",
+        "span",
+        "--setup",
+        desk / "s.json",
+        "--at",
+        at,
+        "--any-attestor",
+        "--json",
+    ]
     return list(map(str, ["verify", desk / "p.json", *common]))
 
 

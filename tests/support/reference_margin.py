@@ -320,6 +320,15 @@ def _notional_tiers(rule: Any, out: Reference, holdings: list[Holding], moving: 
         out.groups[name].append(_tiered(steps, notional))
 
 
+def _size_charge(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    totals: dict[str, float] = defaultdict(float)
+    for h in holdings:
+        if h.instrument.kind in rule.kinds:
+            totals[h.instrument.underlying] += abs(h.quantity) * h.price
+    for name, notional in totals.items():
+        out.charges += _tiered([(float(t.from_usd), float(t.rate)) for t in _table(rule.tiers, name)], notional)
+
+
 def _position_leverage(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
     totals: dict[str, float] = defaultdict(float)
     for h in holdings:

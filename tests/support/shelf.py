@@ -21,6 +21,7 @@ from support.solvency import WALLET_KEY, terms
 from zkmargin.api.key_files import read_signing_key, write_opening_keys, write_signing_key
 from zkmargin.chain.deployment import DeploymentRecord, read_deployment_record, write_deployment_record
 from zkmargin.chain.submission import read_market_terms
+from zkmargin.circuits.markets.entries import read_positions as read_with_entries
 from zkmargin.circuits.markets.instruments import read_instruments
 from zkmargin.circuits.markets.positions import read_positions
 from zkmargin.circuits.markets.universe import read_universe
@@ -36,6 +37,7 @@ from zkmargin.exchange.epoch_folder import open_epoch_folder
 from zkmargin.prover.setup import load_setup
 from zkmargin.prover.signing import address_of_key
 from zkmargin.prover.writing import write_document
+from zkmargin.risk.history import read_history
 from zkmargin.verifier.documents import read_format
 from zkmargin.verifier.statements.attestation import read_attestation
 from zkmargin.verifier.statements.deployment import read_deployment
@@ -88,6 +90,7 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Path], object]]]] = {
     "instruments": ("i.json", lambda d: read_instruments(d / "i.json")),
     "universe": ("u.json", lambda d: read_universe(d / "u.json")),
     "policy": ("policy.json", lambda d: load_policy(d / "policy.json")),
+    "history": ("history.json", lambda d: read_history(d / "history.json")),
     "market, its epoch": ("m.json", lambda d: read_epoch(d / "m.json", load_policy("span"))),
     "market, its universe": ("m.json", lambda d: read_universe_of(d / "m.json")),
     "market, for the chain": ("m.json", lambda d: read_market_terms(d / "m.json")),
@@ -117,6 +120,12 @@ READERS: Final = (
     Reader("identity", "identity.pem", "key", lambda d: read_recipient(d / "identity.pem", private=True)),
     Reader("recipient", "recipient.pem", "key", lambda d: read_recipient(d / "recipient.pem", private=False)),
     Reader("positions", "kestrel.csv", "csv", lambda d: read_positions(d / "kestrel.csv", read_universe(d / "u.json"))),
+    Reader(
+        "positions with entries",
+        "entries.csv",
+        "csv",
+        lambda d: read_with_entries(d / "entries.csv", read_universe(d / "u.json")),
+    ),
     Reader("balances, CSV", "b.csv", "csv", lambda d: _balances(str(d / "b.csv"))),
     Reader("balances, Parquet", "b.parquet", "columns", lambda d: _balances(str(d / "b.parquet"))),
     Reader("balances, SQL", "b.db", "columns", lambda d: _balances(f"sqlite:///{d / 'b.db'}", table="holdings")),
@@ -147,6 +156,11 @@ def _margin_files(folder: Path) -> None:
     write_document(folder / "u.json", "universe", _body(universe.to_json()))
     policy = load_policy("span")
     write_document(folder / "policy.json", "policy", _body(policy.to_json()))
+    history = {"start": "2026-01-01T00:00:00Z", "step_seconds": 86400, "source": "a test", "licence": "none"}
+    write_document(folder / "history.json", "history", {**history, "prices": {"BTC": ["100", "101.5", "99"]}})
+    (folder / "entries.csv").write_text(
+        "instrument,quantity,entry_price\nBTC-26JUN20,1.5,9000.5\nUSD,120000.25,\n", encoding="utf-8"
+    )
     write_opening_keys(folder / "identity.pem", folder / "recipient.pem")
     opening = read_opening(folder / "kestrel.opening.json")
     write_opening(folder / "sealed.json", opening, recipient=read_recipient(folder / "recipient.pem", private=False))

@@ -16,6 +16,9 @@ Hyperliquid's initial margin is `position_leverage`: the whole position at the l
 which jumps at a boundary. An indicator that is 1 wherever N >= B_k switches the tier's floor on; a prover who sets it
 elsewhere pays more.
 
+`size_charge` adds, on top of everything else, marginal rates that rise with the notional of an underlying: what it
+costs to close a large position. A hundred thousand coins are charged more than a hundred thousand times one.
+
 Units: usd_e12; rates per lot rounded up, boundaries down. Several perpetuals on one underlying share its tiers.
 Sources: dYdX v4-chain, x/perpetuals (LiquidityTier) and help.dydx.trade "Open Interest Initial Margin Fraction";
 Hyperliquid docs, "Margin tiers".
@@ -37,6 +40,7 @@ from zkmargin.circuits.policies.constraints import LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import (
     ANY,
     Fraction01,
+    Rate,
     RiskView,
     Rule,
     RuleColumns,
@@ -171,6 +175,47 @@ class NotionalTiers(Rule):
         for group in groups:
             loss = LinearForm.of(base, Part.GROSS, group) + excess[group]
             builder.floor(group, f"{self.name}[{group.slot}]", f"{self.flavour} margin by notional", loss)
+
+    def publish(self, view: RiskView) -> RuleColumns:
+        """Rates per lot, rounded up, and boundaries, rounded down."""
+        rows = view.arrays.is_kind(*self.kinds)
+        tables = self._steps()
+        base = view.by_underlying({name: steps[0][1] for name, steps in tables.items()})
+        columns = {f"{self.name}.rate[0]": ceil_units(np.where(rows, base * view.arrays.price, 0.0))}
+        return RuleColumns({**columns, **publish_excess(view, self.name, tables, rows)})
+
+
+class ChargeTier(StrictModel):
+    """From this notional up, what is added is charged at this rate."""
+
+    from_usd: UsdAmount
+    rate: Rate
+
+
+class SizeCharge(Rule):
+    """An additive charge for concentration and liquidity: marginal rates that rise with an underlying's notional."""
+
+    kind: Literal["size_charge"]
+    kinds: Kinds = _PERPETUALS
+    tiers: dict[UnderlyingOrAny, Annotated[tuple[ChargeTier, ...], Field(strict=False, min_length=1, max_length=16)]]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require_default(self.tiers)
+        for underlying, steps in self._steps().items():
+            check_steps(steps, f"tiers.{underlying}", increasing=True)
+        return self
+
+    def _steps(self) -> dict[str, Steps]:
+        return {name: [(tier.from_usd, tier.rate) for tier in tiers] for name, tiers in self.tiers.items()}
+
+    def constrain(self, builder: ConstraintBuilder) -> None:
+        """The first rate on all, and the excesses, added to the account's charges."""
+        base = builder.column(f"{self.name}.rate[0]", VALUE_BITS, signed=False)
+        builder.charge(LinearForm.of(base, Part.GROSS))
+        count = excess_count(self._steps())
+        for excess in constrain_excess(builder, self.name, count, Part.GROSS, builder.underlyings()).values():
+            builder.charge(excess)
 
     def publish(self, view: RiskView) -> RuleColumns:
         """Rates per lot, rounded up, and boundaries, rounded down."""

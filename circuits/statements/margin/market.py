@@ -27,6 +27,7 @@ from zkmargin.circuits.statements.margin.circuit import UniverseLayout, compile_
 from zkmargin.prover.commitments import commit, commitments_match
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
+from zkmargin.prover.writing import write_document
 from zkmargin.verifier.curve import G1, decode_g1, encode_g1
 from zkmargin.verifier.documents import Fields, read_arrays, read_document, read_json
 from zkmargin.verifier.errors import FormatError
@@ -135,8 +136,6 @@ def build_epoch(
 
 def write_market(path: str | Path, market: Market) -> None:
     """Write M and its columns, whole or not at all."""
-    from zkmargin.prover.writing import write_document  # noqa: PLC0415 - verifying writes nothing
-
     fields = {
         "as_of": market.epoch.data.to_json()["as_of"],
         "policy": {"name": market.policy.name, "digest": "0x" + market.policy.digest.hex()},

@@ -73,7 +73,8 @@ class Verdict:
 
     def __repr__(self) -> str:
         said = "valid" if self.valid else f"rejected: {self.reason}"
-        return f"Verdict({said}, authenticated={self.authenticated}, {self.account} under {self.policy})"
+        marks = "" if self.authenticated else ", UNAUTHENTICATED"
+        return f"Verdict({self.account}, {self.policy}, {said}{marks}{', UNSAFE setup' if self.unsafe_setup else ''})"
 
     def require(self) -> Verdict:
         """Return the verdict when it is valid. Raises ProofRejected."""

@@ -39,6 +39,9 @@ def import_deribit(path: str | Path) -> InstrumentSet:
     """
     path = Path(path)
     document = read_json(path, fraction=Decimal)
+    if isinstance(document, dict) and isinstance(document.get("error"), dict):
+        said = document["error"].get("message")
+        raise FormatError(f"{path}: expected a book summary, got Deribit's error {quoted(said)}; ask it again")
     entries = document.get("result") if isinstance(document, dict) else document
     if not isinstance(entries, list) or not entries:
         raise FormatError(f"{path}: field 'result': expected a non-empty list of book summaries")

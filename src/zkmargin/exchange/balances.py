@@ -14,6 +14,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,7 +202,7 @@ def _sql(url: str, table: str | None, chunk_rows: int) -> BalanceTable:
 
     def refused(error: BaseException) -> InputError:
         # A driver may quote the URL, and with it the password.
-        return InputError(f"{where}: {_without_secrets(one_line(error, 300), sql, url)}")
+        return InputError(f"{where}: {one_line(_without_secrets(str(error), sql, url), 300)}")
 
     def count() -> int:
         try:
@@ -246,8 +247,8 @@ def _database(sql: Any, url: str) -> Any:
 def _without_secrets(text: str, sql: Any, url: str) -> str:
     """A message without the URL and the password in it."""
     password = sql.engine.make_url(url).password
-    for secret in (url, str(password) if password else url):
-        text = text.replace(secret, "***")
+    for secret in (url, str(password or ""), quote(str(password or ""), safe="")):
+        text = text.replace(secret, "***") if secret else text
     return text
 
 

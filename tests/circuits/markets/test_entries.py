@@ -25,7 +25,7 @@ UNIVERSE = EPOCH.universe
 
 def test_a_perpetual_is_worth_its_profit(tmp_path: Path) -> None:
     path = tmp_path / "book.csv"
-    path.write_text("instrument,quantity,entry_price_usd\nBTC-PERP,10,107670.5\nUSD,100000,\nBTC,0.5,\n")
+    path.write_text("instrument,quantity,entry_price\nBTC-PERP,10,107670.5\nUSD,100000,\nBTC,0.5,\n")
     found = read_positions(path, UNIVERSE)
     result = evaluate_margin(POLICY, EPOCH, found)
     profit = 10 * (Decimal("94250.5") - Decimal("107670.5"))
@@ -35,10 +35,10 @@ def test_a_perpetual_is_worth_its_profit(tmp_path: Path) -> None:
 
 def test_a_contract_multiplier(tmp_path: Path) -> None:
     path = tmp_path / "book.csv"
-    path.write_text("instrument,quantity,entry_price_usd,multiplier\nETH-F1,-3,3000.0000001,0.1\nUSD,5,,\n")
+    path.write_text("instrument,quantity,entry_price,multiplier\nETH-F1,-3,3000.0000001,0.1\nUSD,5,,\n")
     same = positions_from_quantities(UNIVERSE, {"ETH-F1": "-0.3", "USD": "905"})
     assert (read_positions(path, UNIVERSE).lots - same.lots).tolist().count(0) == UNIVERSE.rows
-    path.write_text("instrument,quantity,entry_price_usd,multiplier\nETH-F1,3,3000.0000001,0.1\n")
+    path.write_text("instrument,quantity,entry_price,multiplier\nETH-F1,3,3000.0000001,0.1\n")
     cash = UNIVERSE.by_id["USD"].row
     assert read_positions(path, UNIVERSE).lots[cash] == -900000001
 
@@ -61,9 +61,9 @@ def test_a_file_without_entries_is_read_as_ever(tmp_path: Path) -> None:
 
 
 BAD = [
-    ("BTC,1,94000\n", "line 2: field 'entry_price_usd': expected none for spot"),
-    ("BTC-PERP,1,-4\n", "line 2: field 'entry_price_usd': expected a positive decimal"),
-    ("BTC-PERP,1,1e5\n", "line 2: field 'entry_price_usd': expected a plain decimal"),
+    ("BTC,1,94000\n", "line 2: field 'entry_price': expected none for spot"),
+    ("BTC-PERP,1,-4\n", "line 2: field 'entry_price': expected a positive decimal"),
+    ("BTC-PERP,1,1e5\n", "line 2: field 'entry_price': expected a plain decimal"),
     ("BTC-PERP,1\n", "line 2: expected 3 fields, got 2"),
     ("BTC-PERP,1,77123\nBTC-PERP,2,77123\n", "line 3: field 'instrument': expected BTC-PERP once"),
     ("NONE,1,77123\n", "expected one of the universe's instruments"),
@@ -74,7 +74,7 @@ BAD = [
 @pytest.mark.parametrize(("text", "message"), BAD)
 def test_a_bad_line_is_refused_without_its_numbers(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "book.csv"
-    path.write_text(f"instrument,quantity,entry_price_usd\n{text}")
+    path.write_text(f"instrument,quantity,entry_price\n{text}")
     with pytest.raises(FormatError, match=re.escape(message)) as caught:
         read_positions(path, UNIVERSE)
     assert "77123" not in str(caught.value)

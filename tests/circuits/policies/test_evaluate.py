@@ -78,6 +78,15 @@ BY_UNDERLYING = {
                 "*": [{"from_usd": "0", "max_leverage": "10"}, {"from_usd": "70000", "max_leverage": "5"}],
             },
         },
+        {
+            "kind": "size_charge",
+            "name": "size",
+            "kinds": ["perpetual", "spot"],
+            "tiers": {
+                "BTC": [{"from_usd": "0", "rate": "0"}, {"from_usd": "500000", "rate": "0.02"}],
+                "*": [{"from_usd": "0", "rate": "0.001"}, {"from_usd": "10000", "rate": "0.05"}],
+            },
+        },
         {"kind": "short_option_minimum", "name": "som", "rates": {"BTC": "0.01", "*": "0.04"}},
         {
             "kind": "delta_charge",

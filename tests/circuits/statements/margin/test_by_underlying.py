@@ -97,6 +97,14 @@ def policies(draw: st.DrawFn) -> Policy:
         {"kind": "short_option_margin", "name": "options", "tables": by_underlying(terms)},
         {"kind": "position_leverage", "name": "leverage", "tiers": {"BTC": tiers(), "*": tiers()}},
         {
+            "kind": "size_charge",
+            "name": "size",
+            "tiers": {
+                name: [{"from_usd": "0", "rate": "0"}, {"from_usd": "90000", "rate": draw(rates)}]
+                for name in ("BTC", "*")
+            },
+        },
+        {
             "kind": "collateral_factors",
             "name": "haircuts",
             "kinds": ["spot"],
