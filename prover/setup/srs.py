@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zkmargin.prover.kernels.choice import verifying_engine
 from zkmargin.prover.kernels.interface import Backend, FieldVector, PointVector
-from zkmargin.prover.setup import cache
+from zkmargin.prover.setup.checked import is_checked, remember_checked
 from zkmargin.verifier.circuit import SPARE_POWERS, setup_powers
 from zkmargin.verifier.curve import G2, POINT_BYTES
 from zkmargin.verifier.errors import FormatError
@@ -78,9 +78,9 @@ class Setup:
         object.__setattr__(self, "powers", limbs(powers))
         object.__setattr__(self, "lagrange_points", limbs(lagrange))
         digest = points_digest(self.key, powers, lagrange)
-        if not cache.is_checked(digest):
+        if not is_checked(digest):
             check_points(self.key, powers, lagrange, verifying_engine(), where=where)
-            cache.remember_checked(digest)
+            remember_checked(digest)
 
     @property
     def rows(self) -> int:
@@ -143,6 +143,8 @@ class Setup:
         if n == self.rows:
             basis = decode(backend, self.lagrange_points.tobytes(), "setup: lagrange")
         else:
+            from zkmargin.prover.setup import cache  # noqa: PLC0415 - whoever verifies needs no basis
+
             basis = cache.lagrange_points(backend, powers, self.digest, n)
         return with_blinding(backend, powers, basis)
 

@@ -9,7 +9,7 @@ import typer
 
 from zkmargin.cli.console import print_json, print_line
 from zkmargin.cli.options import Json
-from zkmargin.prover.setup import cache
+from zkmargin.prover.setup import checked
 from zkmargin.prover.staging import leftovers, remove_leftover
 from zkmargin.verifier.errors import ArgumentError
 
@@ -33,7 +33,7 @@ def clean(
     for folder in wanted:
         if not folder.is_dir():
             raise ArgumentError("folders", f"{folder}: expected a folder")
-    found = [left for folder in [*wanted, cache.folder()] for left in leftovers(folder, deep=True)]
+    found = [left for folder in [*wanted, checked.folder()] for left in leftovers(folder, deep=True)]
     found = list(dict.fromkeys(left.resolve() for left in found))
     if not dry_run:
         for left in found:

@@ -15,7 +15,7 @@ from zkmargin.cli.setup import describe, summarise
 from zkmargin.prover.kernels import describe_backends, load_backend
 from zkmargin.prover.kernels.choice import ENVIRONMENT_VARIABLE
 from zkmargin.prover.setup import Setup, load_setup
-from zkmargin.prover.setup.cache import folder
+from zkmargin.prover.setup.checked import folder
 
 FEATURES: Final = ("adx", "bmi2", "avx2", "avx512f", "avx512dq", "avx512vl", "avx512ifma", "asimd", "sve")
 """Processor features that a back end uses, or would."""

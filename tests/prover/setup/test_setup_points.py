@@ -21,6 +21,7 @@ from zkmargin.prover.setup import (
     Setup,
     SetupError,
     cache,
+    checked,
     development,
     development_setup,
     provenance,
@@ -307,7 +308,7 @@ def test_another_version_of_the_check_counts_anew(
     imported: Setup, checks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh(imported)
-    monkeypatch.setattr(cache, "CHECK_VERSION", srs.CHECK_VERSION + 1)
+    monkeypatch.setattr(checked, "CHECK_VERSION", srs.CHECK_VERSION + 1)
     fresh(imported)
     assert len(checks) == 2
 

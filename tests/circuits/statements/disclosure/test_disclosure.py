@@ -234,7 +234,7 @@ def test_the_file_round_trips_and_is_read_strictly(desk: Desk, pairs: Pairs, tmp
         ('"exposure": "delta"', '"exposure": "quantity"', "'rows'"),
         ('"scale": 18', '"scale": 19', "'scale'"),
         ('"units": "', '"units": "0', "'units'"),
-        ('"auditor": "', '"auditor": "\\u0007', "'auditor'"),
+        ('"auditor": "', '"auditor": "\\u200b', "'auditor'"),
         ('"rows": 256', '"rows": 255', "d.npz"),
     ):
         assert old in text
