@@ -110,7 +110,6 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Path], object]]]] = {
     "deployment record": ("deployment.json", lambda d: read_deployment_record(d / "deployment.json")),
     "trust": ("trust.json", lambda d: read_trust(d / "trust.json")),
     "transaction": (_TRANSACTION, lambda d: Journal.beside(d / "deployment.json").find(_INTENT)),
-    "history": ("history.json", lambda d: read_history(d / "history.json")),
     "terms": ("t.json", lambda d: read_terms(d / "t.json")),
     "solvency statement": ("st.json", lambda d: read_solvency(d / "st.json")),
     "reserves": ("r.json", _reserves),
@@ -189,18 +188,11 @@ def _margin_files(folder: Path) -> None:
 
 
 def _trusted_and_sent(folder: Path) -> None:
-    """A trust file, a transaction of the journal, a price history."""
+    """A trust file, a transaction of the journal."""
     attestors = (Attestor(address_of_key(WALLET_KEY), "kestrel"),)
     write_trust(folder / "trust.json", Trust(RequiredSetup(bytes(32)), attestors, 1_600_000_000))
     raw = bytes(range(100))
     Journal.beside(folder / "deployment.json").add(SignedTransaction(_INTENT, keccak256(raw), raw, 7))
-    history: dict[str, Any] = {
-        "start": "2026-01-01T00:00:00Z",
-        "step_seconds": 3600,
-        "source": "drawn",
-        "licence": "ours",
-    }
-    write_document(folder / "history.json", "history", {**history, "prices": {"BTC": ["1.5", "2", "1.25", "1"]}})
 
 
 def _solvency_files(folder: Path) -> None:
