@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("customer", "asset", "equity", "debt", "collateral")
 AMOUNTS: Final = ("equity", "debt", "collateral")
 CHUNK_ROWS: Final = 1 << 19
-_PART_ROWS: Final = 1 << 16
+_PART_ROWS: Final = 1 << 13
 """Rows of text that are held as Python objects at a time."""
 _DIGITS: Final = 18
 """Digits that may count on either side of the point: what a 64-bit integer holds."""
@@ -111,8 +111,11 @@ def _csv(path: Path, chunk_rows: int) -> BalanceTable:
             parts: list[Chunk] = []
             while part := list(islice(table, min(_PART_ROWS, chunk_rows))):
                 numbers, rows = zip(*part, strict=True)
-                columns = zip(COLUMNS, zip(*rows, strict=True), strict=True)
-                parts.append((np.array(numbers, dtype=np.int64), polars.DataFrame(dict(columns))))
+                columns = [
+                    polars.Series(name, list(values), dtype=polars.String)
+                    for name, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)
+                ]
+                parts.append((np.array(numbers, dtype=np.int64), polars.DataFrame(columns)))
                 if sum(len(lines) for lines, _ in parts) >= chunk_rows:
                     yield _joined(parts)
                     parts = []
