@@ -61,11 +61,6 @@ def positions_from_quantities(universe: Universe, quantities: Mapping[str, Decim
     return Positions(universe.digest, lots)
 
 
-def read_positions(path: str | Path, universe: Universe) -> Positions:
-    """Positions of a CSV file over `universe`. Raises PositionsError or RangeError; OSError when it cannot be read."""
-    return positions_from_rows(universe, table_rows(path), str(path))
-
-
 def table_rows(path: str | Path, optional: Sequence[str] = ()) -> Iterator[tuple[int, list[str]]]:
     """The rows of a positions file with their lines, `optional` columns included. Raises PositionsError; OSError."""
     try:

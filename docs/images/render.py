@@ -21,7 +21,8 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from zkmargin.circuits.markets.positions import net, read_positions
+from zkmargin.circuits.markets.entries import read_positions
+from zkmargin.circuits.markets.positions import net
 from zkmargin.circuits.policies.evaluate import evaluate_margin
 from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.circuits.statements.margin.market import build_epoch

@@ -15,9 +15,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.solvency import terms
 
+from zkmargin.circuits.markets.entries import read_positions
 from zkmargin.circuits.markets.instruments import InstrumentSet, Spot
 from zkmargin.circuits.markets.models import parse_model
-from zkmargin.circuits.markets.positions import positions_from_quantities, read_positions
+from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.markets.units import QUANTITY_BITS, parse_decimal
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.exchange.balances import open_balances

@@ -13,7 +13,7 @@ import pytest
 from support.shelf import CSV_READERS, JSON_READERS, READERS, Reader
 
 from borders.hostile import CSV, CSV_ACCEPTED, DEEP, JSON, csv_with, spoilt
-from zkmargin.circuits.markets.positions import read_positions
+from zkmargin.circuits.markets.entries import read_positions
 from zkmargin.circuits.markets.universe import read_universe
 from zkmargin.exchange.balances import open_balances
 from zkmargin.verifier.documents import MAX_DOCUMENT_BYTES

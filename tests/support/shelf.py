@@ -23,9 +23,9 @@ from zkmargin.api.trusting import write_trust
 from zkmargin.chain.deployment import DeploymentRecord, read_deployment_record, write_deployment_record
 from zkmargin.chain.journal import Journal, SignedTransaction
 from zkmargin.chain.submission import read_market_terms
+from zkmargin.circuits.markets.entries import read_positions
 from zkmargin.circuits.markets.entries import read_positions as read_with_entries
 from zkmargin.circuits.markets.instruments import read_instruments
-from zkmargin.circuits.markets.positions import read_positions
 from zkmargin.circuits.markets.universe import read_universe
 from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.circuits.statements.attestation import read_opening, read_recipient, write_opening

@@ -30,9 +30,10 @@ from zkmargin.api.arguments import (
     seconds_of,
 )
 from zkmargin.api.key_files import read_signing_key
+from zkmargin.circuits.markets.entries import read_positions
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
-from zkmargin.circuits.markets.positions import Positions, positions_from_quantities, read_positions, refuse_expired
+from zkmargin.circuits.markets.positions import Positions, positions_from_quantities, refuse_expired
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.evaluate import MarginResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy, load_policy

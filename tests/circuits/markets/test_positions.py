@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zkmargin.circuits.markets.entries import read_positions
 from zkmargin.circuits.markets.instruments import InstrumentSet
-from zkmargin.circuits.markets.positions import Positions, net, positions_from_quantities, read_positions
+from zkmargin.circuits.markets.positions import Positions, net, positions_from_quantities
 from zkmargin.circuits.markets.units import RangeError
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.verifier.errors import FormatError

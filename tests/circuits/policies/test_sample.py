@@ -7,8 +7,8 @@ from collections import Counter
 from importlib import resources
 from pathlib import Path
 
+from zkmargin.circuits.markets.entries import read_positions
 from zkmargin.circuits.markets.instruments import read_instruments
-from zkmargin.circuits.markets.positions import read_positions
 from zkmargin.circuits.policies.evaluate import evaluate_margin
 from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.circuits.statements.margin.market import build_epoch
