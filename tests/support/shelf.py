@@ -110,7 +110,6 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Path], object]]]] = {
     "deployment record": ("deployment.json", lambda d: read_deployment_record(d / "deployment.json")),
     "trust": ("trust.json", lambda d: read_trust(d / "trust.json")),
     "transaction": (_TRANSACTION, lambda d: Journal.beside(d / "deployment.json").find(_INTENT)),
-    "history": ("history.json", lambda d: read_history(d / "history.json")),
     "terms": ("t.json", lambda d: read_terms(d / "t.json")),
     "solvency statement": ("st.json", lambda d: read_solvency(d / "st.json")),
     "reserves": ("r.json", _reserves),
