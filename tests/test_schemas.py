@@ -93,7 +93,7 @@ def test_every_file_of_the_demo(demo: Path) -> None:
         ):
             if changed != document:
                 refuses(kind, changed)
-    assert kinds == {"setup", "instruments", "policy", "market", "attestation", "opening", "proof"}
+    assert kinds == {"setup", "instruments", "policy", "market", "attestation", "opening", "proof", "trust"}
     accepts("universe", read_universe_of(demo / "market.json").to_json())
 
 

@@ -18,7 +18,7 @@ from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.verifier.decimals import DECIMAL_PATTERN
 from zkmargin.verifier.statements.disclosure import EXPOSURES
-from zkmargin.verifier.statements.margin import MAX_VENUES
+from zkmargin.verifier.statements.trust import MAX_KEYS, MAX_VENUES
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DECIMAL: Final = f"^{DECIMAL_PATTERN}$"
@@ -181,6 +181,21 @@ def schemas() -> dict[str, Json]:
             "Which gate on which chain proofs are for; whoever deploys writes more into it.",
             {"chain_id": {"type": "integer", "minimum": 1}, "gate": ADDRESS},
             additionalProperties=True,
+        ),
+        "trust.schema.json": document(
+            "trust",
+            "Whom a verifier trusts: which setup, and which keys are which venues'.",
+            {
+                "setup": text("^(ceremony|0x[0-9a-f]{64})$", "the setup's digest, or the known ceremony's"),
+                "venues": {
+                    "type": "object",
+                    "propertyNames": {"pattern": VENUE},
+                    "minProperties": 1,
+                    "maxProperties": MAX_VENUES,
+                    "additionalProperties": {**listed(ADDRESS), "minItems": 1, "maxItems": MAX_KEYS},
+                },
+                "at": {"anyOf": [TIME, {"type": "null"}], "description": "time of verification; null for now"},
+            },
         ),
     }
 

@@ -35,7 +35,7 @@ def verifying(desk: Path, at: str = AT) -> list[str]:
         "--any-attestor",
         "--json",
     ]
-    return list(map(str, ["verify", desk / "p.json", *common]))
+    return list(map(str, ["verify", desk / "p.json", *common, "--any-attestor", "--json"]))
 
 
 def into_closed_pipe(arguments: list[str]) -> subprocess.CompletedProcess[bytes]:

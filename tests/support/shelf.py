@@ -19,7 +19,9 @@ import zkmargin
 from support.shell_desk import ACCOUNT, AT, CHAIN, VENUES, make_desk
 from support.solvency import WALLET_KEY, terms
 from zkmargin.api.key_files import read_signing_key, write_opening_keys, write_signing_key
+from zkmargin.api.trusting import write_trust
 from zkmargin.chain.deployment import DeploymentRecord, read_deployment_record, write_deployment_record
+from zkmargin.chain.journal import Journal, SignedTransaction
 from zkmargin.chain.submission import read_market_terms
 from zkmargin.circuits.markets.entries import read_positions as read_with_entries
 from zkmargin.circuits.markets.instruments import read_instruments
@@ -39,7 +41,8 @@ from zkmargin.prover.signing import address_of_key
 from zkmargin.prover.writing import write_document
 from zkmargin.risk.history import read_history
 from zkmargin.verifier.documents import read_format
-from zkmargin.verifier.statements.attestation import read_attestation
+from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.statements.attestation import Attestor, read_attestation
 from zkmargin.verifier.statements.deployment import read_deployment
 from zkmargin.verifier.statements.disclosure import read_disclosure
 from zkmargin.verifier.statements.margin import read_margin_proof
@@ -47,6 +50,7 @@ from zkmargin.verifier.statements.solvency.files import read_solvency
 from zkmargin.verifier.statements.solvency.inclusion import read_inclusion
 from zkmargin.verifier.statements.solvency.reserves import read_reserves
 from zkmargin.verifier.statements.solvency.terms import read_terms
+from zkmargin.verifier.statements.trust import RequiredSetup, Trust, read_trust
 
 PASSWORD: Final = "correct horse"  # noqa: S105
 BALANCES: Final = """customer,asset,equity,debt,collateral
@@ -56,6 +60,8 @@ bela,USD,0,900,0
 carl,BTC,3.0000,0,0
 dora,USD,7.00,0,0
 """
+_INTENT: Final = bytes(range(32))
+_TRANSACTION: Final = f"deployment.json.journal/{_INTENT.hex()}.json"
 Family = Literal["document", "venue", "csv", "keystore", "key", "columns"]
 
 
@@ -102,6 +108,8 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Path], object]]]] = {
     "disclosure": ("d.json", lambda d: read_disclosure(d / "d.json")),
     "deployment": ("deployment.json", lambda d: read_deployment(d / "deployment.json")),
     "deployment record": ("deployment.json", lambda d: read_deployment_record(d / "deployment.json")),
+    "trust": ("trust.json", lambda d: read_trust(d / "trust.json")),
+    "transaction": (_TRANSACTION, lambda d: Journal.beside(d / "deployment.json").find(_INTENT)),
     "terms": ("t.json", lambda d: read_terms(d / "t.json")),
     "solvency statement": ("st.json", lambda d: read_solvency(d / "st.json")),
     "reserves": ("r.json", _reserves),
@@ -138,6 +146,7 @@ def make_shelf(folder: Path) -> None:
     """Write every file that a reader reads."""
     make_desk(folder)
     _margin_files(folder)
+    _trusted_and_sent(folder)
     _solvency_files(folder)
     (folder / "deribit.json").write_bytes(CHAIN.read_bytes())
     (folder / "keystore.json").write_text(
@@ -176,6 +185,21 @@ def _margin_files(folder: Path) -> None:
         1, address, address, 7, policy, load_setup(folder / "s.json").digest, "s.json", dict.fromkeys(VENUES, address)
     )
     write_deployment_record(folder / "deployment.json", record)
+
+
+def _trusted_and_sent(folder: Path) -> None:
+    """A trust file, a transaction of the journal, a price history."""
+    attestors = (Attestor(address_of_key(WALLET_KEY), "kestrel"),)
+    write_trust(folder / "trust.json", Trust(RequiredSetup(bytes(32)), attestors, 1_600_000_000))
+    raw = bytes(range(100))
+    Journal.beside(folder / "deployment.json").add(SignedTransaction(_INTENT, keccak256(raw), raw, 7))
+    history: dict[str, Any] = {
+        "start": "2026-01-01T00:00:00Z",
+        "step_seconds": 3600,
+        "source": "drawn",
+        "licence": "ours",
+    }
+    write_document(folder / "history.json", "history", {**history, "prices": {"BTC": ["1.5", "2", "1.25", "1"]}})
 
 
 def _solvency_files(folder: Path) -> None:

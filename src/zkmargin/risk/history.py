@@ -14,7 +14,9 @@ from pydantic import Field, StringConstraints, model_validator
 from zkmargin.circuits.markets.instruments import Underlying
 from zkmargin.circuits.markets.models import StrictModel, canonical_json, parse_model
 from zkmargin.circuits.markets.units import ExactDecimal, Instant
+from zkmargin.verifier.decimals import in_units
 from zkmargin.verifier.documents import read_document
+from zkmargin.verifier.instants import MAX_SECONDS
 from zkmargin.verifier.keccak import keccak256
 
 KIND: Final = "history"
@@ -38,6 +40,8 @@ class History(StrictModel):
     def _check(self) -> Self:
         if not self.prices or len({len(series) for series in self.prices.values()}) > 1:
             raise ValueError("prices: expected series of one length")
+        if (MAX_SECONDS - self.start.timestamp()) < self.step_seconds * self.steps:
+            raise ValueError("prices: expected the last one before the year 10000")
         return self
 
     @property
@@ -71,7 +75,7 @@ def read_history(path: str | Path) -> History:
 def _return(before: Decimal, after: Decimal) -> int:
     """(after - before) / before, rounded away from zero."""
     digits = max(-int(before.as_tuple().exponent), -int(after.as_tuple().exponent), 0)
-    first, second = int(before.scaleb(digits)), int(after.scaleb(digits))
+    first, second = int(in_units(before, digits)), int(in_units(after, digits))
     change = abs(second - first) * RETURN_SCALE
     size = -(-change // first)
     return size if second >= first else -size
