@@ -44,7 +44,7 @@ class PointVector:
 
 @final
 class Work:
-    """A block of work: see `interface.Backend.working`."""
+    """A block of work: see `interface.Backend.arena`."""
 
     def __enter__(self) -> None: ...
     def __exit__(self, *exception: object) -> None: ...
