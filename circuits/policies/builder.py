@@ -148,7 +148,8 @@ class ConstraintBuilder:
         """All constraints, with value - deductions >= cover * (risk_factor * sum of requirements + charges) last.
 
         `cover` and `risk_factor` are reduced fractions (numerator, denominator); the last inequality is multiplied by
-        both denominators, so it is exact.
+        both denominators, so it is exact. A column that no constraint reads in a universe of this shape (a rule by
+        expiry where nothing expires) is no column of it: nobody publishes what a proof is not about.
         """
         total = LinearForm()
         for group in sorted(self._floors):
@@ -165,10 +166,13 @@ class ConstraintBuilder:
         final = (value - self.deductions) * value_scale - total * risk_scale
         final = final - self.charges * (cover[0] * risk_factor[1])
         final_inequality = self._inequality("adequate", final, None)
+        forms = [inequality.value for inequality in (*self._inequalities, final_inequality)]
+        forms += [component for cone in self._norms for component in cone.components]
+        read = {term.column for form in forms for term in form.terms}
         return Constraints(
             shape=self.shape,
             quantity_bits=self.quantity_bits,
-            columns=tuple(self.columns.values()),
+            columns=tuple(column for name, column in self.columns.items() if name in read),
             scalars=tuple(self._free),
             cones=tuple(self._norms),
             inequalities=tuple(self._inequalities),

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from zkmargin.circuits.language import CompileError, Program, compile_program
 from zkmargin.circuits.language.graph import Graph
+from zkmargin.circuits.markets.universe import UniverseShape
+from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.verifier.circuit import CircuitError
 from zkmargin.verifier.expression import Constant, Operator
 from zkmargin.verifier.field import SCALAR_MODULUS, centred
@@ -98,3 +100,12 @@ def test_what_no_constraint_reads_is_refused(declare: Callable[[Program], object
     compiled(net_and(lambda p: None))
     with pytest.raises(CircuitError, match=says):
         compiled(net_and(declare))
+
+
+def test_a_rule_by_expiry_publishes_nothing_where_nothing_expires() -> None:
+    """Its columns would be of no constraint; with an expiry in the universe they are."""
+    policy = load_policy("derive-pmrm2")
+    for expiries, expected in ((0, False), (1, True)):
+        shape = UniverseShape(rows=1024, instrument_rows=768, underlying_slots=2, expiry_slots=expiries)
+        declared = {column.name for column in policy.constraints(shape).columns}
+        assert any(name.startswith("skew.") for name in declared) is expected

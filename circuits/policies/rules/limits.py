@@ -27,7 +27,7 @@ from pydantic import Field, model_validator
 
 from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.instruments import InstrumentId, Kind, Underlying
-from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
+from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal, integers
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.circuits.policies.constraints import ACCOUNT, LinearForm, Part
 from zkmargin.circuits.policies.rules.perpetual_margin import Kinds
@@ -42,6 +42,7 @@ from zkmargin.circuits.policies.rules.rule import (
     RuleColumns,
     UnderlyingOrAny,
     ceil_units,
+    nearest_units,
     require_default,
     rounding_charge,
 )
@@ -100,7 +101,7 @@ class Limit(Rule):
         columns = {f"{self.name}.most": most}
         if self.measure in _SIGNED:
             exact, error = self._signed(view)
-            columns[f"{self.name}.net"] = np.rint(np.where(counted, exact, 0.0)).astype(np.int64)
+            columns[f"{self.name}.net"] = nearest_units(np.where(counted, exact, 0.0))
             columns[f"{self.name}.gross"] = np.where(counted, rounding_charge(error), 0)
         elif self.measure == "open_interest_share":
             perpetual = counted & arrays.is_kind("perpetual")
@@ -175,7 +176,7 @@ class ConcentrationLimit(Rule):
     def publish(self, view: RiskView) -> RuleColumns:
         """Notional per lot, rounded up and down."""
         amount = np.where(view.arrays.is_kind(*self.kinds), notional(view), 0.0)
-        down = np.floor(amount * (1.0 - PRICING_ERROR)).astype(np.int64)
+        down = integers(np.floor(amount * (1.0 - PRICING_ERROR)))
         return RuleColumns({f"{self.name}.up": ceil_units(amount), f"{self.name}.down": down})
 
 
