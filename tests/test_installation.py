@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import runpy
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 from packaging.requirements import Requirement
 
 from zkmargin.extras import MissingExtraError, extra
@@ -141,7 +143,8 @@ def without(module: str, code: str, folder: Path) -> subprocess.CompletedProcess
 @pytest.mark.parametrize("name", USES)
 def test_a_missing_extra_is_one_clear_line(tmp_path: Path, name: str) -> None:
     module, code = USES[name]
-    (tmp_path / "keystore").write_text('{"version": 3}')
+    keystore = Account.encrypt(bytes(31) + b"1", "password", kdf="pbkdf2", iterations=1000)
+    (tmp_path / "keystore").write_text(json.dumps(keystore))
     (tmp_path / "b.csv").write_text("customer,asset,equity,debt,collateral\n")
     done = without(module, code, tmp_path)
     *_, line = done.stderr.splitlines()

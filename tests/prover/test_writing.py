@@ -87,12 +87,12 @@ def test_an_exception_in_the_block_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     with appearing(tmp_path / "whole") as folder:
-        create_secret(folder / "thing.json", encode_compactly("thing", {"a": 'Zo\u00eb \u2260 "\n'}))
+        create_secret(folder / "thing.json", encode_compactly("thing", {"a": 'Zo\u00eb \u2260 "'}))
         with pytest.raises(FileExistsError):
             create_secret(folder / "thing.json", b"")
         assert not (tmp_path / "whole").exists()
     assert os.listdir(tmp_path / "whole") == ["thing.json"]
-    assert read_document(tmp_path / "whole" / "thing.json", "thing") == {"a": 'Zo\u00eb \u2260 "\n'}
+    assert read_document(tmp_path / "whole" / "thing.json", "thing") == {"a": 'Zo\u00eb \u2260 "'}
     assert (tmp_path / "whole" / "thing.json").stat().st_mode & 0o077 == 0
     with pytest.raises(ZeroDivisionError), appearing(tmp_path / "half") as folder:  # noqa: PT012
         write_document(folder / "thing.json", "thing", {})

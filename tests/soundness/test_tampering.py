@@ -197,17 +197,17 @@ def test_the_same_constraints_under_another_name_are_another_circuit(margin_stat
 
 
 def test_a_proof_for_a_looser_circuit_is_rejected_by_the_stricter(margin_statement: Statement) -> None:
-    """Ranges of 15 bits in both, but the looser one does not charge gross size."""
+    """Ranges of 15 bits in both, but the looser one charges short size alone."""
 
     def define_loose(p: Program) -> None:
         net = p.holding("net")
         price = p.market("price", 10)
         pnl = [p.market(f"pnl[{j}]", 10, signed=True) for j in range(2)]
-        p.market("rate", 8)
-        p.sign_split(net, 15, label="net")
+        rate = p.market("rate", 8)
+        short = p.sign_split(net, 15, label="net").short
         threshold = p.public_scalar("threshold", 30)
         for j in range(2):
-            p.require_sum_at_least(net * (price + pnl[j]), threshold, bits=30, label=f"scenario[{j}]")
+            p.require_sum_at_least(net * (price + pnl[j]) - short * rate, threshold, bits=30, label=f"scenario[{j}]")
 
     program = compile_program(define_loose, name="margin", rows=32, row_bits=15)
     loose = make_statement(margin_case(program))

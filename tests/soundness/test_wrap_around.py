@@ -88,7 +88,7 @@ def test_scalars_hosted_by_a_wider_holding_prove_an_insolvent_account_solvent(mo
     def first_holding(program: Program) -> RangedColumns:
         return next(step for step in program.recording.steps if isinstance(step, RangedColumns))
 
-    monkeypatch.setattr(compiler_module, "_bank", first_holding)
+    monkeypatch.setattr(compiler_module, "_scalar_columns", first_holding)
     program = compile_wide_holding()
     assert program.scalar_columns is not None
     assert program.scalar_columns.bits == 75

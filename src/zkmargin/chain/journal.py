@@ -37,7 +37,9 @@ class SignedTransaction:
 def intent_of(chain_id: int, sender: str, transaction: dict[str, Any]) -> bytes:
     """Return the digest of what a transaction does: its chain, sender, receiver, value and data."""
     receiver, value = str(transaction.get("to", "")).lower(), int(transaction.get("value", 0))
-    return keccak256(json.dumps([chain_id, sender.lower(), receiver, value, str(transaction["data"])]).encode())
+    return keccak256(
+        json.dumps([chain_id, sender.lower(), receiver, value, str(transaction.get("data", "0x"))]).encode()
+    )
 
 
 @dataclass
