@@ -15,7 +15,7 @@ and options are marked with Black-76. Expiries follow the listing calendar of cr
 Books. `kestrel` is an options venue: volatility is sold there, mostly calls, and some wings are bought. `marlin` trades
 perpetuals and futures: it holds the hedge of kestrel's delta. `harbor` lends: ether is supplied against borrowed
 dollars and solana, which marlin and kestrel hedge in turn. Each book has a few dozen lines drawn with a fixed seed.
-Cash is set so that each venue alone holds about half of what `derive-pmrm2@2025-06` asks of it; netted, the deltas
+Cash is set so that each venue alone holds about half of what `derive-pmrm2@2026-08` asks of it; netted, the deltas
 cancel and it is ample.
 """
 
@@ -58,7 +58,7 @@ EXPIRY_DAYS = (2, 4, 11, 25, 53, 81, 172, 263)
 FUTURE_DAYS = (25, 81, 172, 263)
 STRIKES = 23
 POLICY = "derive-pmrm2"
-SIZED_UNDER = "derive-pmrm2@2025-06"
+SIZED_UNDER = "derive-pmrm2@2026-08"
 """What cash is set by: a dated version, so that the books stay when the policy's newest version changes."""
 FUNDED = 0.5
 """Share of its own requirement that each venue's book holds."""
