@@ -43,7 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
     spec = spec_from_file_location(loader.name, path, loader=loader)
     if spec is None or loader.name in sys.modules:
         raise pytest.UsageError(f"--native {path}: expected that no native module is loaded yet")
-    sys.modules[loader.name] = module_from_spec(spec)
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    sys.modules[loader.name] = module
 
 
 @pytest.fixture(scope="session")
