@@ -229,12 +229,11 @@ def check_inclusion(
     """
     if statement is not None and liabilities is not None:
         raise ArgumentError("liabilities", "expected either a statement or its liabilities digest")
-    found, stated = read_inclusion(path_of(inclusion, "inclusion"))
-    trusted = stated
+    given = None if liabilities is None else digest_of(liabilities, "liabilities")
     if statement is not None:
-        trusted = loaded(statement, Solvency, read_solvency, "statement").liabilities
-    elif liabilities is not None:
-        trusted = digest_of(liabilities, "liabilities")
+        given = loaded(statement, Solvency, read_solvency, "statement").liabilities
+    found, stated = read_inclusion(path_of(inclusion, "inclusion"))
+    trusted = stated if given is None else given
     key = setup_key_of(setup)
     shown = inclusions.verify_inclusion(found, key, trusted)
     compared = statement is not None or liabilities is not None
