@@ -46,7 +46,7 @@ class ConstraintBuilder:
         self.columns: dict[str, PublicColumn] = {}
         self._free: list[ScalarVariable] = []
         self._bits: dict[str, int] = {}
-        self._norms: list[SecondOrderCone] = []
+        self._cones: list[SecondOrderCone] = []
         self._inequalities: list[Inequality] = []
         self._floors: dict[Group, list[_PendingFloor]] = {}
         self.deductions = LinearForm()
@@ -139,7 +139,7 @@ class ConstraintBuilder:
         cone = SecondOrderCone(label, parts, shift, quotient_bits, magnitude_bits, slack_bits)
         for scalar in cone.scalars:
             self._name(scalar)
-        self._norms.append(cone)
+        self._cones.append(cone)
         return cone
 
     # -- closing ------------------------------------------------------------------------------------------------------
@@ -167,14 +167,14 @@ class ConstraintBuilder:
         final = final - self.charges * (cover[0] * risk_factor[1])
         final_inequality = self._inequality("adequate", final, None)
         forms = [inequality.value for inequality in (*self._inequalities, final_inequality)]
-        forms += [component for cone in self._norms for component in cone.components]
+        forms += [component for cone in self._cones for component in cone.components]
         read = {term.column for form in forms for term in form.terms}
         return Constraints(
             shape=self.shape,
             quantity_bits=self.quantity_bits,
             columns=tuple(column for name, column in self.columns.items() if name in read),
             scalars=tuple(self._free),
-            cones=tuple(self._norms),
+            cones=tuple(self._cones),
             inequalities=tuple(self._inequalities),
             final=final_inequality,
             value_scale=value_scale,
