@@ -49,7 +49,7 @@ MAX_DOCUMENT_BYTES: Final = 1 << 26
 MAX_DEPTH: Final = 32
 """How deep arrays and objects may be nested in JSON."""
 
-MAX_VALUES: Final = 1 << 22
+MAX_VALUES: Final = 1 << 20
 """How many values a document may hold: small values take far more memory than text."""
 
 MAX_NUMBER_CHARACTERS: Final = 128
