@@ -41,7 +41,9 @@ __all__ = [
 
 VERSION: Final = 1
 """The version of every kind that `CHANGED` does not name."""
-CHANGED: Final[Mapping[str, tuple[int, str]]] = {}
+CHANGED: Final[Mapping[str, tuple[int, str]]] = {
+    "market": (2, "build the market anew from its instruments, then prove anew"),
+}
 """By kind: its version, where formats have changed, and what to do with a file of an older one."""
 MAX_DOCUMENT_BYTES: Final = 1 << 26
 """A document larger than this is refused unread: what is large belongs in the arrays."""
