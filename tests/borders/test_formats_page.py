@@ -12,7 +12,7 @@ import pytest
 from support.shelf import READERS, Reader
 
 from borders.hostile import BOM, CSV, DEEP, JSON, Spoil, last_column_again, spoilt, with_field
-from zkmargin.verifier.documents import MAX_DEPTH, MAX_EXPONENT_DIGITS, MAX_NUMBER_CHARACTERS, MAX_VALUES, VERSION
+from zkmargin.verifier.documents import MAX_DEPTH, MAX_EXPONENT_DIGITS, MAX_NUMBER_CHARACTERS, MAX_VALUES, version_of
 from zkmargin.verifier.errors import FormatError
 
 ROOT: Final = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def test_every_kind_is_listed(made_shelf: Path) -> None:
         document = json.loads(path.read_text())
         if "format" in document:
             kind = document["format"].removeprefix("zkmargin/")
-            assert document["version"] == VERSION == int(listed[kind]["version"])
+            assert document["version"] == version_of(kind) == int(listed[kind]["version"])
             found[kind] = "arrays" in document
     assert set(found) == set(listed)
     assert all(bool(listed[kind]["arrays"]) == arrays for kind, arrays in found.items())
