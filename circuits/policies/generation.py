@@ -192,8 +192,8 @@ def _derive_exact(name: str, flavour: str, version: Version, parameters: Json) -
     ]
     policy["description"] = (
         "Derive (Lyra) portfolio margin 2 as it nets: every expiry's net value discounted by its sign in every "
-        "scenario, skew included, options sold netted by strike, settlement windows; shocked model less mark. Dearer to "
-        "prove than derive-pmrm2, which asks for more. Other underlyings are not admitted."
+        "scenario, skew included, options sold netted by strike, settlement windows; shocked model less mark. Dearer "
+        "to prove than derive-pmrm2, which asks for more. Other underlyings are not admitted."
     )
     return policy
 

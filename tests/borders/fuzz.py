@@ -11,6 +11,7 @@ input that took more than 10 seconds, or more than 1 GB of memory.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import sys
@@ -185,8 +186,10 @@ def fuzz(folder: Path, seed: int, more: Callable[[Tally], bool]) -> Tally:
     """Feed readers in turn while `more` says so. `folder` holds the shelf."""
     draw, tally = random.Random(seed), Tally()
     valid = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    while more(tally):
-        for reader in READERS:
+    for turn in itertools.count():
+        if not more(tally):
+            break
+        for reader in (each for each in READERS if turn % each.every == 0):
             path = folder / reader.file
             beside = path.with_suffix(".npz")
             if beside in valid and draw.randrange(3) == 0:

@@ -118,7 +118,7 @@ def batch(
 
 def columns_of(given: Batch) -> BatchWitness:
     """The honest columns of a batch."""
-    return batch_witness(given, terms(), ROWS, records(given, epoch(), MASTER))
+    return batch_witness(given, terms(), ROWS, records(given, epoch(), MASTER, fastest_backend()))
 
 
 def statement_of(given: Batch, columns: BatchWitness | None = None, *, check: bool = True) -> Statement:

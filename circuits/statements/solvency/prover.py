@@ -80,7 +80,7 @@ class BatchProver(Generic[V, P]):
 
         Two proofs of one batch commit to its totals alike, so that either can stand for it.
         """
-        columns = batch_witness(batch, self.terms, self.rows, records(batch, self.epoch, master))
+        columns = batch_witness(batch, self.terms, self.rows, records(batch, self.epoch, master, self.backend))
         opening = self.opening(batch, columns, master)
         witness = self.witness(columns, opening)
         public = self.public(batch.index, witness, opening)

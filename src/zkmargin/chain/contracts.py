@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from zkmargin.chain.client import Client
 from zkmargin.chain.deployment import DeploymentRecord
+from zkmargin.chain.digests import epoch_signing_digest
 from zkmargin.chain.errors import ChainError
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.market import Market
@@ -144,8 +145,7 @@ def publish(
         verifier = _deploy_verifier(client, registry, deployment, market, setup)
     report("publishing the epoch", 2, 3)
     arguments = (policy, market.universe, market.epoch_time, market.epoch_id)
-    digest = client.call(registry.functions.hashEpoch(*arguments), "hashing the epoch")
-    signature = sign_digest(bytes(digest), oracle_key)
+    signature = sign_digest(_epoch_digest(client, registry, deployment, market), oracle_key)
     receipt = client.send(registry.functions.publishEpoch(*arguments, [signature]), "publishing the epoch")
     if pin:
         points = encode_points(market.commitments)
@@ -158,6 +158,19 @@ def publish(
         gas_used=client.gas_used - before,
         transaction=receipt["transactionHash"].to_0x_hex(),
     )
+
+
+def _epoch_digest(client: Client, registry: Any, deployment: DeploymentRecord, market: Market) -> bytes:
+    """What the oracle signs, computed here. Raises ChainError when the registry would check another digest."""
+    arguments = (deployment.policy.digest, market.universe, market.epoch_time, market.epoch_id)
+    digest = epoch_signing_digest(deployment.chain_id, deployment.registry, *arguments)
+    answer = client.call(registry.functions.hashEpoch(*arguments), "hashing the epoch")
+    if bytes(answer) != digest:
+        raise ChainError(
+            "publishing the epoch: expected the registry to check a signature of "
+            f"0x{digest.hex()}, the node says of another digest; nothing was signed. Is --rpc to be trusted?"
+        )
+    return digest
 
 
 def _deploy_verifier(

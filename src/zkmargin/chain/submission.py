@@ -18,7 +18,7 @@ from zkmargin.verifier.curve import decode_g1
 from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import ADDRESS_BYTES, format_address
-from zkmargin.verifier.instants import format_seconds
+from zkmargin.verifier.instants import format_seconds, parse_seconds_down
 from zkmargin.verifier.proof import encode_points
 from zkmargin.verifier.statements.attestation import Attestation, venue_id
 from zkmargin.verifier.statements.margin import MarginProof, MarketTerms, public_inputs
@@ -105,20 +105,11 @@ def read_market_terms(path: str | Path) -> MarketTerms:
     policy = named.hexadecimal("digest", 32)
     epoch = fields.hexadecimal("epoch", 32)
     # The file's time may have a fraction; the epoch's digest tells which whole second it was rounded down to.
-    seconds = _whole_seconds(fields.text("as_of"), where)
+    seconds = parse_seconds_down(fields.text("as_of"), f"{where}: field 'as_of'")
     terms = MarketTerms(universe, seconds, tuple(points))
     if market_epoch_id(universe, policy, seconds, terms.commitments) != epoch:
         raise FormatError(f"{where}: field 'epoch': expected the digest of the file's data, got another")
     return terms
-
-
-def _whole_seconds(text: str, where: str) -> int:
-    from datetime import datetime  # noqa: PLC0415 - one use
-
-    try:
-        return int(datetime.fromisoformat(text).timestamp())
-    except ValueError:
-        raise FormatError(f"{where}: field 'as_of': expected an ISO-8601 instant, got {text[:40]!r}") from None
 
 
 def epoch_argument(policy: bytes, market: MarketTerms, *, pinned: bool) -> tuple[Any, ...]:
