@@ -123,6 +123,8 @@ def build_epoch(
         for sixteenths in _SCALAR_SIXTEENTHS:
             try:
                 universe = Universe.create(data.instruments, rows=rows, scalar_rows=rows // 16 * sixteenths)
+                if policy.constraints(universe.shape).scalar_rows > rows - universe.instrument_rows:
+                    continue  # compiling would say so, in seconds where a policy has thousands of scalars
                 compile_margin(policy, UniverseLayout.of(universe))
             except (UniverseError, RowsError):
                 continue
