@@ -7,6 +7,7 @@ instrument has fresh data and has not expired; any other row is worth nothing an
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal, localcontext
@@ -42,11 +43,11 @@ class MarketEpoch:
 
     def __post_init__(self) -> None:
         for instrument in self.data.instruments:
-            listing = self.universe.by_id.get(instrument.id)
-            if listing is None:
-                raise FormatError(f"{instrument.id}: expected an instrument of the universe; extend the universe first")
-            if (listing.kind, listing.underlying) != (instrument.kind, instrument.underlying):
-                raise FormatError(f"{instrument.id}: expected the universe's {listing.kind} on {listing.underlying}")
+            self.universe.check_terms(instrument)
+        for underlying, index in (self.data.indices or {}).items():
+            if self.universe.index_of.get(underlying) != index:
+                expected = self.universe.index_of.get(underlying, "none")
+                raise FormatError(f"indices: expected for {underlying} the universe's, {expected}, got {index}")
         for settlement in self.data.settlements or ():
             listing = self.universe.by_id.get(settlement.id)
             if listing is None or listing.kind == "cash":
@@ -83,10 +84,10 @@ class MarketEpoch:
         """
         cls.refuse_expired(data)
         if previous is None:
-            return cls(Universe.create(data.instruments, rows=rows), data)
+            return cls(Universe.create(data.instruments, rows=rows, indices=data.indices), data)
         if rows is not None and rows != previous.rows:
             raise FormatError(f"universe: expected {rows} rows as the setup has, got {previous.rows}")
-        return cls(previous.extend(data.instruments), data)
+        return cls(previous.extend(data.instruments, indices=data.indices), data)
 
     @staticmethod
     def refuse_expired(data: InstrumentSet) -> None:
@@ -130,11 +131,19 @@ def market_arrays(epoch: MarketEpoch, *, max_price_age_seconds: int) -> MarketAr
     """The arrays of an epoch; data older than `max_price_age_seconds` at `as_of` is stale.
 
     Raises RangeError naming the instrument whose price does not fit 2^47 usd_e12 a lot, FormatError for a perpetual
-    with funding, which no rule takes off its mark.
+    with funding, which no rule takes off its mark, and for an index without a fresh price while another instrument of
+    its underlying has one.
     """
     universe = epoch.universe
     n = universe.rows
-    index_usd = _index_prices(epoch)
+
+    def observed_at(instrument: Instrument) -> datetime:
+        return instrument.price_time or epoch.as_of
+
+    def fresh(instrument: Instrument) -> bool:
+        return (epoch.as_of - observed_at(instrument)).total_seconds() <= max_price_age_seconds
+
+    index_usd: dict[str, float | None] = {}
     kind, value = np.full(n, -1, dtype=np.int64), np.zeros(n, dtype=np.int64)
     live, inexact, is_call = (np.zeros(n, dtype=np.bool_) for _ in range(3))
     price, forward, reference, strike, vol, years = (np.zeros(n, dtype=np.float64) for _ in range(6))
@@ -145,8 +154,7 @@ def market_arrays(epoch: MarketEpoch, *, max_price_age_seconds: int) -> MarketAr
         instrument = epoch.by_row.get(row)
         if instrument is None or epoch.is_expired(listing):
             continue
-        observed = instrument.price_time or epoch.as_of
-        if (epoch.as_of - observed).total_seconds() > max_price_age_seconds:
+        if not fresh(instrument):
             continue
         live[row] = True
         exact = _value_per_lot(instrument, listing)
@@ -166,13 +174,16 @@ def market_arrays(epoch: MarketEpoch, *, max_price_age_seconds: int) -> MarketAr
             forward[row] = own * per_unit
             strike[row] = float(instrument.strike_usd) * per_unit
             vol[row] = float(instrument.implied_vol)
-            years[row] = (instrument.expiry - observed).total_seconds() / SECONDS_PER_YEAR
+            years[row] = (instrument.expiry - observed_at(instrument)).total_seconds() / SECONDS_PER_YEAR
             is_call[row] = instrument.option_type == "call"
         if instrument.kind == "perpetual" and instrument.funding_usd:
             raise FormatError(f"{listing.id}: field 'funding_usd': expected none or 0: no rule values funding")
         if instrument.kind == "perpetual" and instrument.open_interest is not None:
             open_interest[row] = float(instrument.open_interest * instrument.mark_price_usd)
-        reference[row] = index_usd.get(listing.underlying, own) * per_unit
+        if listing.underlying not in index_usd:
+            index_usd[listing.underlying] = _index_price(epoch, listing.underlying, fresh)
+        index = index_usd[listing.underlying]
+        reference[row] = (own if index is None else index) * per_unit
     return MarketArrays(
         kind=kind,
         underlying=universe.underlying_of_row,
@@ -201,11 +212,15 @@ def _value_per_lot(instrument: Instrument, listing: Listing) -> Decimal:
         return worth.scaleb(-listing.lot_exponent)
 
 
-def _index_prices(epoch: MarketEpoch) -> dict[str, float]:
-    """USD index price by underlying: its spot price, or else its perpetual's mark."""
-    found: dict[str, float] = {}
-    for kind in ("perpetual", "spot"):
-        for instrument in epoch.data.instruments:
-            if instrument.kind == kind:
-                found[instrument.underlying] = float(instrument.mark_price_usd)
-    return found
+def _index_price(epoch: MarketEpoch, underlying: str, fresh: Callable[[Instrument], bool]) -> float | None:
+    """The price of an underlying's index; None where the universe names none. Raises FormatError if it is not live."""
+    name = epoch.universe.index_of.get(underlying)
+    if name is None:
+        return None
+    instrument = epoch.by_row.get(epoch.universe.by_id[name].row)
+    if instrument is None or not fresh(instrument):
+        raise FormatError(
+            f"{name}: expected a price of it, fresh at as_of: it is the index of {underlying}, of which other "
+            "instruments are priced"
+        )
+    return float(instrument.mark_price_usd)

@@ -134,12 +134,14 @@ _NOT_NOTED: Final[set[str]] = set()
 class InstrumentSet(StrictModel):
     """Public data of one moment: `as_of`, and every instrument with a price. Ids are unique.
 
+    indices: by underlying, which spot or perpetual is its index, where that is not plain; see `Universe.extend`.
     history: the digest of the price history that a policy's estimates come from. settlements: what instruments that
     have closed paid; none of them has a price any more. Absent is not the same as empty, which is refused.
     """
 
     as_of: Instant
     instruments: Annotated[tuple[Instrument, ...], Field(strict=False)]
+    indices: Annotated[dict[Underlying, InstrumentId], Field(min_length=1)] | None = None
     history: Digest | None = None
     settlements: Annotated[tuple[Settlement, ...], Field(strict=False, min_length=1)] | None = None
 

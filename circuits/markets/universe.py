@@ -28,13 +28,14 @@ from pydantic import Field, model_validator
 from zkmargin.circuits.markets.instruments import CASH_ID, Cash, Instrument, InstrumentId, Kind, Underlying
 from zkmargin.circuits.markets.models import StrictModel, canonical_json, parse_model
 from zkmargin.circuits.markets.units import ExactDecimal, Instant, format_instant
-from zkmargin.verifier.documents import read_document
+from zkmargin.verifier.documents import read_document, version_of
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256
 
 UNIVERSE_DOMAIN: Final = b"zkmargin/universe/v1"
 ACCOUNT_BUCKET: Final = -1
 """Bucket of the rows that belong to no underlying: cash."""
+INDEX_KINDS: Final = ("spot", "perpetual")
 MIN_ROWS: Final = 64
 MAX_ROWS: Final = 1 << 20
 
@@ -73,12 +74,14 @@ class Universe(StrictModel):
     """Rows, layout and listings; see the module. Bucket of (underlying slot u, expiry slot e) is u * (E + 1) + e.
 
     Expiry slot 0 is for what has no expiry; slots 1..E are taken by expiries in the order they appear and never reused.
-    An underlying slot named "" is free.
+    An underlying slot named "" is free. indices: by underlying slot, the instrument whose price is the underlying's
+    index, for good; "" where it has neither spot nor perpetual yet.
     """
 
     rows: Annotated[int, Field(ge=MIN_ROWS, le=MAX_ROWS)]
     instrument_rows: int
     underlyings: Annotated[tuple[Underlying | Literal[""], ...], Field(strict=False)]
+    indices: Annotated[tuple[InstrumentId | Literal[""], ...], Field(strict=False)]
     expiry_slots: Annotated[int, Field(ge=0, le=256)]
     expiries: Annotated[tuple[Annotated[tuple[Instant, ...], Field(strict=False)], ...], Field(strict=False)]
     segments: Annotated[tuple[int, ...], Field(strict=False)]
@@ -119,7 +122,16 @@ class Universe(StrictModel):
         for listing in self.listings:
             if self.segments[listing.row % count] != self.bucket(listing.underlying, listing.kind, listing.expiry):
                 raise ValueError(f"listings: {listing.id} lies in row {listing.row}, of another risk group")
+        self._check_indices()
         return self
+
+    def _check_indices(self) -> None:
+        if len(self.indices) != len(self.underlyings):
+            raise ValueError("indices: expected one for each underlying")
+        for name, index in zip(self.underlyings, self.indices, strict=True):
+            listed = self.by_id.get(index) if index else None
+            if index and (listed is None or listed.kind not in INDEX_KINDS or listed.underlying != name):
+                raise ValueError(f"indices: expected for {name} a listed spot or perpetual on it, got {index}")
 
     # -- lookups ------------------------------------------------------------------------------------------------------
 
@@ -132,6 +144,25 @@ class Universe(StrictModel):
     def by_id(self) -> Mapping[str, Listing]:
         """Listings by instrument id."""
         return {listing.id: listing for listing in self.listings}
+
+    @cached_property
+    def index_of(self) -> Mapping[str, str]:
+        """The instrument that is an underlying's index, by underlying; none where none is named."""
+        return {name: index for name, index in zip(self.underlyings, self.indices, strict=True) if index}
+
+    def check_terms(self, instrument: Instrument) -> Listing:
+        """The listing of an instrument. Raises UniverseError unless it is listed, with these very terms."""
+        listing = self.by_id.get(instrument.id)
+        if listing is None:
+            raise UniverseError(f"{instrument.id}: expected an instrument of the universe; extend the universe first")
+        other = _listing(instrument, listing.row, listing.lot_exponent)
+        for term in Listing.model_fields:
+            if getattr(other, term) != getattr(listing, term):
+                raise UniverseError(
+                    f"{instrument.id}: field '{term}': expected {_shown(getattr(listing, term))} as row {listing.row} "
+                    f"holds, got {_shown(getattr(other, term))}; give an instrument with other terms another id"
+                )
+        return listing
 
     def bucket(self, underlying: str, kind: str, expiry: datetime | None) -> int:
         """The bucket of an instrument; raises ValueError if its underlying or expiry has no slot."""
@@ -167,7 +198,11 @@ class Universe(StrictModel):
 
     def to_json(self) -> dict[str, Any]:
         """A self-describing document."""
-        return {"format": "zkmargin/universe", "version": 1, **self.model_dump(mode="json", exclude_none=True)}
+        return {
+            "format": "zkmargin/universe",
+            "version": version_of("universe"),
+            **self.model_dump(mode="json", exclude_none=True),
+        }
 
     # -- making -------------------------------------------------------------------------------------------------------
 
@@ -180,11 +215,12 @@ class Universe(StrictModel):
         scalar_rows: int | None = None,
         spare_underlyings: int = 0,
         spare_expiries: int = 2,
+        indices: Mapping[str, str] | None = None,
     ) -> Universe:
         """A new universe over `instruments` (USD is added if absent) with free rows in every group.
 
-        `rows` defaults to the smallest power of two that fits; `scalar_rows` to a quarter of them. Raises UniverseError
-        when the instruments do not fit.
+        `rows` defaults to the smallest power of two that fits; `scalar_rows` to a quarter of them; `indices` is that of
+        `extend`. Raises UniverseError when the instruments do not fit.
         """
         listed = list(instruments)
         if not any(instrument.id == CASH_ID for instrument in listed):
@@ -206,32 +242,33 @@ class Universe(StrictModel):
                     rows=size,
                     instrument_rows=instrument_rows,
                     underlyings=underlyings + padding,
+                    indices=("",) * len(underlyings + padding),
                     expiry_slots=expiry_slots,
                     expiries=expiries + ((),) * spare_underlyings,
                     segments=segments,
                     listings=(),
                 )
-                return empty._list(listed)
+                return empty._list(listed, indices or {})
         raise UniverseError(f"universe: {len(listed)} instruments do not fit {sizes[-1]} rows; take a larger setup")
 
-    def extend(self, instruments: Iterable[Instrument]) -> Universe:
+    def extend(self, instruments: Iterable[Instrument], *, indices: Mapping[str, str] | None = None) -> Universe:
         """This universe with rows for the instruments it does not list yet; nothing that is listed moves.
 
-        Raises UniverseError when a listed instrument comes back as another, or when a group has no free row left.
+        An underlying's index, once named, stays. It is named with the underlying's first spot or perpetual: the one
+        that `indices` says, or else the spot that is called as the underlying is, or else the only one.
+
+        Raises UniverseError when a listed instrument comes back as another or a group has no free row left, FormatError
+        when an underlying's index is not plain.
         """
         new = []
         for instrument in instruments:
-            listing = self.by_id.get(instrument.id)
-            if listing is None:
+            if instrument.id in self.by_id:
+                self.check_terms(instrument)
+            else:
                 new.append(instrument)
-            elif listing != _listing(instrument, listing.row, listing.lot_exponent):
-                raise UniverseError(
-                    f"{instrument.id}: expected the {listing.kind} on {listing.underlying} that row {listing.row} "
-                    "holds, got one with other terms; give it another id"
-                )
-        return self._list(new) if new else self
+        return self._list(new, indices or {}) if new else self
 
-    def _list(self, new: Sequence[Instrument]) -> Universe:
+    def _list(self, new: Sequence[Instrument], named: Mapping[str, str]) -> Universe:
         """`self` with `new` listed in free rows of their buckets, lowest first."""
         underlyings, expiries = list(self.underlyings), [list(e) for e in self.expiries]
         for instrument in new:
@@ -251,6 +288,10 @@ class Universe(StrictModel):
                 expiries[slot].append(expiry)
         fields = {name: getattr(self, name) for name in Universe.model_fields}
         fields |= {"underlyings": tuple(underlyings), "expiries": tuple(tuple(e) for e in expiries), "listings": ()}
+        fields["indices"] = tuple(
+            index or (_index(name, new, named.get(name)) if name else "")
+            for name, index in zip(underlyings, self.indices, strict=True)
+        )
         draft = Universe.model_construct(**fields)
         taken = {listing.row for listing in self.listings}
         segment_rows: dict[int, list[int]] = {}
@@ -292,6 +333,28 @@ def _floor_log10(value: Decimal) -> int:
 
 def _expiry(instrument: Instrument) -> datetime | None:
     return instrument.expiry if instrument.kind in ("future", "option") else None
+
+
+def _shown(term: object) -> str:
+    """A term of a listing, for a message."""
+    if isinstance(term, datetime):
+        return format_instant(term)
+    return "none" if term is None else str(term)
+
+
+def _index(underlying: str, new: Sequence[Instrument], named: str | None) -> str:
+    """The index of an underlying that has none among the first instruments that can be, "" when none of `new` can."""
+    can = {i.id: i.kind for i in new if i.kind in INDEX_KINDS and i.underlying == underlying}
+    if named is not None and named in can:
+        return named
+    if can.get(underlying) == "spot":
+        return underlying
+    if len(can) > 1:
+        raise FormatError(
+            f"{underlying}: expected to be told which of {', '.join(sorted(can)[:5])} is its index: name it in the "
+            "instruments' field 'indices'"
+        )
+    return next(iter(can), "")
 
 
 def _listing(instrument: Instrument, row: int, lot_exponent: int) -> Listing:

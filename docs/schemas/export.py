@@ -159,7 +159,7 @@ def schemas() -> dict[str, Json]:
             **ARRAYS,
         },
     )
-    market["properties"] |= {name: instruments["properties"][name] for name in ("history", "settlements")}
+    market["properties"] |= {name: instruments["properties"][name] for name in ("indices", "history", "settlements")}
     market["$defs"] = shared
     return {
         "instruments.schema.json": instruments,

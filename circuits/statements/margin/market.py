@@ -122,7 +122,9 @@ def build_epoch(
     while rows <= min(most_rows, MAX_ROWS):
         for sixteenths in _SCALAR_SIXTEENTHS:
             try:
-                universe = Universe.create(data.instruments, rows=rows, scalar_rows=rows // 16 * sixteenths)
+                universe = Universe.create(
+                    data.instruments, rows=rows, scalar_rows=rows // 16 * sixteenths, indices=data.indices
+                )
                 if policy.constraints(universe.shape).scalar_rows > rows - universe.instrument_rows:
                     continue  # compiling would say so, in seconds where a policy has thousands of scalars
                 compile_margin(policy, UniverseLayout.of(universe))

@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_refused_by_name() -> None:
     universe = Universe.create(data(spot("BTC", "95000"), option()).instruments)
     with pytest.raises(UniverseError, match=r"^ETH: no slot left for underlying ETH"):
         universe.extend(data(spot("ETH", "3000")).instruments)
-    with pytest.raises(UniverseError, match=r"^BTC-C: expected the option on BTC that row"):
+    with pytest.raises(UniverseError, match=r"^BTC-C: field 'strike_usd': expected 100000 as row"):
         universe.extend(data(option(strike_usd="100001")).instruments)
     many = [option(f"C{n}", strike_usd=str(1000 + n)) for n in range(100)]
     with pytest.raises(UniverseError, match="do not fit 64 rows"):
