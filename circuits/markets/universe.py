@@ -231,6 +231,7 @@ class Universe(StrictModel):
                 scalar_rows=size // 4 if scalar_rows is None else scalar_rows,
                 spare_underlyings=spare_underlyings,
                 spare_expiries=spare_expiries,
+                indices=indices,
             )
             if universe is not None:
                 return universe
@@ -245,6 +246,7 @@ class Universe(StrictModel):
         scalar_rows: int,
         spare_underlyings: int = 0,
         spare_expiries: int = 2,
+        indices: Mapping[str, str] | None = None,
     ) -> Universe | None:
         """The universe that `create` makes of so many rows, None where the instruments do not fit them.
 
@@ -261,25 +263,6 @@ class Universe(StrictModel):
         slots = max((len(e) for e in expiries), default=0)
         expiry_slots = slots + spare_expiries if slots else 0
         padding = ("",) * spare_underlyings
-<<<<<<< HEAD
-        sizes = (rows,) if rows is not None else tuple(1 << k for k in range(6, 21))
-        for size in sizes:
-            instrument_rows = size - (size // 4 if scalar_rows is None else scalar_rows)
-            segments = _lay_out(listed, underlyings + padding, expiries, expiry_slots, instrument_rows)
-            if segments is not None:
-                empty = cls.model_construct(
-                    rows=size,
-                    instrument_rows=instrument_rows,
-                    underlyings=underlyings + padding,
-                    indices=("",) * len(underlyings + padding),
-                    expiry_slots=expiry_slots,
-                    expiries=expiries + ((),) * spare_underlyings,
-                    segments=segments,
-                    listings=(),
-                )
-                return empty._list(listed, indices or {})
-        raise UniverseError(f"universe: {len(listed)} instruments do not fit {sizes[-1]} rows; take a larger setup")
-=======
         instrument_rows = rows - scalar_rows
         segments = _lay_out(listed, underlyings + padding, expiries, expiry_slots, instrument_rows)
         if segments is None:
@@ -288,13 +271,13 @@ class Universe(StrictModel):
             rows=rows,
             instrument_rows=instrument_rows,
             underlyings=underlyings + padding,
+            indices=("",) * len(underlyings + padding),
             expiry_slots=expiry_slots,
             expiries=expiries + ((),) * spare_underlyings,
             segments=segments,
             listings=(),
         )
-        return empty._list(listed)
->>>>>>> main
+        return empty._list(listed, indices or {})
 
     def extend(self, instruments: Iterable[Instrument], *, indices: Mapping[str, str] | None = None) -> Universe:
         """This universe with rows for the instruments it does not list yet; nothing that is listed moves.

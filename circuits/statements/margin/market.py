@@ -120,23 +120,10 @@ def build_epoch(
     rows = MIN_ROWS
     while rows <= min(most_rows, MAX_ROWS):
         for sixteenths in _SCALAR_SIXTEENTHS:
-<<<<<<< HEAD
-            try:
-                universe = Universe.create(
-                    data.instruments, rows=rows, scalar_rows=rows // 16 * sixteenths, indices=data.indices
-                )
-                if policy.constraints(universe.shape).scalar_rows > rows - universe.instrument_rows:
-                    continue  # compiling would say so, in seconds where a policy has thousands of scalars
-                compile_margin(policy, UniverseLayout.of(universe))
-            except (UniverseError, RowsError):
-                continue
-            return MarketEpoch.build(data, previous=universe)
-=======
             scalar_rows = rows // 16 * sixteenths
-            universe = Universe.fitting(data.instruments, rows=rows, scalar_rows=scalar_rows)
+            universe = Universe.fitting(data.instruments, rows=rows, scalar_rows=scalar_rows, indices=data.indices)
             if universe is not None and policy.constraints(universe.shape).scalar_rows <= scalar_rows:
                 return MarketEpoch.build(data, previous=universe)
->>>>>>> main
         rows *= 2
     raise UniverseError(
         f"universe: {len(data.instruments)} instruments under policy {policy.name} do not fit {most_rows} rows; make "
