@@ -43,6 +43,7 @@ VERSION: Final = 1
 """The version of every kind that `CHANGED` does not name."""
 CHANGED: Final[Mapping[str, tuple[int, str]]] = {
     "universe": (2, "make it anew from the instruments; venues attest to the new one"),
+    "disclosure": (2, "ask the account to disclose anew"),
     "market": (2, "build the market anew from its instruments, then prove anew"),
     "solvency-terms": (2, "write terms of version 2: docs/solvency.md has an example, and says what caps are"),
     "solvency": (2, "ask the exchange for a statement of version 2"),

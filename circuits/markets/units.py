@@ -37,9 +37,8 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
-RECOMPUTATION_UNITS: Final = 4
-RECOMPUTATION_SHIFT: Final = 36
-"""Floating point differs by machine: a recomputed column may be off by 4 units and 2^-36 of its largest value."""
+ROUNDING_SHIFT: Final = 44
+"""exp and log differ by machine in their last bits: a recomputed amount may be off by one unit and 2^-44 of its row."""
 
 
 _FIRST_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -126,13 +125,12 @@ def format_usd_e12(amount: int) -> str:
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
 
 
-def differs_by_more_than_rounding(stated: NDArray[np.int64], expected: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return where a stated column is not the recomputed one, up to what floating point does on another machine.
+def machine_rounding(scale: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how many units a row's recomputed amount may be off on another machine.
 
-    Shapes: (n,), (n,) -> (n,). Values are below 2^62 in magnitude.
+    scale: (n,), the largest number that the row's arithmetic starts from, at least 0, below 2^62. Result: (n,).
     """
-    tolerance = RECOMPUTATION_UNITS + (int(np.abs(expected).max(initial=0)) >> RECOMPUTATION_SHIFT)
-    return (stated > expected + tolerance) | (stated < expected - tolerance)
+    return 1 + (integers(np.floor(scale), "a price") >> ROUNDING_SHIFT)
 
 
 def _parse_shared(text: Any) -> Decimal:

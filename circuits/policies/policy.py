@@ -37,6 +37,7 @@ from zkmargin.circuits.markets.units import (
     ExactDecimal,
     RangeError,
     fits,
+    machine_rounding,
 )
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.builder import ConstraintBuilder
@@ -245,6 +246,25 @@ class Policy(StrictModel):
             columns[LONG_CHARGE_COLUMN] = long
         self.check_columns(epoch.universe, columns)
         return {column.name: columns[column.name] for column in self.constraints(epoch.universe.shape).columns}
+
+    def rounding(self, epoch: MarketEpoch, columns: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+        """By how much each public column may be off on another machine, (rows,) int64 each.
+
+        Nothing where the amount is exact: the worth of a lot, rows without a price or admission, cash, the punitive
+        charge, and zero, but for a profit and loss that only rounds to it.
+        """
+        arrays = market_arrays(epoch, max_price_age_seconds=self.max_price_age_seconds)
+        view = self._view(epoch, arrays)
+        inexact = view.arrays.live & ~view.arrays.is_kind("cash")
+        allowed = np.where(inexact, machine_rounding(np.maximum(arrays.price, arrays.forward)), 0)
+        found = {}
+        for column in self.constraints(epoch.universe.shape).columns:
+            amounts = columns[column.name]
+            exact = amounts == PUNITIVE_CHARGE_USD_E12
+            exact |= (amounts == 0) if not column.signed else (amounts == 0) & ~view.moves
+            found[column.name] = np.where(exact, 0, allowed)
+        found[VALUE_COLUMN] = np.zeros_like(allowed)
+        return found
 
     def check_columns(self, universe: Universe, columns: Mapping[str, NDArray[np.int64]]) -> None:
         """Raise RangeError, naming the instrument, for a column beyond the bounds that the constraints declare."""

@@ -328,6 +328,7 @@ def disclosure() -> Json:
             "units": text("^(0|-?[1-9][0-9]{0,43})$"),
             "scale": whole(0, 18),
             "universe": hexadecimal(32),
+            "epoch": hexadecimal(32),
             "epoch_time": TIME,
             "snapshot_time": TIME,
             "rows": whole(0, 1 << 20),

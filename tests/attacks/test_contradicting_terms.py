@@ -17,7 +17,7 @@ from support.desk import Desk, instruments, preset_desk
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.universe import Listing, Universe, UniverseError
-from zkmargin.circuits.statements.margin.market import read_epoch, read_market, read_universe_of_market, write_market
+from zkmargin.circuits.statements.margin.market import read_epoch, read_market, read_named_epoch, write_market
 from zkmargin.verifier.errors import FormatError
 
 OPTION = "BTC-600-94000-C"
@@ -72,7 +72,7 @@ def test_a_market_file_with_it_is_refused_by_every_reader(desk: Desk, tmp_path: 
     term = case.partition(" ")[0]
     for read in (
         lambda: read_market(path, desk.policy, desk.setup, desk.backend),
-        lambda: read_universe_of_market(path, desk.setup),
+        lambda: read_named_epoch(path, desk.setup),
         lambda: read_epoch(path, desk.policy),
     ):
         with pytest.raises(FormatError, match=f"field '{term}'"):

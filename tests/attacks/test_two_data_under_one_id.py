@@ -24,7 +24,7 @@ from zkmargin.circuits.statements.margin.market import (
     Market,
     read_epoch,
     read_market,
-    read_universe_of_market,
+    read_named_epoch,
     write_market,
 )
 from zkmargin.verifier.errors import FormatError, ProofRejected
@@ -177,7 +177,7 @@ def test_funding_is_not_passed_over_in_silence(desk: Desk) -> None:
 def readers(desk: Desk) -> dict[str, Callable[[Path], object]]:
     return {
         "verify and prove": lambda path: read_market(path, desk.policy, desk.setup, desk.backend),
-        "attest and disclose": lambda path: read_universe_of_market(path, desk.setup),
+        "attest and disclose": lambda path: read_named_epoch(path, desk.setup),
         "evaluate": lambda path: read_epoch(path, desk.policy),
     }
 
@@ -215,3 +215,14 @@ def test_a_proof_of_one_set_is_not_a_proof_of_the_other(desk: Desk, tmp_path: Pa
     for market in (path, other):
         with pytest.raises(ProofRejected, match="market epoch"):
             zkmargin.verify(proof, market, desk.policy, desk.setup, at=at, any_attestor=True)
+
+
+def test_a_disclosure_of_one_set_is_not_one_of_the_other(desk: Desk, tmp_path: Path) -> None:
+    path, _, _ = swapped(desk, tmp_path)
+    attestations, openings = desk.attest(BOOKS)
+    given = {"auditor": "Ash & Birch", "purpose": "year-end review"}
+    for exposure in ("quantity:BTC", "value", "delta:BTC"):
+        disclosure = zkmargin.disclose(desk.market, exposure, attestations, openings, desk.setup, **given)
+        zkmargin.check_disclosure(disclosure, desk.market, desk.setup, any_attestor=True)
+        with pytest.raises(ProofRejected, match="market epoch"):
+            zkmargin.check_disclosure(disclosure, path, desk.setup, any_attestor=True)

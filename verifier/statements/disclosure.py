@@ -25,10 +25,7 @@ from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, venue_id
-from zkmargin.verifier.statements.margin import (
-    PolicyTerms,
-    check_attestations,
-)
+from zkmargin.verifier.statements.margin import PolicyTerms, check_attestations
 from zkmargin.verifier.statements.margin.files import MAX_ACCOUNT_PROOF_BYTES, attestations_from_fields
 from zkmargin.verifier.statements.trust import check_attestors
 from zkmargin.verifier.text import is_visible
@@ -43,7 +40,7 @@ MAX_SCALE: Final = 18
 MAX_ROWS: Final = 1 << 20
 DISCLOSURE_TYPE: Final = (
     "Disclosure(address account,string auditor,string purpose,string exposure,string subject,uint256 scale,"
-    "bytes32 universe,uint64 epochTime,uint64 snapshotTime,bytes32 attestations)"
+    "bytes32 universe,bytes32 epoch,uint64 epochTime,uint64 snapshotTime,bytes32 attestations)"
 )
 MAX_TEXT: Final = 200
 _UNITS: Final = re.compile(r"0|-?[1-9][0-9]{0,43}")
@@ -56,7 +53,8 @@ class Disclosure:
     """What is disclosed, to whom and why, and the proof.
 
     exposure: one of `EXPOSURES`. subject: the instrument, or the underlying of a delta, else "". The amount is units *
-    10^-scale. weights: (rows,) int64, the public weights of an exposure; None for a quantity.
+    10^-scale. epoch: the id of the market's epoch, of all its data. weights: (rows,) int64, the public weights of an
+    exposure; None for a quantity.
     """
 
     account: bytes
@@ -67,6 +65,7 @@ class Disclosure:
     units: int
     scale: int
     universe: bytes
+    epoch: bytes
     epoch_time: int
     snapshot_time: int
     attestations: tuple[Attestation, ...]
@@ -86,6 +85,7 @@ class Disclosure:
                 *(keccak256(text.encode()) for text in (self.auditor, self.purpose, self.exposure, self.subject)),
                 word(self.scale),
                 self.universe,
+                self.epoch,
                 word(self.epoch_time),
                 word(self.snapshot_time),
                 keccak256(b"".join(attestation.claimed.struct_hash for attestation in self.attestations)),
@@ -109,6 +109,7 @@ class Disclosure:
             "units": str(self.units),
             "scale": self.scale,
             "universe": "0x" + self.universe.hex(),
+            "epoch": "0x" + self.epoch.hex(),
             "epoch_time": format_seconds(self.epoch_time),
             "snapshot_time": format_seconds(self.snapshot_time),
             "rows": 0 if self.weights is None else len(self.weights),
@@ -131,6 +132,7 @@ def verify_disclosure(
     *,
     key: VerifyingKey,
     universe: bytes,
+    epoch: bytes,
     epoch_time: int,
     weights: tuple[G1, ...],
     attestors: Collection[bytes | Attestor] = (),
@@ -138,8 +140,8 @@ def verify_disclosure(
 ) -> None:
     """Verify that the disclosure is true. Raises ProofRejected or FormatError if not.
 
-    key, universe, epoch_time and weights (their commitment; none for a quantity) are the caller's own, of an epoch that
-    it trusts; that the disclosure's weights are what its exposure means is for the caller to check.
+    key, universe, epoch (its id), epoch_time and weights (their commitment; none for a quantity) are the caller's own,
+    of an epoch that it trusts; that the disclosure's weights are what its exposure means is for the caller to check.
     """
     ordered = order_attestations(disclosure.attestations, universe, epoch_time)
     if ordered != disclosure.attestations:
@@ -148,6 +150,7 @@ def verify_disclosure(
     for name, stated, expected in (
         ("account", disclosure.account, first.account),
         ("universe", disclosure.universe, universe),
+        ("market epoch", disclosure.epoch, epoch),
         ("market epoch's time", disclosure.epoch_time, epoch_time),
         ("snapshot time", disclosure.snapshot_time, first.snapshot_time),
     ):
@@ -190,6 +193,7 @@ def read_disclosure(path: str | Path, recovery: KeyRecovery | None = None) -> Di
         units=int(units),
         scale=fields.integer("scale", 0, MAX_SCALE),
         universe=fields.hexadecimal("universe", 32),
+        epoch=fields.hexadecimal("epoch", 32),
         epoch_time=parse_seconds(fields.text("epoch_time"), f"{where}: field 'epoch_time'"),
         snapshot_time=parse_seconds(fields.text("snapshot_time"), f"{where}: field 'snapshot_time'"),
         attestations=attestations_from_fields(fields, where, recovery),

@@ -20,7 +20,7 @@ from zkmargin.circuits.language.compiler import CompiledProgram, compile_program
 from zkmargin.circuits.language.program import Program
 from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.epoch import MarketArrays, MarketEpoch, market_arrays
-from zkmargin.circuits.markets.units import QUANTITY_BITS, integers
+from zkmargin.circuits.markets.units import QUANTITY_BITS, integers, machine_rounding
 from zkmargin.circuits.markets.universe import UniverseShape
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.disclosure import AMOUNT_BITS, EXPOSURES
@@ -67,11 +67,15 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Weights:
-    """An exposure over an epoch, amounts in 10^-scale. row: of a quantity; values: of any other, (rows,) int64."""
+    """An exposure over an epoch, amounts in 10^-scale. row: of a quantity; values: of any other, (rows,) int64.
+
+    rounding: (rows,) int64, what a weight may be off by on another machine: zero but for options' deltas.
+    """
 
     scale: int
     row: int | None
     values: Ints | None
+    rounding: Ints | None = None
 
 
 def exposure_weights(epoch: MarketEpoch, exposure: Exposure) -> Weights:
@@ -97,7 +101,9 @@ def exposure_weights(epoch: MarketEpoch, exposure: Exposure) -> Weights:
     if exposure.subject not in universe.underlyings or not exposure.subject:
         raise DisclosureError(f"exposure: expected one of the universe's underlyings, got {exposure.subject[:64]!r}")
     on_it = arrays.live & (arrays.underlying == universe.underlyings.index(exposure.subject))
-    return Weights(COIN_SCALE, None, _rounded(np.where(on_it, _deltas(epoch, arrays), 0.0)))
+    coins, deltas = _deltas(epoch, arrays)
+    rounding = np.where(on_it & arrays.is_kind("option"), machine_rounding(coins), 0)
+    return Weights(COIN_SCALE, None, _rounded(np.where(on_it, deltas, 0.0)), rounding)
 
 
 def compile_disclosure(exposure: Exposure, shape: UniverseShape, row: int | None) -> CompiledProgram:
@@ -120,8 +126,8 @@ def _compile(shape: UniverseShape, row: int | None, gross: bool) -> CompiledProg
     )
 
 
-def _deltas(epoch: MarketEpoch, arrays: MarketArrays) -> NDArray[np.float64]:
-    """(rows,) coins a lot gains or loses like, times 10^18; zero where there is no instrument."""
+def _deltas(epoch: MarketEpoch, arrays: MarketArrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(rows,) coins in a lot, and coins that it gains or loses like, times 10^18; zero where there is no instrument."""
     coins = np.zeros(epoch.universe.rows, dtype=np.float64)
     for listing in epoch.universe.listings:
         instrument = epoch.by_row.get(listing.row)
@@ -131,7 +137,7 @@ def _deltas(epoch: MarketEpoch, arrays: MarketArrays) -> NDArray[np.float64]:
     options = arrays.is_kind("option")
     strike = np.where(options, arrays.strike, 1.0)
     greeks = black76.greeks(arrays.forward, strike, arrays.vol, arrays.years, arrays.is_call)
-    return np.asarray(np.where(options, greeks.delta, 1.0) * coins)
+    return coins, np.asarray(np.where(options, greeks.delta, 1.0) * coins)
 
 
 def _rounded(values: NDArray[np.float64]) -> Ints:

@@ -36,6 +36,7 @@ def disclose(
     *,
     epoch: MarketEpoch,
     universe: bytes,
+    epoch_id: bytes,
     auditor: str,
     purpose: str,
     setup: Setup,
@@ -44,7 +45,8 @@ def disclose(
 ) -> Disclosure:
     """Prove the exposure of what the attestations hold together; of one alone it is that venue's.
 
-    universe: the id of the epoch's universe under the setup. Raises DisclosureError, StatementError or OpeningError.
+    universe: the id of the epoch's universe under the setup; epoch_id: that of the market's epoch. Raises
+    DisclosureError, StatementError or OpeningError.
     """
     check_text(auditor, "auditor")
     check_text(purpose, "purpose")
@@ -62,6 +64,7 @@ def disclose(
         units=_amount(exposure, weights, netted.lots),
         scale=weights.scale,
         universe=universe,
+        epoch=epoch_id,
         epoch_time=epoch_time,
         snapshot_time=ordered[0].claimed.snapshot_time,
         attestations=ordered,

@@ -8,11 +8,11 @@ import numpy as np
 
 from zkmargin.circuits.language.keys import verifying_key
 from zkmargin.circuits.markets.epoch import MarketEpoch
-from zkmargin.circuits.markets.units import differs_by_more_than_rounding
 from zkmargin.circuits.statements.disclosure.circuit import (
     DisclosureError,
     Exposure,
     Ints,
+    Weights,
     compile_disclosure,
     exposure_weights,
 )
@@ -30,6 +30,7 @@ def verify_disclosure_in_epoch(
     *,
     epoch: MarketEpoch,
     universe: bytes,
+    epoch_id: bytes,
     setup: Setup,
     backend: Backend[V, P],
     attestors: Collection[bytes | Attestor] = (),
@@ -46,11 +47,12 @@ def verify_disclosure_in_epoch(
     program = compile_disclosure(exposure, epoch.universe.shape, expected.row)
     vectors = []
     if expected.values is not None:
-        vectors.append(backend.vector_from_int64(_checked_weights(disclosure.weights, expected.values, exposure)))
+        vectors.append(backend.vector_from_int64(_checked_weights(disclosure.weights, expected, exposure)))
     verify_disclosure(
         disclosure,
         key=verifying_key(program, setup, backend),
         universe=universe,
+        epoch=epoch_id,
         epoch_time=int(epoch.as_of.timestamp()),
         weights=commit_from_powers(backend, setup.monomial(backend), vectors),
         attestors=attestors,
@@ -58,10 +60,12 @@ def verify_disclosure_in_epoch(
     )
 
 
-def _checked_weights(stated: Ints | None, expected: Ints, exposure: Exposure) -> Ints:
+def _checked_weights(stated: Ints | None, expected: Weights, exposure: Exposure) -> Ints:
     """The stated weights, which may differ from the expected ones by what floating point does on another machine."""
-    if stated is None or stated.shape != expected.shape:
-        raise DisclosureError(f"weights: expected {len(expected)} of them, one a row of the market's universe")
-    if np.any(differs_by_more_than_rounding(stated, expected) | ((expected == 0) & (stated != 0))):
+    values = np.asarray(expected.values)
+    if stated is None or stated.shape != values.shape:
+        raise DisclosureError(f"weights: expected {len(values)} of them, one a row of the market's universe")
+    allowed = 0 if expected.rounding is None else np.where(values == 0, 0, expected.rounding)
+    if np.any((stated > values + allowed) | (stated < values - allowed)):
         raise DisclosureError(f"weights: expected what {exposure} has at the market's prices, got others")
     return np.ascontiguousarray(stated)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.models import parse_model
-from zkmargin.circuits.markets.units import differs_by_more_than_rounding
 from zkmargin.circuits.markets.universe import MAX_ROWS, MIN_ROWS, Universe, UniverseError, read_universe
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.circuit import UniverseLayout, compile_margin
@@ -70,6 +69,18 @@ class Market:
     def epoch_id(self) -> bytes:
         """Names all of the epoch's data, the policy and what it makes of them."""
         return self.terms.epoch_id(self.policy.digest)
+
+
+@dataclass(frozen=True)
+class NamedEpoch:
+    """An epoch under some policy's name: what attestations and disclosures need, whatever the policy.
+
+    universe: its universe's id under a setup. id: the epoch's.
+    """
+
+    epoch: MarketEpoch
+    universe: bytes
+    id: bytes
 
 
 def policy_terms(policy: Policy) -> PolicyTerms:
@@ -197,8 +208,8 @@ def read_market(
     return market
 
 
-def read_universe_of_market(path: str | Path, setup: Setup) -> tuple[MarketEpoch, bytes]:
-    """The epoch and the universe's id of M: what an attestation needs, whatever the policy.
+def read_named_epoch(path: str | Path, setup: Setup) -> NamedEpoch:
+    """The epoch of M and its ids: what attestations and disclosures need, whatever the policy.
 
     The data are checked against M's epoch id, its columns are not looked at. Raises FormatError.
     """
@@ -210,7 +221,7 @@ def read_universe_of_market(path: str | Path, setup: Setup) -> tuple[MarketEpoch
             f"{path}: field 'universe_id': expected 0x{identity.hex()} under this setup, got another: another setup"
         )
     market_terms_from_fields(fields, str(path))
-    return epoch, identity
+    return NamedEpoch(epoch, identity, fields.hexadecimal("epoch", 32))
 
 
 def read_epoch(path: str | Path, policy: Policy) -> tuple[MarketEpoch, dict[str, NDArray[np.int64]]]:
@@ -255,8 +266,9 @@ def _read_columns(
     rows = epoch.universe.rows
     values = read_arrays(path, document, {"columns": ("<i8", (len(expected), rows))})["columns"]
     columns = {}
+    rounding = policy.rounding(epoch, expected)
     for name, row in zip(expected, values, strict=True):
-        wrong = np.flatnonzero(differs_by_more_than_rounding(row, expected[name]))
+        wrong = np.flatnonzero((row > expected[name] + rounding[name]) | (row < expected[name] - rounding[name]))
         if wrong.size:
             listing = next(
                 (item.id for item in epoch.universe.listings if item.row == int(wrong[0])), f"row {wrong[0]}"

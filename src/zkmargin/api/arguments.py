@@ -15,9 +15,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.policies.policy import Policy
-from zkmargin.circuits.statements.margin.market import Market, read_market, read_universe_of_market
+from zkmargin.circuits.statements.margin.market import Market, NamedEpoch, read_market, read_named_epoch
 from zkmargin.prover.kernels.choice import AnyBackend
 from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup
@@ -64,11 +63,11 @@ def loaded_signed(given: Any, kind: type[T], read: Callable[[Any, KeyRecovery], 
     return loaded(given, kind, lambda path: read(path, key_recovery()), argument)
 
 
-def loaded_epoch(market: PathLike | Market, setup: Setup) -> tuple[MarketEpoch, bytes]:
-    """Return a market's epoch and its universe's id under the setup, whatever the policy. Raises FormatError."""
+def loaded_epoch(market: PathLike | Market, setup: Setup) -> NamedEpoch:
+    """Return a market's epoch and its ids under the setup, whatever the policy. Raises FormatError."""
     if isinstance(market, Market):
-        return market.epoch, universe_id(market.epoch.universe.digest, setup.key)
-    return read_universe_of_market(path_of(market, "market", "a Market"), setup)
+        return NamedEpoch(market.epoch, universe_id(market.epoch.universe.digest, setup.key), market.epoch_id)
+    return read_named_epoch(path_of(market, "market", "a Market"), setup)
 
 
 def loaded_market(market: PathLike | Market, policy: Policy, setup: Setup, backend: AnyBackend) -> Market:

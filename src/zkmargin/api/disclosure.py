@@ -51,13 +51,14 @@ def disclose(
     report("reading", 0, 0)
     attested, openings = read_pairs(attestations, secrets, identity)
     source = loaded(setup, Setup, load_setup, "setup")
-    epoch, universe = loaded_epoch(market, source)
+    named = loaded_epoch(market, source)
     disclosure = disclosing.disclose(
         what,
         attested,
         openings,
-        epoch=epoch,
-        universe=universe,
+        epoch=named.epoch,
+        universe=named.universe,
+        epoch_id=named.id,
         auditor=auditor,
         purpose=purpose,
         setup=source,

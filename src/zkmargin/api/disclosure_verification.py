@@ -48,6 +48,7 @@ class Disclosed:
     attestors: Mapping[str, str]
     snapshot_time: str
     sequences: Mapping[str, int]
+    epoch: str
     epoch_time: str
 
     def require(self) -> Disclosed:
@@ -76,7 +77,7 @@ class Disclosed:
             "auditor": self.auditor,
             "purpose": self.purpose,
             "snapshot": self.snapshot_time,
-            "prices of": self.epoch_time,
+            "prices of": f"{self.epoch_time}, epoch {self.epoch}",
         }
 
 
@@ -140,7 +141,7 @@ def verify_disclosure(
     )
     if rules is not None:
         market = loaded_market(market, rules, source, load_backend())
-    epoch, universe = loaded_epoch(market, source)
+    named = loaded_epoch(market, source)
     report("verifying", 0, 0)
     reason = None
     if auditor is not None and given.auditor != auditor:
@@ -150,8 +151,9 @@ def verify_disclosure(
             check_attestors(given.attestations, trusting.of_policy)
             disclosures.verify_disclosure_in_epoch(
                 given,
-                epoch=epoch,
-                universe=universe,
+                epoch=named.epoch,
+                universe=named.universe,
+                epoch_id=named.id,
                 setup=source,
                 backend=load_backend(),
                 attestors=trusting.attestors,
@@ -188,5 +190,6 @@ def disclosed(disclosure: Disclosure, *, reason: str | None, setup: Setup, trust
         attestors={each.claimed.venue: format_address(each.attestor) for each in disclosure.attestations},
         snapshot_time=format_seconds(disclosure.snapshot_time),
         sequences={each.claimed.venue: each.claimed.sequence for each in disclosure.attestations},
+        epoch="0x" + disclosure.epoch.hex(),
         epoch_time=format_seconds(disclosure.epoch_time),
     )

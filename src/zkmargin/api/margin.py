@@ -187,7 +187,8 @@ def attest(
     if isinstance(sealed_to, str | Path):
         sealed_to = read_recipient(sealed_to, private=False)
     source = loaded(setup, Setup, load_setup, "setup")
-    epoch, identity = loaded_epoch(market, source)
+    named = loaded_epoch(market, source)
+    epoch, identity = named.epoch, named.universe
     held_at = int(epoch.as_of.timestamp()) if snapshot_time is None else seconds_of(snapshot_time, "snapshot_time")
     book = _book(positions, epoch.universe)
     refuse_expired(epoch.universe, book, datetime.fromtimestamp(held_at, UTC), _where(positions))

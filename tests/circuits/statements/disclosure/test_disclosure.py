@@ -60,6 +60,7 @@ def opened(desk: Desk, pairs: Pairs, exposure: str, **changes: Any) -> Disclosur
         *pairs,
         epoch=desk.market.epoch,
         universe=desk.market.universe,
+        epoch_id=desk.market.epoch_id,
         setup=desk.setup,
         backend=desk.backend,
         **options,
@@ -70,6 +71,7 @@ def judge(desk: Desk, disclosure: Disclosure, **changes: Any) -> None:
     options: dict[str, Any] = {
         "epoch": desk.market.epoch,
         "universe": desk.market.universe,
+        "epoch_id": desk.market.epoch_id,
         "setup": desk.setup,
         "backend": desk.backend,
         "engine": fastest_engine(),
@@ -133,6 +135,7 @@ def test_exposures(desk: Desk, pairs: Pairs, tmp_path: Path) -> None:
         {"units": 0},
         {"scale": 3},
         {"account": bytes(20)},
+        {"epoch": bytes(32)},
         {"epoch_time": 1},
         {"snapshot_time": 1},
         {"universe": bytes(32)},
@@ -162,16 +165,22 @@ def test_another_subject_proof_or_attestation(desk: Desk, pairs: Pairs) -> None:
 
 
 def test_weights_must_follow_from_the_prices(desk: Desk, pairs: Pairs) -> None:
-    disclosure = opened(desk, pairs, "value")
-    assert disclosure.weights is not None
-    row = desk.market.epoch.universe.by_id["BTC"].row
-    nudged = disclosure.weights.copy()
-    nudged[row] += 2
-    with pytest.raises(ProofRejected):  # within what floating point may do, and so another commitment
-        judge(desk, replace(disclosure, weights=nudged))
-    nudged[row] += 10**6
-    with pytest.raises(DisclosureError, match="at the market's prices"):
-        judge(desk, replace(disclosure, weights=nudged))
+    rows = desk.market.epoch.universe.by_id
+    # Only an option's delta is inexact: what floating point may do makes another commitment, more than that is refused.
+    for exposure, name, change, error in (
+        ("delta:BTC", "BTC-600-94000-C", 1, ProofRejected),
+        ("delta:BTC", "BTC-600-94000-C", 2, DisclosureError),
+        ("delta:BTC", "BTC", 1, DisclosureError),
+        ("delta:BTC", "USDC", 1, DisclosureError),
+        ("value", "BTC", 1, DisclosureError),
+        ("gross-notional", "BTC", -1, DisclosureError),
+    ):
+        disclosure = opened(desk, pairs, exposure)
+        assert disclosure.weights is not None
+        nudged = disclosure.weights.copy()
+        nudged[rows[name].row] += change
+        with pytest.raises(error):
+            judge(desk, replace(disclosure, weights=nudged))
     with pytest.raises(DisclosureError, match="expected 256 of them"):
         judge(desk, replace(disclosure, weights=nudged[:-1]))
 
