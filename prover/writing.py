@@ -21,7 +21,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from zkmargin.prover.staging import NAME, staging
-from zkmargin.verifier.documents import VERSION
+from zkmargin.verifier.documents import version_of
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256_of_stream
 
@@ -68,7 +68,7 @@ def write_document(
 
 
 def _document(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {"format": f"zkmargin/{kind}", "version": VERSION, **fields}
+    return {"format": f"zkmargin/{kind}", "version": version_of(kind), **fields}
 
 
 def _encode(document: Mapping[str, Any]) -> bytes:

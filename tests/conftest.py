@@ -13,6 +13,7 @@ from hypothesis import settings
 from support.backends import fastest_backend, fastest_engine
 from support.evm import OnChain
 from support.programs import ballot, catalogue, grouped, margin, packed
+from support.skips import count_skips
 from support.statements import Statement, make_statement
 
 from zkmargin.prover.kernels.choice import AnyBackend
@@ -33,7 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the named native module before anything asks for the installed one."""
+    """Count skipped tests; load the named native module before anything asks for the installed one."""
+    count_skips(config)
     path = config.getoption("--native")
     if path is None:
         return

@@ -1,6 +1,6 @@
 """Files of the project, read strictly: self-describing JSON documents and the arrays beside them.
 
-A document is one JSON object that begins with `"format": "zkmargin/<kind>", "version": 1`. Large arrays lie beside it
+A document is one JSON object that begins with `"format": "zkmargin/<kind>", "version": N`. Large arrays lie beside it
 in one uncompressed `.npz`, which the document names in `arrays` and pins by the Keccak-256 of the file in
 `arrays_digest`. Reading refuses unknown kinds and versions, repeated and unknown fields, floating-point numbers (an
 amount is a decimal string) and any byte too many. `zkmargin.prover.writing` writes them.
@@ -36,16 +36,28 @@ __all__ = [
     "read_format",
     "read_json",
     "read_object",
+    "version_of",
 ]
 
 VERSION: Final = 1
+"""The version of every kind that `CHANGED` does not name."""
+CHANGED: Final[Mapping[str, tuple[int, str]]] = {
+    "market": (2, "build the market anew from its instruments, then prove anew"),
+    "solvency-terms": (2, "write terms of version 2: docs/solvency.md has an example, and says what caps are"),
+    "solvency": (2, "ask the exchange for a statement of version 2"),
+    "solvency-inclusion": (2, "ask the exchange for a file of version 2"),
+    "solvency-reserves": (2, "sign again for the epoch"),
+    "solvency-epoch": (2, "take the balances again with solvency commit"),
+    "solvency-batch-proof": (2, "take the balances again with solvency commit"),
+}
+"""By kind: its version, where formats have changed, and what to do with a file of an older one."""
 MAX_DOCUMENT_BYTES: Final = 1 << 26
 """A document larger than this is refused unread: what is large belongs in the arrays."""
 
 MAX_DEPTH: Final = 32
 """How deep arrays and objects may be nested in JSON."""
 
-MAX_VALUES: Final = 1 << 22
+MAX_VALUES: Final = 1 << 20
 """How many values a document may hold: small values take far more memory than text."""
 
 MAX_NUMBER_CHARACTERS: Final = 128
@@ -162,11 +174,17 @@ def read_document(path: str | Path, kind: str, *, bare: bool = False) -> dict[st
         fields = Fields(path, document)
         if (found := fields.text("format")) != f"zkmargin/{kind}":
             raise FormatError(f"{path}: field 'format': expected 'zkmargin/{kind}', got {quoted(found)}")
-        if (version := fields.integer("version", 0, 1 << 31)) != VERSION:
-            raise FormatError(
-                f"{path}: field 'version': expected {VERSION}, got {version}: a newer zkmargin may be able to read it"
-            )
+        current = version_of(kind)
+        if (version := fields.integer("version", 0, 1 << 31)) != current:
+            remedy = "a newer zkmargin may be able to read it" if version > current else CHANGED.get(kind, (0, ""))[1]
+            where = f"{path}: field 'version': expected {current}, got {version}"
+            raise FormatError(f"{where}: {remedy}" if remedy else where)
     return {name: value for name, value in document.items() if name not in ("format", "version")}
+
+
+def version_of(kind: str) -> int:
+    """The version of documents of format zkmargin/`kind` that is written and read."""
+    return CHANGED[kind][0] if kind in CHANGED else VERSION
 
 
 def read_format(path: str | Path) -> str | None:
@@ -340,6 +358,10 @@ class Fields:
             raise FormatError(f"{self._where}: field {name!r}: expected it, found no such field")
         self._taken.add(name)
         return self._values[name]
+
+    def refuse(self, name: str, expected: str) -> NoReturn:
+        """Refuse a field that was taken and is not `expected` after all."""
+        self._refuse(name, expected, self._values[name])
 
     def _refuse(self, name: str, expected: str, value: object) -> NoReturn:
         got = _describe(value)

@@ -6,6 +6,7 @@ from typing import BinaryIO, Final
 
 from Crypto.Hash import keccak
 
+DIGEST_BYTES: Final = 32
 _CHUNK_BYTES: Final = 1 << 20
 
 

@@ -31,6 +31,9 @@ _UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _VARIATIONS: Final = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 """Selectors of another shape for the character before: two texts that look alike and are not."""
 
+_CHUNK_BYTES: Final = 1 << 20
+"""What is read at a time: a call for as much as is allowed takes that much memory for a small file too."""
+
 
 def quoted(value: object, most: int = QUOTED_CHARACTERS) -> str:
     """Text as an error message quotes it: escaped, in quotes, and at most `most` characters of it."""
@@ -46,11 +49,13 @@ def one_line(error: object, most: int = 200) -> str:
 
 def read_bounded(path: str | Path, most: int) -> bytes:
     """The bytes of a file of at most `most` bytes. Raises FormatError for more, having read no more; OSError."""
+    data = bytearray()
     with Path(path).open("rb") as stream:
-        data = stream.read(most + 1)
+        while chunk := stream.read(min(_CHUNK_BYTES, most + 1 - len(data))):
+            data += chunk
     if len(data) > most:
         raise FormatError(f"{path}: expected at most {most} bytes, got more")
-    return data
+    return bytes(data)
 
 
 def decode_text(data: bytes, where: object, *, bom: bool = False, first_line: int = 1) -> str:

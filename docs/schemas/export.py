@@ -17,6 +17,7 @@ from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.verifier.decimals import DECIMAL_PATTERN
+from zkmargin.verifier.documents import version_of
 from zkmargin.verifier.statements.disclosure import EXPOSURES
 from zkmargin.verifier.statements.trust import MAX_KEYS, MAX_VENUES
 
@@ -88,7 +89,7 @@ def nullable(schema: Json) -> Json:
 
 def document(kind: str, description: str, properties: Json, **more: Any) -> Json:
     """The schema of a self-describing document."""
-    marks = {"format": {"const": f"zkmargin/{kind}"}, "version": {"const": 1}}
+    marks = {"format": {"const": f"zkmargin/{kind}"}, "version": {"const": version_of(kind)}}
     return {
         "$schema": DIALECT,
         "title": f"zkmargin/{kind}",
@@ -100,7 +101,7 @@ def document(kind: str, description: str, properties: Json, **more: Any) -> Json
 def of_model(model: type[BaseModel], kind: str, description: str, *, marked: bool) -> Json:
     """The schema of a document that is a model; `marked` when `format` and `version` must be there."""
     schema = described(model.model_json_schema(schema_generator=_Strings))
-    marks = {"format": {"const": f"zkmargin/{kind}"}, "version": {"const": 1}}
+    marks = {"format": {"const": f"zkmargin/{kind}"}, "version": {"const": version_of(kind)}}
     schema["properties"] = {**marks, **schema["properties"]}
     schema["required"] = [*(marks if marked else ()), *schema["required"]]
     return {"$schema": DIALECT, **schema, "title": f"zkmargin/{kind}", "description": description}
@@ -145,7 +146,8 @@ def schemas() -> dict[str, Json]:
             "policy": record({"name": {"type": "string"}, "digest": hexadecimal(32)}),
             "setup": hexadecimal(32),
             "universe_id": hexadecimal(32),
-            "epoch": hexadecimal(32),
+            "data": {**hexadecimal(32), "description": "digest of universe, time and every field of every instrument"},
+            "epoch": {**hexadecimal(32), "description": "digest of universe, policy, time, data and commitments"},
             "universe": {
                 "type": "object",
                 "properties": {name: universe["properties"][name] for name in Universe.model_fields},
@@ -157,6 +159,7 @@ def schemas() -> dict[str, Json]:
             **ARRAYS,
         },
     )
+    market["properties"] |= {name: instruments["properties"][name] for name in ("history", "settlements")}
     market["$defs"] = shared
     return {
         "instruments.schema.json": instruments,

@@ -54,3 +54,12 @@ def check_int64(values: NDArray[np.int64]) -> None:
     """An array that can be read as consecutive signed 64-bit integers."""
     if values.dtype != np.int64 or values.ndim != 1 or not values.flags.c_contiguous:
         raise ValueError("expected a contiguous one-dimensional array of int64")
+
+
+def check_ends(ends: NDArray[np.int64], length: int) -> None:
+    """Where messages of `length` bytes altogether stop: offsets that do not fall, the last at the end."""
+    check_int64(ends)
+    if np.any(np.diff(ends, prepend=0) < 0):
+        raise ValueError("ends: expected offsets from 0 that do not fall")
+    if (last := int(ends[-1]) if ends.size else 0) != length:
+        raise ValueError(f"ends: expected the last to be {length}, got {last}")

@@ -239,3 +239,11 @@ class Backend(Protocol[V, P]):
 
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of e(P_i, Q_i) is one, for points that were checked when decoded."""
+
+    # -- hashing ------------------------------------------------------------------------------------------------------
+
+    def keccak256_many(self, messages: bytes, ends: NDArray[np.int64]) -> bytes:
+        """The Keccak-256 digests, 32 bytes each, of messages that follow each other; message i stops before ends[i].
+
+        Raises ValueError for ends that fall, or whose last is not the length of `messages`.
+        """

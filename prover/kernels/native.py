@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zkmargin import _native
 from zkmargin._native import FieldVector, PointVector
-from zkmargin.prover.kernels.arguments import check_int64, check_slice, unsigned
+from zkmargin.prover.kernels.arguments import check_ends, check_int64, check_slice, unsigned
 from zkmargin.prover.kernels.interface import KernelRangeError, Tape
 from zkmargin.prover.kernels.packing import pack_integers, pack_points, unpack_integers, unpack_points
 from zkmargin.verifier.curve import G1, G2
@@ -206,6 +206,13 @@ class NativeBackend:
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of pairings is one."""
         return NativeEngine().pairing_product_is_one(pairs)
+
+    # -- hashing ------------------------------------------------------------------------------------------------------
+
+    def keccak256_many(self, messages: bytes, ends: NDArray[np.int64]) -> bytes:
+        """The digests of messages that follow each other; message i stops before ends[i]."""
+        check_ends(ends, len(messages))
+        return _native.keccak256_many(messages, ends.astype("<u8").tobytes())
 
     # -- for comparison -------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from zkmargin.prover.kernels import reference_group as group
 from zkmargin.prover.kernels.arguments import (
     check_bits,
+    check_ends,
     check_equal,
     check_int64,
     check_root,
@@ -28,6 +29,7 @@ from zkmargin.prover.kernels.interface import KernelRangeError, Operation, Tape
 from zkmargin.prover.kernels.packing import pack_integers, pack_points, unpack_integers, unpack_points
 from zkmargin.verifier.curve import G1, G2, POINT_BYTES, PythonEngine, is_on_curve
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, centred, inverse, root_of_unity
+from zkmargin.verifier.keccak import keccak256
 
 __all__ = ["ReferenceBackend", "ReferencePoints", "ReferenceVector"]
 
@@ -320,6 +322,14 @@ class ReferenceBackend:
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of pairings is one."""
         return PythonEngine().pairing_product_is_one(pairs)
+
+    # -- hashing ------------------------------------------------------------------------------------------------------
+
+    def keccak256_many(self, messages: bytes, ends: NDArray[np.int64]) -> bytes:
+        """The digests of messages that follow each other; message i stops before ends[i]."""
+        check_ends(ends, len(messages))
+        stops = ends.tolist()
+        return b"".join(keccak256(messages[start:stop]) for start, stop in zip([0, *stops[:-1]], stops, strict=False))
 
 
 # -- handles and arguments ---------------------------------------------------------------------------------------------

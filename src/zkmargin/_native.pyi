@@ -19,6 +19,7 @@ __all__ = [
     "combine",
     "emulated",
     "engine_names",
+    "keccak256_many",
     "pairing_product_is_one",
     "set_threads",
     "threads",
@@ -126,3 +127,6 @@ def combine(points: bytes, scalars: bytes) -> bytes:
 
 def pairing_product_is_one(left: bytes, right: bytes) -> bool:
     """Whether the product of e(left[i], right[i]) is one; G2 points are not checked to lie in the subgroup."""
+
+def keccak256_many(data: bytes, ends: bytes) -> bytes:
+    """The 32-byte digests of messages that follow each other; ends are u64, little-endian, the last the length."""

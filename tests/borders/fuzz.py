@@ -1,7 +1,7 @@
 """Fuzz every reader: mutate one valid file of each format and expect our own errors, in bounded time and memory.
 
-    PYTHONPATH=src:tests python tests/borders/fuzz.py --count 1000000 --seed 7
-    PYTHONPATH=src:tests python tests/borders/fuzz.py --seconds 300
+    ./run fuzz --count 1000000 --seed 7
+    ./run fuzz --seconds 300
 
 A run is a function of its seed, its count and the files, whose keys and signatures are drawn anew each time. Prints how
 many inputs each reader has had and what came of them; the exit code is 1 after any other exception than our own, an
@@ -11,6 +11,7 @@ input that took more than 10 seconds, or more than 1 GB of memory.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import sys
@@ -185,8 +186,10 @@ def fuzz(folder: Path, seed: int, more: Callable[[Tally], bool]) -> Tally:
     """Feed readers in turn while `more` says so. `folder` holds the shelf."""
     draw, tally = random.Random(seed), Tally()
     valid = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    while more(tally):
-        for reader in READERS:
+    for turn in itertools.count():
+        if not more(tally):
+            break
+        for reader in (each for each in READERS if turn % each.every == 0):
             path = folder / reader.file
             beside = path.with_suffix(".npz")
             if beside in valid and draw.randrange(3) == 0:

@@ -12,7 +12,7 @@ import pytest
 from support.shelf import READERS, Reader
 
 from borders.hostile import BOM, CSV, DEEP, JSON, Spoil, last_column_again, spoilt, with_field
-from zkmargin.verifier.documents import MAX_DEPTH, MAX_EXPONENT_DIGITS, MAX_NUMBER_CHARACTERS, MAX_VALUES, VERSION
+from zkmargin.verifier.documents import MAX_DEPTH, MAX_EXPONENT_DIGITS, MAX_NUMBER_CHARACTERS, MAX_VALUES, version_of
 from zkmargin.verifier.errors import FormatError
 
 ROOT: Final = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def test_every_kind_is_listed(made_shelf: Path) -> None:
         document = json.loads(path.read_text())
         if "format" in document:
             kind = document["format"].removeprefix("zkmargin/")
-            assert document["version"] == VERSION == int(listed[kind]["version"])
+            assert document["version"] == version_of(kind) == int(listed[kind]["version"])
             found[kind] = "arrays" in document
     assert set(found) == set(listed)
     assert all(bool(listed[kind]["arrays"]) == arrays for kind, arrays in found.items())
@@ -120,7 +120,7 @@ ROWS: Final[Mapping[str, Sequence[Mapping[str, Spoil]]]] = {
     "NaN and Infinity": [number(b"NaN"), number(b"Infinity"), number(b"-Infinity")],
     "a field or column twice": [*every("a field twice"), {"csv": last_column_again}],
     "nesting of more than 32": [{"json": with_field(b"[" * n + b"]" * n)} for n in (32, DEEP)],
-    "more than 4,194,304 values": [{"json": with_field(b"[" + b"0," * (MAX_VALUES + 1) + b"0]")}],
+    "more than 1,048,576 values": [{"json": with_field(b"[" + b"0," * (MAX_VALUES + 1) + b"0]")}],
     "an unknown field or column": [
         {
             "json": with_field(b"1"),
@@ -130,11 +130,11 @@ ROWS: Final[Mapping[str, Sequence[Mapping[str, Spoil]]]] = {
         }
     ],
 }
-MANY: Final = "more than 4,194,304 values"
+MANY: Final = "more than 1,048,576 values"
 
 
 def test_the_limits_are_the_ones_of_the_page() -> None:
-    assert (MAX_DEPTH, MAX_EXPONENT_DIGITS, MAX_NUMBER_CHARACTERS, f"{MAX_VALUES:,}") == (32, 3, 128, "4,194,304")
+    assert (MAX_DEPTH, MAX_EXPONENT_DIGITS, MAX_NUMBER_CHARACTERS, f"{MAX_VALUES:,}") == (32, 3, 128, "1,048,576")
     assert [row["what came"] for row in table("what came")] == list(ROWS)
 
 

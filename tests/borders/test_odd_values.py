@@ -15,15 +15,18 @@ from support.shelf import PASSWORD
 
 from borders.hostile import spoilt
 from zkmargin.api.key_files import KeyFileError, read_signing_key
+from zkmargin.chain.submission import read_market_terms
 from zkmargin.circuits.markets.instruments import InstrumentSet, read_instruments
 from zkmargin.circuits.markets.units import parse_instant
+from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.circuits.statements.attestation import SEAL_INFO, read_opening, read_recipient
+from zkmargin.circuits.statements.margin.market import read_epoch
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.exchange.epoch_folder import open_epoch_folder
 from zkmargin.prover.writing import write_document
 from zkmargin.verifier.documents import read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.instants import parse_seconds
+from zkmargin.verifier.instants import parse_seconds, parse_seconds_down
 
 SHAPES: Final = Path(__file__).parents[1] / "vectors" / "deribit" / "shapes"
 INSTANTS: Final = (
@@ -50,6 +53,13 @@ def test_instants_at_the_ends_of_time(shelf: Path, text: str) -> None:
         parse_instant(text)
     with pytest.raises(FormatError, match="expected a"):
         parse_seconds(text, "here")
+    with pytest.raises(FormatError, match="expected a"):
+        parse_seconds_down(text, "here")
+    with spoilt(shelf / "m.json", edited(shelf / "m.json", lambda d: d.update(as_of=text))):
+        with pytest.raises(FormatError, match="as_of"):
+            read_market_terms(shelf / "m.json")
+        with pytest.raises(FormatError, match="as_of"):
+            read_epoch(shelf / "m.json", load_policy("span"))
     for field in ("as_of", "expiry"):
 
         def change(document: Any, field: str = field) -> None:
@@ -63,7 +73,14 @@ def test_instants_at_the_ends_of_time(shelf: Path, text: str) -> None:
 @pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T22:59:59-01:00"])
 def test_the_first_and_last_instant(text: str) -> None:
     assert parse_seconds(text, "here") in (0, 253_402_300_799)
-    assert int(parse_instant(text).timestamp()) == parse_seconds(text, "here")
+    assert int(parse_instant(text).timestamp()) == parse_seconds(text, "here") == parse_seconds_down(text, "here")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1970-01-01T00:00:01.999999Z", 1), ("2001-09-09T01:46:40.5Z", 10**9)])
+def test_fractions_are_dropped_only_where_they_are_asked_for(text: str, seconds: int) -> None:
+    assert parse_seconds_down(text, "here") == seconds
+    with pytest.raises(FormatError, match="whole second"):
+        parse_seconds(text, "here")
 
 
 # -- Deribit -----------------------------------------------------------------------------------------------------------
@@ -187,9 +204,9 @@ def test_totals(shelf: Path, total: object) -> None:
     path = shelf / "w" / "proofs" / "00000.json"
 
     def change(document: Any) -> None:
-        document["totals"]["equity"][1] = total
+        document["totals"]["equity"]["amounts"][1] = total
 
-    with spoilt(path, edited(path, change)), pytest.raises(FormatError, match="totals: field 'equity': expected"):
+    with spoilt(path, edited(path, change)), pytest.raises(FormatError, match="equity: field 'amounts'"):
         open_epoch_folder(shelf / "w").read_proof(0)
 
 

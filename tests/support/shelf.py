@@ -16,7 +16,8 @@ import polars as pl
 from eth_account import Account
 
 import zkmargin
-from support.shell_desk import ACCOUNT, AT, CHAIN, VENUES, make_desk
+from support.backends import fastest_backend
+from support.shell_desk import ACCOUNT, AT, VENUES, make_desk
 from support.solvency import WALLET_KEY, terms
 from zkmargin.api.key_files import read_signing_key, write_opening_keys, write_signing_key
 from zkmargin.api.trusting import write_trust
@@ -36,7 +37,7 @@ from zkmargin.connectors.deribit import import_deribit
 from zkmargin.demo.run import read_sample
 from zkmargin.exchange.balances import open_balances
 from zkmargin.exchange.epoch_folder import open_epoch_folder
-from zkmargin.prover.setup import load_setup
+from zkmargin.prover.setup import import_ptau, load_setup
 from zkmargin.prover.signing import address_of_key
 from zkmargin.prover.writing import write_document
 from zkmargin.risk.history import read_history
@@ -60,19 +61,24 @@ bela,USD,0,900,0
 carl,BTC,3.0000,0,0
 dora,USD,7.00,0,0
 """
+_PTAU: Final = Path(__file__).parents[1] / "vectors" / "ptau" / "bn254-6-prepared.ptau"
 _INTENT: Final = bytes(range(32))
 _TRANSACTION: Final = f"deployment.json.journal/{_INTENT.hex()}.json"
-Family = Literal["document", "venue", "csv", "keystore", "key", "columns"]
+Family = Literal["document", "venue", "csv", "keystore", "key", "columns", "powers"]
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader of one file. family: which column of the table in docs/formats.md it belongs to."""
+    """A reader of one file. family: which column of the table in docs/formats.md it belongs to.
+
+    every: fuzz it in one round of so many, where it takes far longer than others.
+    """
 
     name: str
     file: str
     family: Family
     read: Callable[[Path], object]
+    every: int = 1
 
 
 def _balances(where: str, **options: str) -> object:
@@ -120,8 +126,9 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Path], object]]]] = {
     "format of a file": ("p.json", lambda d: read_format(d / "p.json")),
     "sample": ("sample/sample.json", lambda d: read_sample(d / "sample")),
 }
+_EVERY: Final = {"market, its epoch": 8, "setup": 2}
 READERS: Final = (
-    *(Reader(name, file, "document", read) for name, (file, read) in _DOCUMENTS.items()),
+    *(Reader(name, file, "document", read, _EVERY.get(name, 1)) for name, (file, read) in _DOCUMENTS.items()),
     Reader("Deribit", "deribit.json", "venue", lambda d: import_deribit(d / "deribit.json")),
     Reader("keystore", "keystore.json", "keystore", lambda d: read_signing_key(d / "keystore.json", lambda: PASSWORD)),
     Reader("signing key", "kestrel.key", "key", lambda d: read_signing_key(d / "kestrel.key")),
@@ -135,8 +142,9 @@ READERS: Final = (
         lambda d: read_with_entries(d / "entries.csv", read_universe(d / "u.json")),
     ),
     Reader("balances, CSV", "b.csv", "csv", lambda d: _balances(str(d / "b.csv"))),
-    Reader("balances, Parquet", "b.parquet", "columns", lambda d: _balances(str(d / "b.parquet"))),
-    Reader("balances, SQL", "b.db", "columns", lambda d: _balances(f"sqlite:///{d / 'b.db'}", table="holdings")),
+    Reader("balances, Parquet", "b.parquet", "columns", lambda d: _balances(str(d / "b.parquet")), 4),
+    Reader("balances, SQL", "b.db", "columns", lambda d: _balances(f"sqlite:///{d / 'b.db'}", table="holdings"), 8),
+    Reader("powers of tau", "bn254-6.ptau", "powers", lambda d: import_ptau(d / "bn254-6.ptau", 16, fastest_backend())),
 )
 JSON_READERS: Final = tuple(reader for reader in READERS if reader.family in ("document", "venue", "keystore"))
 CSV_READERS: Final = tuple(reader for reader in READERS if reader.family == "csv")
@@ -148,10 +156,10 @@ def make_shelf(folder: Path) -> None:
     _margin_files(folder)
     _trusted_and_sent(folder)
     _solvency_files(folder)
-    (folder / "deribit.json").write_bytes(CHAIN.read_bytes())
     (folder / "keystore.json").write_text(
         json.dumps(Account.encrypt(WALLET_KEY, PASSWORD, kdf="pbkdf2", iterations=16))
     )
+    (folder / "bn254-6.ptau").write_bytes(_PTAU.read_bytes())
     sample = folder / "sample"
     sample.mkdir()
     manifest: dict[str, Any] = {"policy": "span", "instruments": "i.json", "venues": {v: f"{v}.csv" for v in VENUES}}

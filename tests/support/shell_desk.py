@@ -1,9 +1,10 @@
-"""One account's files on the real chain: made once, copied for every test that wants them."""
+"""One account's files on a part of the real chain: made once, copied for every test that wants them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import zkmargin
 from zkmargin.api.key_files import write_signing_key
@@ -25,10 +26,20 @@ VENUES: Final = tuple(BOOKS)
 HEADER: Final = "instrument,quantity\n"
 
 
+def _small_chain() -> dict[str, Any]:
+    """The listings that the books hold and a few more, so that every file stays small."""
+    chain = json.loads(CHAIN.read_bytes())
+    held = {line.split(",")[0] for lines in BOOKS.values() for line in lines.split()}
+    futures = {name.rsplit("-", 2)[0] for name in held if name.count("-") > 1}
+    listed = [entry for entry in chain["result"] if entry["instrument_name"] in held | futures]
+    return {**chain, "result": listed + chain["result"][:4]}
+
+
 def make_desk(folder: Path) -> None:
     """Setup, instruments, market, books, keys, attestations, openings, a trust file and one proof, policy span."""
-    setup = zkmargin.development_setup(1024, out=folder / "s.json")
-    data = import_deribit(CHAIN)
+    setup = zkmargin.development_setup(512, out=folder / "s.json")
+    (folder / "deribit.json").write_text(json.dumps(_small_chain()))
+    data = import_deribit(folder / "deribit.json")
     document = data.to_json()
     write_document(folder / "i.json", "instruments", {name: document[name] for name in ("as_of", "instruments")})
     market = zkmargin.build_market(folder / "i.json", "span", setup, out=folder / "m.json")

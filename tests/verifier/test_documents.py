@@ -67,6 +67,19 @@ def test_documents_of_another_form_are_refused(tmp_path: Path, text: str, messag
     assert "\n" not in str(caught.value)
 
 
+def test_an_older_version_is_refused_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.json"
+    write_document(path, "thing", {"a": 1})
+    monkeypatch.setattr("zkmargin.verifier.documents.CHANGED", {"thing": (2, "make it again")})
+    with pytest.raises(FormatError, match="'version': expected 2, got 1: make it again"):
+        read_document(path, "thing")
+    write_document(path, "thing", {"a": 1})
+    assert read_document(path, "thing") == {"a": 1}
+    path.write_text('{"format": "zkmargin/thing", "version": 3}')
+    with pytest.raises(FormatError, match="expected 2, got 3: a newer zkmargin"):
+        read_document(path, "thing")
+
+
 def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "thing.json"
     path.write_bytes(b'{"format": "\xff"}')

@@ -9,11 +9,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.statements.solvency.accounts import Row, record, salt_of
+from zkmargin.verifier.keccak import DIGEST_BYTES
+from zkmargin.verifier.statements.solvency.accounts import (
+    SALT_BYTES,
+    Row,
+    record_of_digest,
+    record_prefix,
+    salt_prefix,
+)
 from zkmargin.verifier.statements.solvency.terms import TABLE, Terms
 
 Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
 EDGE_ROWS: Final = 2
 """The first and the last row of a batch are separators."""
 _LIMB: Final = 30
@@ -60,11 +69,10 @@ class Batch:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BatchWitness:
-    """The columns of a batch by the names of the program's hints, its totals by asset number, its public scalars."""
+    """The columns of a batch by the names of the program's hints, its `TOTALS` by asset number, its public scalars."""
 
     columns: dict[str, Ints | list[int]]
-    equity: list[int]
-    debt: list[int]
+    totals: dict[str, list[int]]
     scalars: dict[str, int]
 
 
@@ -73,12 +81,43 @@ def capacity(rows: int) -> int:
     return rows - EDGE_ROWS
 
 
-def records(batch: Batch, epoch: bytes, master: bytes) -> list[int]:
-    """Every customer's record."""
-    return [
-        record(epoch, customer, salt_of(master, customer), batch.rows_of(position))
-        for position, customer in enumerate(batch.customers)
-    ]
+def records(batch: Batch, epoch: bytes, master: bytes, backend: Backend[V, P]) -> list[int]:
+    """Every customer's record: `accounts.record` of each, three native calls for all of them."""
+    names = _digests(backend, b"".join(batch.customers), np.array([*map(len, batch.customers)], dtype=np.int64))
+    salts = _digests(backend, *_joined(salt_prefix(master), names))[:, :SALT_BYTES]
+    rows = _encoded_rows(batch.line, batch.free, batch.collateral, batch.debt)
+    heads = np.concatenate([names, salts], axis=1)
+    digests = _digests(backend, *_joined(record_prefix(epoch), heads, rows, np.diff(batch.starts)))
+    return [record_of_digest(digest.tobytes()) for digest in digests]
+
+
+def _digests(backend: Backend[V, P], messages: bytes, lengths: Ints) -> Bytes:
+    """The digests of messages of these lengths, (messages, 32)."""
+    digests = backend.keccak256_many(messages, np.cumsum(lengths, dtype=np.int64))
+    return np.frombuffer(digests, dtype=np.uint8).reshape(len(lengths), DIGEST_BYTES)
+
+
+def _joined(prefix: bytes, heads: Bytes, parts: Bytes | None = None, counts: Ints | None = None) -> tuple[bytes, Ints]:
+    """Messages `prefix | head | parts`, and their lengths. heads: (messages, width). parts: (sum of counts, width)."""
+    count = len(heads)
+    start = np.concatenate([np.tile(np.frombuffer(prefix, dtype=np.uint8), (count, 1)), heads], axis=1)
+    if parts is None or counts is None:
+        return start.tobytes(), np.full(count, start.shape[1])
+    lengths = start.shape[1] + counts * parts.shape[1]
+    messages = np.empty(int(lengths.sum()), dtype=np.uint8)
+    at_start = np.zeros(messages.size, dtype=bool)
+    at_start[(np.cumsum(lengths) - lengths)[:, None] + np.arange(start.shape[1])] = True
+    messages[at_start] = start.ravel()
+    messages[~at_start] = parts.ravel()
+    return messages.tobytes(), lengths
+
+
+def _encoded_rows(line: Ints, free: Ints, collateral: Ints, debt: Ints) -> Bytes:
+    """`accounts.encode_rows` of each row, (rows, 28)."""
+    if np.any((line | free | collateral | debt) < 0) or np.any(line >> 32):
+        raise FormatError("batch: expected lines below 2^32 and amounts of 0 or more")
+    widths = ((line, ">u4"), (free, ">u8"), (collateral, ">u8"), (debt, ">u8"))
+    return np.concatenate([column.astype(kind)[:, None].view(np.uint8) for column, kind in widths], axis=1)
 
 
 def batch_witness(batch: Batch, terms: Terms, rows: int, recorded: Sequence[int]) -> BatchWitness:
@@ -125,27 +164,31 @@ def batch_witness(batch: Batch, terms: Terms, rows: int, recorded: Sequence[int]
     assets = len(terms.assets) + 1
     return BatchWitness(
         columns=columns,
-        equity=_totals(looked_up["asset"], [row["free"], row["collateral"]], assets),
-        debt=_totals(looked_up["asset"], [row["debt"]], assets),
+        totals={
+            "equity": _totals(looked_up["asset"], [row["free"], row["collateral"]], assets),
+            "debt": _totals(looked_up["asset"], [row["debt"]], assets),
+            "collateral": _totals(looked_up["asset"], [row["collateral"]], assets),
+        },
         scalars={"low": batch.low, "high": batch.high, "accounts": int(first.sum())},
     )
 
 
-def _running(collateral: Ints, debt: Ints, looked_up: dict[str, Ints], last: Ints) -> tuple[list[int], list[int]]:
-    """The running value before each row, and what is left of it in each customer's last row."""
-    value = [0] * len(last)
-    pledged = np.flatnonzero(collateral | debt)
-    amounts = (column[pledged].tolist() for column in (collateral, debt, looked_up["rate"], looked_up["price"]))
-    for row, c, d, rate, price in zip(pledged.tolist(), *amounts, strict=True):
-        value[row] = c * rate - d * price
-    running, surplus = [0] * len(last), [0] * len(last)
-    total = 0
-    for row, (added, ends) in enumerate(zip(value, last.tolist(), strict=True)):
-        running[row] = total
-        total += added
-        if ends:
-            surplus[row], total = total, 0
-    return running, surplus
+def _running(
+    collateral: Ints, debt: Ints, looked_up: dict[str, Ints], last: Ints
+) -> tuple[Ints | list[int], Ints | list[int]]:
+    """The running value before each row, and what is left of it in each customer's last row, in exact integers."""
+    if not np.any(collateral | debt):
+        return np.zeros_like(last), np.zeros_like(last)
+    c, d, rate, price = (column.astype(object) for column in (collateral, debt, looked_up["rate"], looked_up["price"]))
+    value = c * rate - d * price
+    after = np.add.accumulate(value)
+    before = after - value
+    ends = np.flatnonzero(last)
+    starts = np.concatenate([[0], ends + 1])[: ends.size + 1]
+    lengths = np.diff(np.concatenate([starts, [len(last)]]))
+    running = before - np.repeat(before[starts[lengths > 0]], lengths[lengths > 0])
+    surplus = np.where(last == 1, running + value, 0)
+    return running.tolist(), surplus.tolist()
 
 
 def _totals(assets: Ints, amounts: Sequence[Ints], count: int) -> list[int]:

@@ -39,7 +39,8 @@ class BatchOpener(Generic[V, P]):
     def polynomial(self) -> V:
         """The coefficients of P, blinded exactly as its columns were when they were committed."""
         prover, circuit = self.prover, self.prover.program.circuit
-        columns = batch_witness(self.batch, prover.terms, prover.rows, records(self.batch, prover.epoch, self.master))
+        recorded = records(self.batch, prover.epoch, self.master, prover.backend)
+        columns = batch_witness(self.batch, prover.terms, prover.rows, recorded)
         witness = prover.witness(columns, prover.opening(self.batch, columns, self.master))
         draw = prover.blinding_source(self.batch, self.master)
         blinding = [[draw() for _ in range(circuit.blinding(index))] for index in range(len(circuit.witness))]

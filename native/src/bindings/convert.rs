@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::handles::{FieldVector, PointVector};
 use crate::kernels::engine::Engine;
-use crate::kernels::error::{Result, require};
+use crate::kernels::error::{Error, Result, require};
 use crate::kernels::portable::Portable;
 use crate::kernels::scalars::{Scalars, integer_to_bytes};
 
@@ -18,6 +18,15 @@ const SCALAR_BYTES: usize = 32;
 /// Canonical scalars, one after the other.
 pub fn scalars(bytes: &[u8]) -> Result<Scalars> {
     Portable::from_bytes(bytes)
+}
+
+/// Offsets, eight bytes little-endian each.
+pub fn offsets(bytes: &[u8]) -> Result<Vec<usize>> {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    require(rest.is_empty(), || format!("offsets: expected 8 bytes each, got {}", bytes.len()))?;
+    let offset = |chunk: &[u8; 8]| usize::try_from(u64::from_le_bytes(*chunk));
+    let offsets: std::result::Result<Vec<_>, _> = chunks.iter().map(offset).collect();
+    offsets.map_err(|_| Error::Invalid("offsets: expected them to fit a word".into()))
 }
 
 /// One canonical scalar.

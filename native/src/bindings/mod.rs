@@ -11,6 +11,7 @@ use pyo3::types::PyBytes;
 
 use crate::kernels::engine::Engine as Kernels;
 use crate::kernels::group::{self, G2_BYTES};
+use crate::kernels::hashing;
 use crate::kernels::parallel;
 use crate::kernels::portable::Portable;
 
@@ -43,6 +44,16 @@ fn pairing_product_is_one(py: Python<'_>, left: &[u8], right: &[u8]) -> PyResult
     })?)
 }
 
+/// Keccak-256 of every message: they follow each other in `data`, and `ends` are their ends as little-endian u64.
+#[pyfunction]
+fn keccak256_many<'py>(py: Python<'py>, data: &[u8], ends: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let digests = py.detach(|| {
+        let ends = convert::offsets(ends)?;
+        hashing::keccak256_many(data, &ends)
+    })?;
+    Ok(PyBytes::new(py, digests.as_flattened()))
+}
+
 #[pymodule]
 mod _native {
     #[pymodule_export]
@@ -52,5 +63,5 @@ mod _native {
     #[pymodule_export]
     use super::handles::{FieldVector, PointVector, Work};
     #[pymodule_export]
-    use super::{combine, pairing_product_is_one, set_threads, threads};
+    use super::{combine, keccak256_many, pairing_product_is_one, set_threads, threads};
 }

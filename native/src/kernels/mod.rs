@@ -6,6 +6,7 @@ pub mod checks;
 pub mod engine;
 pub mod error;
 pub mod group;
+pub mod hashing;
 pub mod multiples;
 pub mod parallel;
 pub mod portable;

@@ -37,6 +37,9 @@ SIGNALLED: Final = 128
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What the system says when a file cannot be written any further."""
 
+_PANIC: Final = "the system refused to start the kernels' threads"
+"""What the native kernels panic with where a process may have no more threads."""
+
 # UsageError, under which both the click inside new releases of typer and the separate one of old releases report.
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
@@ -129,7 +132,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             with standard_output():
                 # A command returns None; typer turns its own Exit, and an interruption, into the code.
                 code = typer.main.get_command(app)(arguments, prog_name="zkmargin", standalone_mode=False) or 0
-        except (Exception, KeyboardInterrupt, Signalled) as error:
+        except BaseException as error:
+            # A panic of native code is no Exception, and Python's own exit code for it would be the one of a verdict.
             code, message = _verdict(error)
             note(f"error: {' '.join(message.split())}")
         else:
@@ -203,6 +207,10 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         case OSError():
             code = UNWRITABLE if error.errno in _FULL else BAD_INPUT
             message = f"{error.filename or 'operating system'}: {error.strerror or error}"
+        case MemoryError():
+            message = "not enough memory"
+        case _ if _PANIC in str(error):
+            message = f"{_PANIC}: memory or processes are short"
         case _ if isinstance(error, _UsageError):
             message = f"{error.format_message().rstrip('.')}; see zkmargin --help"
         case _:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from zkmargin.extras import extra
+from zkmargin.extras import MissingExtraError, extra
 from zkmargin.verifier.decimals import DECIMAL_PATTERN
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency.accounts import MAX_CUSTOMER_BYTES
@@ -322,4 +322,7 @@ def _check(frame: pl.DataFrame, rows: NDArray[np.int64], source: BalanceTable, t
 def _polars() -> Any:
     with extra("solvency", "balances"):
         import polars  # noqa: PLC0415 - an optional part
+    if not polars.__version__:
+        # So it says itself that its native part is missing or could not be mapped.
+        raise MissingExtraError("balances: polars cannot load its native part here: it is damaged, or memory is short")
     return polars

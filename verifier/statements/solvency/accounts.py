@@ -57,7 +57,17 @@ def account_number(epoch: bytes, customer: bytes) -> int:
 
 def record(epoch: bytes, customer: bytes, salt: bytes, rows: Sequence[Row]) -> int:
     """The record in the customer's first row, in [0, 2^253)."""
-    return int.from_bytes(keccak256(_RECORD + epoch + keccak256(customer) + salt + encode_rows(rows)), "big") >> 3
+    return record_of_digest(keccak256(record_prefix(epoch) + keccak256(customer) + salt + encode_rows(rows)))
+
+
+def record_prefix(epoch: bytes) -> bytes:
+    """What every record's message begins with."""
+    return _RECORD + epoch
+
+
+def record_of_digest(digest: bytes) -> int:
+    """The record whose message has this digest."""
+    return int.from_bytes(digest, "big") >> 3
 
 
 def encode_rows(rows: Iterable[Row]) -> bytes:
@@ -73,4 +83,9 @@ def encode_rows(rows: Iterable[Row]) -> bytes:
 
 def salt_of(master: bytes, customer: bytes) -> bytes:
     """A customer's salt, from the epoch's secret master key: unpredictable to everybody else, and never stored."""
-    return keccak256(_SALT + master + keccak256(customer))[:SALT_BYTES]
+    return keccak256(salt_prefix(master) + keccak256(customer))[:SALT_BYTES]
+
+
+def salt_prefix(master: bytes) -> bytes:
+    """What every salt's message begins with. Secret."""
+    return _SALT + master
