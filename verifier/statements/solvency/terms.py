@@ -59,6 +59,8 @@ TABLE: Final = ("line", "asset", "rate", "price", "width")
 TABLE_BITS: Final = {"line": 32, "asset": 32, "rate": PRICE_BITS, "price": PRICE_BITS, "width": QUANTITY_BITS}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,63}")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
+_CHAIN_ID: Final = re.compile(r"eip155:[1-9][0-9]{0,31}|(?!eip155:)[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
+"""CAIP-2, a number of EIP-155 in its one spelling."""
 
 
 class TermsError(FormatError):
@@ -350,9 +352,14 @@ def _check(terms: Terms) -> None:
             raise TermsError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {getattr(terms, name)!r:.40}")
     if not 1 <= len(terms.assets) <= MAX_ASSETS:
         raise TermsError(f"assets: expected 1 to {MAX_ASSETS}, got {len(terms.assets)}")
-    for what, names in (("chain", [c.id for c in terms.chains]), ("custodian", [c.name for c in terms.custodians])):
-        if len(set(names)) < len(names) or not all(map(_IDENTIFIER.fullmatch, names)):
-            raise TermsError(f"{what}s: expected different names of 1 to 64 letters, digits or :._-")
+    chains = [chain.id for chain in terms.chains]
+    if len(set(chains)) < len(chains) or not all(map(_CHAIN_ID.fullmatch, chains)):
+        raise TermsError("chains: expected different CAIP-2 ids, such as eip155:1")
+    if len({chain.block_hash for chain in terms.chains}) < len(chains):
+        raise TermsError("chains: expected a block of its own for each: one chain under two names counts wallets twice")
+    names = [custodian.name for custodian in terms.custodians]
+    if len(set(names)) < len(names) or not all(map(_IDENTIFIER.fullmatch, names)):
+        raise TermsError("custodians: expected different names of 1 to 64 letters, digits or :._-")
     seen: set[str] = set()
     for asset in terms.assets:
         if not _NAME.fullmatch(asset.id) or asset.id in seen:
