@@ -1,7 +1,7 @@
 """The lie: "you have 12.5 BTC", in an asset called "BTC " that the terms price at a dollar. Told by an exchange.
 
 Reserves cover by value, and customers see an asset's name and their amount, not its price: the file is right, the
-statement valid, and 12.5 dollars are owed. Refused: names whose difference cannot be seen, or is one of capital letters.
+statement valid, and 12.5 dollars are owed. Refused: names that differ in nothing seen, or in capital letters alone.
 """
 
 from __future__ import annotations
