@@ -225,7 +225,7 @@ RECIPES: dict[str, Recipe] = {
     ],
     "chain deploy": lambda d: [
         *("chain", "deploy", "--rpc", "http://127.0.0.1:1", "--key", d / "kestrel.key", "--policy", "span"),
-        *("--setup", d / "s.json", "--venue", f"kestrel={ACCOUNT}", "--out", d / "new.json"),
+        *("--setup", d / "s.json", "--venue", f"kestrel={ACCOUNT}", "--chain-id", "1", "--out", d / "new.json"),
     ],
     "chain publish": lambda d: [
         *("chain", "publish", "--rpc", "http://127.0.0.1:1", "--key", d / "kestrel.key"),

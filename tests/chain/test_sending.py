@@ -3,120 +3,33 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hexbytes import HexBytes
+from support.nodes import KEY, Node, running_node
 from web3 import Web3
-from web3.datastructures import AttributeDict
 
 from zkmargin.chain import client as clients
+from zkmargin.chain import node as nodes
 from zkmargin.chain.client import Client, connect
 from zkmargin.chain.errors import ChainError
 from zkmargin.chain.journal import Journal
-from zkmargin.chain.local import LocalChain
-
-KEY = bytes(31) + b"\x07"
-SECRET_PATH = "/v2/aBcDeF0123456789"  # noqa: S105 - what must not be printed
-NUMBERS = ("value", "gas", "gasPrice", "nonce", "chainId", "maxFeePerGas", "maxPriorityFeePerGas", "type")
-Fault = Callable[[str, Any, Callable[[], Any]], Any]
-"""Gets a request's method and parameters and how to do it; returns the answer, an HTTP status, or raw bytes."""
-
-
-@dataclass
-class Node:
-    """A node over HTTP on a chain of this process, and what is wrong with it."""
-
-    chain: LocalChain
-    url: str = ""
-    fault: Fault = lambda method, params, do: do()
-    calls: list[str] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def answer(self, method: str, params: Any) -> Any:
-        web3: Any = self.chain.client.web3
-        request = web3.provider.request_func(web3, web3.middleware_onion)
-
-        def do() -> Any:
-            response = request(method, [numbers(each) for each in params])
-            if error := response.get("error"):
-                return {"error": {"code": -32000, "message": str(error.get("message", error))}}
-            return {"result": plain(response["result"])}
-
-        with self.lock:
-            self.calls.append(method)
-            return self.fault(method, params, do)
-
-
-def numbers(value: Any) -> Any:
-    """What the chain in this process wants in place of a request's hexadecimal numbers."""
-    if not isinstance(value, dict):
-        return value
-    return {key: int(each, 16) if key in NUMBERS else each for key, each in value.items()}
-
-
-def plain(value: Any) -> Any:
-    """What a node would put into its JSON."""
-    if isinstance(value, dict | AttributeDict):
-        return {_camel(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, bytes):
-        return HexBytes(value).to_0x_hex()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return hex(value)
-    return value
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.title() for part in rest)
 
 
 @pytest.fixture
 def node() -> Iterator[Node]:
-    node = Node(LocalChain(1_700_000_000, KEY))
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            try:
-                answer = node.answer(request["method"], request["params"])
-            except Exception as error:
-                answer = {"error": {"code": -32000, "message": str(error)}}
-            if isinstance(answer, int):
-                self.send_response(answer)
-                self.end_headers()
-                return
-            if not isinstance(answer, bytes):
-                answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    node.url = f"http://127.0.0.1:{server.server_port}{SECRET_PATH}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield node
-    server.shutdown()
-    server.server_close()
+    with running_node() as served:
+        yield served
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "RECEIPT_SECONDS", 4)
-    monkeypatch.setattr(clients, "REQUEST_SECONDS", 1)
+    monkeypatch.setattr(nodes, "REQUEST_SECONDS", 1)
     monkeypatch.setattr(clients, "POLL_SECONDS", 0.02)
 
 

@@ -43,7 +43,7 @@ def test_the_whole_story(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         named = [part for venue in venues for part in ("--venue", venue)]
         code, out, err = command(
             capsys, "chain", "deploy", *rpc, "--key", key, "--policy", "collateral-factors", "--setup", setup, *named,
-            "--out", deployment, "--json",
+            "--out", deployment, "--chain-id", "31337", "--json",
         )  # fmt: skip
         assert code == 0, err
         deployed = json.loads(out)
@@ -108,7 +108,8 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     write_signing_key(key, OWNER)
     setup = tmp_path / "s.json"
     save_setup(Desk.of("collateral-factors").setup, setup)
-    common = ("chain", "deploy", "--key", key, "--policy", "span", "--setup", setup, "--out", tmp_path / "d.json")
+    common = ("chain", "deploy", "--key", key, "--policy", "span", "--setup", setup, "--out", tmp_path / "d.json",
+              "--chain-id", "31337")  # fmt: skip
     for rpc, venue, words in (
         ("nowhere", "a=" + account(1), "expected an http or https address"),
         ("http://127.0.0.1:1", "a=" + account(1), "the node does not answer"),

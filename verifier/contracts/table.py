@@ -92,6 +92,9 @@ FIELDS: Final = (
 """The header's fields, in order: addresses and counts."""
 HEADER_BYTES: Final = 96
 MIN_TABLE_BYTES: Final = 32 + 32 + 128 + HEADER_BYTES + 64
+MAX_HINT_PRODUCTS: Final = 1 << 14
+"""Each factor of a hint takes two bytes of a table at least, each column a word of memory below 65,536."""
+MAX_LOG_ROWS: Final = 28
 """Digests, [x]_2, header, w and 1 / n."""
 RECORD_BYTES: Final = 64
 """A sparse column in memory: its value, and the denominator it has had."""
@@ -569,8 +572,11 @@ def hint_for_code(code: bytes, public_inputs: bytes, market: bytes, proof: bytes
 
     code: of the verifier, or of the contract that holds its table.
 
-    Raises FormatError when the code has no table or the proof another length, ZeroDivisionError as above.
+    Raises FormatError when the code has no table, the proof has another length, or the table asks for more products
+    than any honest one; ZeroDivisionError as above.
     """
+    if len(code) > MAX_CODE_BYTES + 1:
+        raise FormatError(f"verifier: expected at most {MAX_CODE_BYTES + 1} bytes of code, got {len(code)}")
     length = int.from_bytes(code[-2:], "big")
     if not MIN_TABLE_BYTES <= length <= len(code):
         raise FormatError("verifier: expected a verifier's code with its table at the end, got other code")
@@ -603,16 +609,27 @@ def hint_for_code(code: bytes, public_inputs: bytes, market: bytes, proof: bytes
     z = transcript.challenge()
     w = element(start + HEADER_BYTES)
     product, root, cursor = (z - zeta) * (z - w * zeta) % _R, 0, field["sparse"]
-    remaining = field["sparse_count"]
+    remaining, work = field["sparse_count"], 0
+
+    def count_work(steps: int) -> None:
+        nonlocal work
+        work += steps
+        if work > MAX_HINT_PRODUCTS:
+            raise FormatError(f"verifier: expected a table of at most {MAX_HINT_PRODUCTS} factors, got more")
+
     for _ in range(field["pair_runs"]):
         count, root = short(cursor), element(short(cursor + 2))
+        count_work(2 * count + 1)
         for _ in range(2 * count):
             product, root = product * (zeta + root) % _R, root * w % _R
         remaining -= count
         cursor += 6
     for _ in range(remaining):
-        exponent = 1 << ((short(cursor) - field["powers"]) // SCALAR_BYTES)
-        power, entries = pow(zeta, exponent, _R), short(cursor + 2)
+        doublings = (short(cursor) - field["powers"]) // SCALAR_BYTES
+        if not 0 <= doublings <= field["log_rows"] <= MAX_LOG_ROWS:
+            raise FormatError("verifier: expected a power of zeta up to the number of rows, got another")
+        power, entries = pow(zeta, 1 << doublings, _R), short(cursor + 2)
+        count_work(entries + 1)
         cursor += 4
         for _ in range(entries):
             root = element(short(cursor)) if short(cursor) else root * w % _R

@@ -7,32 +7,32 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic, sleep
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from hexbytes import HexBytes
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import BadResponseFormat, TransactionNotFound, Web3Exception, Web3RPCError
 from web3.middleware import ExtraDataToPOAMiddleware
-from web3.types import RPCResponse
 
+from zkmargin.chain.digests import created_address
 from zkmargin.chain.errors import ChainError, error_of
-from zkmargin.chain.journal import Journal, SignedTransaction, intent_of
+from zkmargin.chain.journal import MAX_NONCE, Journal, SignedTransaction, intent_of
+from zkmargin.chain.node import Node
+from zkmargin.chain.spending import MAX_GAS, MAX_GAS_PRICE_WEI, Ceiling
 from zkmargin.connectors.urls import redacted, without_secrets
 from zkmargin.verifier.contracts.artifacts import load_artifact
-from zkmargin.verifier.documents import parse_json
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import format_address
+from zkmargin.verifier.statements.deployment import MAX_CHAIN_ID
 
 RECEIPT_SECONDS: Final = 180
 POLL_SECONDS: Final = 0.1
 MAX_POLL_SECONDS: Final = 4.0
 _QUOTED: Final = re.compile(r"""execution reverted: b('|")((?:[ -\[\]-~]|\\[\\'"nrt]|\\x[0-9a-f]{2})*)\1$""")
 """How eth-tester tells a revert's data: as Python writes bytes."""
-CONNECT_SECONDS: Final = 5
-REQUEST_SECONDS: Final = 20
 TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
 _MISSHAPEN: Final = (TypeError, KeyError, AttributeError, IndexError, OverflowError)
@@ -53,12 +53,17 @@ class Client:
     journal: Journal = field(default_factory=Journal)
     rpc: str = ""
     """The node's address, which no message shows whole."""
+    ceiling: Ceiling | None = None
+    """What may be spent; None: a chain of this process, whose coins are worth nothing."""
+    _chain_id: int | None = None
 
     @property
     def chain_id(self) -> int:
-        """EIP-155."""
-        with self.speaking("the chain's id"):
-            return int(self.web3.eth.chain_id)
+        """EIP-155. Asked for once: what was compared with the user's is what transactions are signed for."""
+        if self._chain_id is None:
+            with self.speaking("the chain's id"):
+                self._chain_id = _number(self.web3.eth.chain_id, 1, MAX_CHAIN_ID, "the chain's id")
+        return self._chain_id
 
     @property
     def address(self) -> str:
@@ -93,11 +98,12 @@ class Client:
 
     def create(self, code: bytes, what: str) -> bytes:
         """Create a contract from creation code with its arguments; returns its address."""
-        receipt = self._send({"data": "0x" + code.hex()}, what)
-        address = receipt.get("contractAddress")
-        if not isinstance(address, str):
-            raise ChainError(f"{what}: expected a contract's address in the receipt, got none")
-        return bytes.fromhex(str(address)[2:])
+        receipt, nonce = self._send_once({"data": "0x" + code.hex()}, what)
+        address = created_address(bytes.fromhex(self.address[2:]), nonce)
+        named = receipt.get("contractAddress")
+        if not isinstance(named, str) or named.lower() != "0x" + address.hex():
+            raise ChainError(f"{what}: expected a receipt of the contract {format_address(address)}, got another one's")
+        return address
 
     def deploy(self, name: str, arguments: Sequence[Any]) -> bytes:
         """Create a contract from its artefact; returns its address."""
@@ -112,7 +118,13 @@ class Client:
         return self._send({"to": function.address, "data": data, "value": value}, what)
 
     def _send(self, transaction: dict[str, Any], what: str) -> Any:
-        """Send as one idempotent operation: signed, in the journal, then sent, until it is in a block or refused."""
+        return self._send_once(transaction, what)[0]
+
+    def _send_once(self, transaction: dict[str, Any], what: str) -> tuple[Any, int]:
+        """Send as one idempotent operation: signed, in the journal, then sent, until it is in a block or refused.
+
+        Returns the receipt, and the transaction's nonce.
+        """
         if self.account is None:
             raise ChainError(f"{what}: expected a key to sign with")
         intent = intent_of(self.chain_id, self.address, transaction)
@@ -128,20 +140,24 @@ class Client:
                 f"{what}: transaction 0x{signed.digest.hex()} reverted in block {receipt['blockNumber']}; the chain's "
                 "state changed after the estimate, so try again"
             )
-        return receipt
+        return receipt, signed.nonce
 
     def _sign(self, account: LocalAccount, transaction: dict[str, Any], intent: bytes, what: str) -> SignedTransaction:
+        """Sign within the ceiling. A node chooses gas, fees and nonce, and nothing else of a transaction."""
         eth = self.web3.eth
+        base = {"from": self.address, "value": 0, "chainId": self.chain_id, **transaction}
         with self.speaking(what):
-            base = {"from": self.address, "value": 0, "chainId": eth.chain_id, **transaction}
-            estimate = eth.estimate_gas(base)  # type: ignore[arg-type]
-            limit = eth.get_block("latest")["gasLimit"]
+            estimate = _number(eth.estimate_gas(base), 1, MAX_GAS, f"{what}: gas")  # type: ignore[arg-type]
+            limit = _number(eth.get_block("latest")["gasLimit"], 1, MAX_GAS_PRICE_WEI, f"{what}: the block's gas limit")
             base["gas"] = min(estimate + estimate * MARGIN_PERCENT // 100, limit)
-            base["nonce"] = eth.get_transaction_count(account.address, "pending")
-            base |= self._fees()
-            base.pop("from")
-            signed = account.sign_transaction(base)
-            return SignedTransaction(intent, bytes(signed.hash), bytes(signed.raw_transaction), int(base["nonce"]))
+            nonce = eth.get_transaction_count(account.address, "pending")
+            base["nonce"] = _number(nonce, 0, MAX_NONCE, f"{what}: the nonce")
+            fees = self._fees(what)
+        base.pop("from")
+        if self.ceiling is not None:
+            self.ceiling.spend(base["gas"] * fees.get("maxFeePerGas", fees.get("gasPrice", 0)) + base["value"], what)
+        signed = account.sign_transaction(base | fees)
+        return SignedTransaction(intent, bytes(signed.hash), bytes(signed.raw_transaction), int(base["nonce"]))
 
     def _is_replaced(self, signed: SignedTransaction, what: str) -> bool:
         """Whether an earlier run's transaction can no longer come to be: another one took its nonce."""
@@ -208,12 +224,17 @@ class Client:
                 raise ChainError(f"{what}: expected a receipt with {name}, got one without; is --rpc an Ethereum node?")
         return receipt
 
-    def _fees(self) -> dict[str, int]:
+    def _fees(self, what: str) -> dict[str, int]:
+        """What the node says of fees, in wei a unit of gas."""
+
+        def price(value: Any, name: str) -> int:
+            return _number(value, 0, MAX_GAS_PRICE_WEI, f"{what}: the {name}")
+
         base_fee = self.web3.eth.get_block("latest").get("baseFeePerGas")
         if base_fee is None:
-            return {"gasPrice": self.web3.eth.gas_price}
-        tip = self.web3.eth.max_priority_fee
-        return {"maxFeePerGas": 2 * base_fee + tip, "maxPriorityFeePerGas": tip, "type": 2}
+            return {"gasPrice": price(self.web3.eth.gas_price, "gas price")}
+        tip = price(self.web3.eth.max_priority_fee, "priority fee")
+        return {"maxFeePerGas": 2 * price(base_fee, "base fee") + tip, "maxPriorityFeePerGas": tip, "type": 2}
 
     @contextmanager
     def speaking(self, what: str) -> Iterator[None]:
@@ -231,36 +252,44 @@ class Client:
             raise _translated(error, what, self.rpc) from None
 
 
-class _Node(HTTPProvider):
-    """A JSON-RPC node over HTTP, whose answers are read like every other untrusted document."""
-
-    @staticmethod
-    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
-        answer = parse_json(raw_response, "the node's answer", fraction=float, controls=True)
-        if not isinstance(answer, dict):
-            raise FormatError("the node's answer: expected one JSON object, got another value")
-        return cast(RPCResponse, answer)
-
-
-def connect(rpc: str, key: bytes | None = None, *, journal: Journal | None = None) -> Client:
+def connect(
+    rpc: str,
+    key: bytes | None = None,
+    *,
+    chain_id: int | None = None,
+    ceiling: Ceiling | None = None,
+    journal: Journal | None = None,
+) -> Client:
     """Connect to a JSON-RPC node at an http(s) address. Raises ChainError when nobody answers.
 
-    journal: where transactions are kept until the command is done, so that it can be run again.
+    chain_id: the chain that the node must be of; None: whichever it says. ceiling: what may be spent, by default a
+    tenth of the chain's coin. journal: where transactions are kept until the command is done, so that it can be run
+    again.
     """
     if not rpc.startswith(("http://", "https://")):
         raise ChainError(f"--rpc: expected an http or https address, got {redacted(rpc)}")
-    # Without the library's own retries: a node that never answers would be waited for five times over.
-    provider = _Node(
-        rpc, request_kwargs={"timeout": (CONNECT_SECONDS, REQUEST_SECONDS)}, exception_retry_configuration=None
-    )
-    web3 = Web3(provider)
+    web3 = Web3(Node(rpc))
     # Chains whose blocks are signed put more than 32 bytes into extraData.
     web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
-    client = Client(web3, None if key is None else Account.from_key(key), rpc=rpc, journal=journal or Journal())
+    client = Client(
+        web3,
+        None if key is None else Account.from_key(key),
+        rpc=rpc,
+        journal=journal or Journal(),
+        ceiling=ceiling or Ceiling(),
+    )
     with client.speaking(f"--rpc {redacted(rpc)}"):
-        if not isinstance(web3.eth.chain_id, int):
-            raise ChainError(f"--rpc {redacted(rpc)}: expected the chain's id, got another answer")
+        found = client.chain_id
+    if chain_id is not None and found != chain_id:
+        raise ChainError(f"--rpc {redacted(rpc)}: expected a node of chain {chain_id}, got one of chain {found}")
     return client
+
+
+def _number(value: Any, low: int, high: int, where: str) -> int:
+    """A number of a node's answer. Raises ChainError."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ChainError(f"{where}: expected a number from {low} to {high}, got another answer; is --rpc right?")
+    return int(value)
 
 
 def _is_uncertain(error: BaseException) -> bool:

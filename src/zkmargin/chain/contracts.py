@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from zkmargin.chain.client import Client
 from zkmargin.chain.deployment import DeploymentRecord
+from zkmargin.chain.digests import epoch_signing_digest
 from zkmargin.chain.errors import ChainError
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.market import Market
@@ -21,7 +22,6 @@ from zkmargin.prover.signing import sign_digest
 from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.contracts.table import build_table, creation_code, fits, holder_code, runtime_code
 from zkmargin.verifier.ethereum import format_address
-from zkmargin.verifier.proof import encode_points
 from zkmargin.verifier.statements.attestation import venue_id
 
 DEFAULT_GRACE_SECONDS: Final = 3600
@@ -144,12 +144,10 @@ def publish(
         verifier = _deploy_verifier(client, registry, deployment, market, setup)
     report("publishing the epoch", 2, 3)
     arguments = (policy, market.universe, market.epoch_time, market.epoch_id)
-    digest = client.call(registry.functions.hashEpoch(*arguments), "hashing the epoch")
-    signature = sign_digest(bytes(digest), oracle_key)
+    signature = sign_digest(_epoch_digest(client, registry, deployment, market), oracle_key)
     receipt = client.send(registry.functions.publishEpoch(*arguments, [signature]), "publishing the epoch")
     if pin:
-        points = encode_points(market.commitments)
-        client.send(registry.functions.pinEpoch(*arguments[:3], points), "pinning the epoch")
+        client.send(registry.functions.pinEpoch(*arguments[:3], market.terms.published), "pinning the epoch")
     return Published(
         digest=market.epoch_id,
         epoch_time=market.epoch_time,
@@ -158,6 +156,19 @@ def publish(
         gas_used=client.gas_used - before,
         transaction=receipt["transactionHash"].to_0x_hex(),
     )
+
+
+def _epoch_digest(client: Client, registry: Any, deployment: DeploymentRecord, market: Market) -> bytes:
+    """What the oracle signs, computed here. Raises ChainError when the registry would check another digest."""
+    arguments = (deployment.policy.digest, market.universe, market.epoch_time, market.epoch_id)
+    digest = epoch_signing_digest(deployment.chain_id, deployment.registry, *arguments)
+    answer = client.call(registry.functions.hashEpoch(*arguments), "hashing the epoch")
+    if bytes(answer) != digest:
+        raise ChainError(
+            "publishing the epoch: expected the registry to check a signature of "
+            f"0x{digest.hex()}, the node says of another digest; nothing was signed. Is --rpc to be trusted?"
+        )
+    return digest
 
 
 def _deploy_verifier(

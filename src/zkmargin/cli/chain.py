@@ -16,6 +16,7 @@ from zkmargin.chain.contracts import publish as publish_epoch
 from zkmargin.chain.deployment import read_deployment_record, write_deployment_record
 from zkmargin.chain.errors import ChainError
 from zkmargin.chain.journal import Journal
+from zkmargin.chain.spending import DEFAULT_CEILING_WEI, Ceiling, format_coins, parse_coins
 from zkmargin.chain.submission import read_market_terms
 from zkmargin.chain.submission import status as ask_status
 from zkmargin.chain.submission import submit as submit_proof
@@ -37,6 +38,13 @@ app = typer.Typer(
 
 Rpc = Annotated[str, typer.Option("--rpc", metavar="URL", help="JSON-RPC address of a node.")]
 Key = Annotated[Path, typer.Option("--key", metavar="KEYFILE", help="Key file of the sender: keystore or raw key.")]
+MaxCost = Annotated[
+    str,
+    typer.Option(
+        "--max-cost", metavar="COINS", help="Most that the command may spend, value and fees, in the chain's coin."
+    ),
+]
+DEFAULT_MAX_COST = format_coins(DEFAULT_CEILING_WEI)
 DeploymentFile = Annotated[Path, typer.Option("--deployment", metavar="D", help="The deployment's file.")]
 
 
@@ -51,6 +59,9 @@ def deploy(
         list[str], typer.Option("--venue", metavar="NAME=0x..", help="A venue and its signing address; repeat it.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="D", help="Where to write the deployment's file.")],
+    chain_id: Annotated[
+        int, typer.Option("--chain-id", metavar="N", min=1, help="The chain: a node of another one is refused.")
+    ],
     oracle: Annotated[
         str | None, typer.Option("--oracle", metavar="0x..", help="First signer of epochs; by default the key itself.")
     ] = None,
@@ -66,6 +77,7 @@ def deploy(
     owner_delay: Annotated[
         int, typer.Option(min=0, help="Seconds between offering the contracts' ownership and accepting it.")
     ] = DEFAULT_OWNER_DELAY_SECONDS,
+    max_cost: MaxCost = DEFAULT_MAX_COST,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -77,7 +89,8 @@ def deploy(
     rules = api.load_policy(policy)
     source = api.load_setup(setup)
     warn_if_unsafe(source, setup)
-    client = connect(rpc, read_key(key), journal=Journal.beside(out))
+    ceiling = Ceiling(parse_coins(max_cost, "--max-cost"))
+    client = connect(rpc, read_key(key), chain_id=chain_id, ceiling=ceiling, journal=Journal.beside(out))
     with progress() as report:
         record = deploy_contracts(
             client,
@@ -134,6 +147,7 @@ def publish(
     pin: Annotated[
         bool, typer.Option("--pin/--no-pin", help="Keep the commitments on chain, so that submissions are cheaper.")
     ] = True,
+    max_cost: MaxCost = DEFAULT_MAX_COST,
     as_json: Json = False,
 ) -> None:
     """Post an epoch as the oracle.
@@ -148,7 +162,8 @@ def publish(
             f"--setup: expected the setup that was deployed with at {where}; name it with --setup"
         ) from None
     sender = read_key(key)
-    client = connect(rpc, sender, journal=Journal.beside(deployment))
+    ceiling = Ceiling(parse_coins(max_cost, "--max-cost"))
+    client = connect(rpc, sender, chain_id=record.chain_id, ceiling=ceiling, journal=Journal.beside(deployment))
     with progress() as report:
         report("reading the market", 0, 0)
         data = read_market(market, record.policy, source, load_backend())
@@ -192,6 +207,7 @@ def submit(
     key: Key,
     deployment: DeploymentFile,
     market: Market,
+    max_cost: MaxCost = DEFAULT_MAX_COST,
     as_json: Json = False,
 ) -> None:
     """Verify a proof on chain and open the gate for its account until expiry.
@@ -200,7 +216,8 @@ def submit(
     record = read_deployment_record(deployment)
     margin = read_margin_proof(proof, key_recovery())
     terms = read_market_terms(market)
-    client = connect(rpc, read_key(key), journal=Journal.beside(deployment))
+    ceiling = Ceiling(parse_coins(max_cost, "--max-cost"))
+    client = connect(rpc, read_key(key), chain_id=record.chain_id, ceiling=ceiling, journal=Journal.beside(deployment))
     submission = submit_proof(client, record, margin, terms)
     client.journal.close()
     if as_json:
@@ -229,7 +246,7 @@ def status(
     """Show whether an account is adequate at the gate."""
     record = read_deployment_record(deployment)
     holder = parse_address(account, "--account")
-    client = connect(rpc)
+    client = connect(rpc, chain_id=record.chain_id)
     found = (
         ask_status(client, record, holder) if max_age is None else ask_status(client, record, holder, max_age=max_age)
     )
