@@ -41,6 +41,7 @@ from zkmargin.circuits.markets.units import (
 )
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.calibration import RULE_NAME, Calibration
 from zkmargin.circuits.policies.constraints import Constraints, LinearForm, Part, PublicColumn
 from zkmargin.circuits.policies.rules.collateral import CollateralFactors, TieredHaircuts
 from zkmargin.circuits.policies.rules.contingencies import (
@@ -123,6 +124,7 @@ class Policy(StrictModel):
     `as_of` is the day of its source's parameters. `venues` lists who must attest (empty: whoever checks names them),
     `venue_keys` the address that signs for each of them (none: whoever checks knows them). `unshocked_underlyings` keep
     their price in scenarios. `risk_factor` scales the requirements of scenario and floor rules, not the charges.
+    `calibration` says of what price history, and how, the rule `calibrated` was made.
     """
 
     name: PolicyName
@@ -140,6 +142,7 @@ class Policy(StrictModel):
     max_attestation_age_seconds: Seconds = 86400
     max_price_age_seconds: Seconds = 3600
     validity_seconds: Seconds = 86400
+    calibration: Calibration | None = None
     rules: Annotated[tuple[AnyRule, ...], Field(strict=False, min_length=1, max_length=32)]
 
     def __repr__(self) -> str:
@@ -167,6 +170,10 @@ class Policy(StrictModel):
         kinds = {rule.kind for rule in self.rules}
         if "value_at_risk" in kinds and not kinds & {"scenario_grid", "scenario_tables", "expiry_scenarios"}:
             raise ValueError("rules: value at risk is an add-on: expected a scenario_grid beside it")
+        if (self.calibration is not None) != any(
+            rule.name == RULE_NAME and rule.kind == "value_at_risk" for rule in self.rules
+        ):
+            raise ValueError(f"calibration: expected one with a value_at_risk rule named {RULE_NAME}, and no other way")
         return self
 
     # -- what follows -------------------------------------------------------------------------------------------------
@@ -223,8 +230,14 @@ class Policy(StrictModel):
     def public_columns(self, epoch: MarketEpoch) -> dict[str, NDArray[np.int64]]:
         """The epoch's public columns under this policy, in the order of the constraints; (rows,) int64 each.
 
-        Anyone can recompute them from the epoch. Raises RangeError naming the instrument whose column is out of bounds.
+        Anyone can recompute them from the epoch. Raises RangeError naming the instrument whose column is out of bounds,
+        PolicyError for an epoch that names another price history than the policy is calibrated on, or none.
         """
+        if self.calibration is not None and epoch.data.history != self.calibration.history:
+            raise PolicyError(
+                f"policy {self.name}: expected an epoch that names the history {self.calibration.history} that it is "
+                f"calibrated on, got {epoch.data.history or 'none'}; build the market with --history"
+            )
         arrays = market_arrays(epoch, max_price_age_seconds=self.max_price_age_seconds)
         view = self._view(epoch, arrays)
         arrays = view.arrays

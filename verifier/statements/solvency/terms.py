@@ -42,6 +42,7 @@ from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.merkle import MerkleTree
+from zkmargin.verifier.statements.solvency.accounts import IDENTIFIERS
 
 KIND: Final = "solvency-terms"
 DOMAIN: Final = b"zkmargin/solvency-terms/v2"
@@ -56,7 +57,8 @@ TOTALS: Final = ("equity", "debt", "collateral")
 TABLE: Final = ("line", "asset", "rate", "price", "width")
 """The columns of the public table, in the order of the circuit's market columns."""
 TABLE_BITS: Final = {"line": 32, "asset": 32, "rate": PRICE_BITS, "price": PRICE_BITS, "width": QUANTITY_BITS}
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,63}")
+_NAME: Final = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9]+(?:[ ._/+-][A-Za-z0-9]+)*")
+"""Nothing that cannot be seen: single signs between letters and digits, none at the end."""
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
 _CHAIN_ID: Final = re.compile(r"eip155:[1-9][0-9]{0,31}|(?!eip155:)[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
 """CAIP-2, a number of EIP-155 in its one spelling."""
@@ -111,6 +113,7 @@ class Custodian:
 class Terms:
     """Checked terms. Construction raises TermsError naming what is wrong.
 
+    identifier: by what customers are known, one of `IDENTIFIERS`: something that the exchange does not choose.
     chains: the block of each chain at which wallets are counted. custodians: who else may vouch for reserves.
     coverage: reserves cover what is owed `by asset`, or `by value` under reserve ratios. count_debts: whether what
     customers owe lessens what is owed to them; then debt and collateral by asset are capped and published. totals:
@@ -126,6 +129,7 @@ class Terms:
     assets: tuple[Asset, ...]
     chains: tuple[Chain, ...] = ()
     custodians: tuple[Custodian, ...] = ()
+    identifier: str = "email"
 
     def __repr__(self) -> str:
         return f"Terms({self.exchange}, {len(self.assets)} assets)"
@@ -211,6 +215,7 @@ class Terms:
         return {
             "exchange": self.exchange,
             "as_of": format_seconds(self.as_of),
+            "identifier": self.identifier,
             "value_decimals": self.value_decimals,
             "coverage": self.coverage,
             "count_debts": self.count_debts,
@@ -263,6 +268,7 @@ def terms_from_fields(fields: Fields, where: str) -> Terms:
         assets=tuple(_asset(each, f"{where}: assets[{i}]") for i, each in enumerate(_records(fields, "assets", where))),
         chains=tuple(_chain(each) for each in _records(fields, "chains", where)),
         custodians=tuple(_custodian(each, where) for each in _records(fields, "custodians", where)),
+        identifier=fields.text("identifier"),
     )
     fields.finish()
     return terms
@@ -340,8 +346,9 @@ def _caps_to_json(asset: Asset) -> dict[str, str]:
 
 def _check(terms: Terms) -> None:
     if not _NAME.fullmatch(terms.exchange):
-        raise TermsError("exchange: expected a name of 1 to 64 letters, digits, spaces or ._/+-")
-    for name, allowed in (("coverage", ("asset", "value")), ("totals", ("hidden", "public"))):
+        raise TermsError("exchange: expected a name of 1 to 64 letters and digits, single spaces or ._/+- between them")
+    choices = (("coverage", ("asset", "value")), ("totals", ("hidden", "public")), ("identifier", tuple(IDENTIFIERS)))
+    for name, allowed in choices:
         if getattr(terms, name) not in allowed:
             raise TermsError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {getattr(terms, name)!r:.40}")
     if not 1 <= len(terms.assets) <= MAX_ASSETS:
@@ -356,9 +363,13 @@ def _check(terms: Terms) -> None:
         raise TermsError("custodians: expected different names of 1 to 64 letters, digits or :._-")
     seen: set[str] = set()
     for asset in terms.assets:
-        if not _NAME.fullmatch(asset.id) or asset.id in seen:
-            raise TermsError(f"asset {asset.id!r:.40}: expected an id of 1 to 64 characters that no other asset has")
-        seen.add(asset.id)
+        # Customers read the name in their file, not the price beside it: no two may look alike.
+        if not _NAME.fullmatch(asset.id) or asset.id.lower() in seen:
+            raise TermsError(
+                f"asset {asset.id!r:.40}: expected an id of 1 to 64 letters and digits, single spaces or ._/+- between "
+                "them, that no other asset has in small or capital letters"
+            )
+        seen.add(asset.id.lower())
         _check_asset(asset)
         _check_caps(asset, count_debts=terms.count_debts)
     for row in terms.table_rows:
