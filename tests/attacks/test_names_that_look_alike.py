@@ -66,9 +66,9 @@ def test_a_name_shows_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), ALIKE)
 def test_no_two_names_look_alike(one: str, other: str) -> None:
-    with pytest.raises(TermsError, match="assets: .*does not look like"):
+    with pytest.raises(TermsError, match=r"assets: .*does not look like"):
         terms(assets=(replace(BTC, id=one), replace(USD, id=other)))
-    with pytest.raises(TermsError, match="custodians: .*does not look like"):
+    with pytest.raises(TermsError, match=r"custodians: .*does not look like"):
         terms(custodians=(Custodian(one, bytes(20)), Custodian(other, b"\1" * 20)))
 
 
