@@ -67,10 +67,12 @@ UNITS: Final = {
     "rates": "fraction of index or price",
     "ratio": "fraction of the value that counts",
     "risk_factor": "times scenario losses and floors",
+    "settlement_window_seconds": "seconds",
     "short_base": "factor on an option's value",
     "short_power": "power of 30 days over days to expiry",
     "short_rate": "per year",
     "side": "long, short or both",
+    "strikes": "strikes of an expiry",
     "tables": "parameters, or refuse",
     "tiers": "tiers",
     "tolerance": "fraction of the forward",
@@ -155,11 +157,11 @@ def remarks(policy: Policy, epoch: MarketEpoch | None = None) -> tuple[str, ...]
     if not policy.venues:
         found.append("venues: none is named, so whoever verifies a proof names who must attest")
     kinds = {rule.kind for rule in policy.rules}
-    grids = kinds & {"scenario_grid", "scenario_tables"}
+    grids = kinds & {"scenario_grid", "scenario_tables", "expiry_scenarios"}
     options = "option" in policy.admitted_kinds and policy.measure == "equity"
     if options and not grids and "short_option_margin" not in kinds:
         found.append("admitted_kinds: options are admitted, and no rule margins them")
-    if options and grids and "mark_check" not in kinds:
+    if options and grids - {"expiry_scenarios"} and "mark_check" not in kinds:
         found.append("rules: no mark_check, so an option whose mark contradicts the model is worth its mark")
     if kinds & {"scenario_grid"} and all(
         getattr(rule, "price_scan_range", None) is None for rule in policy.rules if rule.kind == "scenario_grid"

@@ -69,6 +69,7 @@ def test_the_statement_verifies(made: Path, capsys: pytest.CaptureFixture[str]) 
     assert verdict["valid"] is True
     assert verdict["reserves"] == {"BTC": "100", "USD": "50"}
     assert verdict["owed"] is None
+    assert verdict["totals"] == {"debt": {"USD": "900"}, "collateral": {"BTC": "12"}}
     digest = json.loads((made / "s.json").read_text())["digest"]
     assert (verdict["unsafe_setup"], verdict["ceremony"], verdict["setup_digest"]) == (True, None, digest)
     assert call(made, f"solvency verify {{d}}/st.json --setup {{d}}/s.json --require-setup {digest}") == 0
@@ -186,7 +187,7 @@ def test_pages_name_the_ceremony(made: Path, tmp_path: Path, monkeypatch: pytest
 
 def test_the_report_is_one_page_without_secrets(made: Path) -> None:
     page = (made / "report.html").read_text()
-    assert "Reserves cover what is owed to customers." in page
+    assert "The reserves that were signed for cover what all accounts hold, less what customers owe" in page
     assert "Harbor" in page
     for secret in ("anna", "bela", "dora", json.loads((made / "w" / "epoch.json").read_text())["master"]):
         assert secret not in page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,12 @@ class SolvencyResult:
         return _amounts(self.statement.terms, self.verdict.owed)
 
     @property
+    def totals(self) -> dict[str, dict[str, str]]:
+        """By `equity`, `debt` and `collateral`, amounts by asset of all customers, where the terms publish them."""
+        published = {} if self.verdict is None else self.verdict.totals
+        return {name: _amounts(self.statement.terms, lots) for name, lots in published.items()}
+
+    @property
     def setup_line(self) -> str:
         """The setup's digest, and who vouches for it."""
         return setup_line(self.setup_digest, self.ceremony, unsafe=self.unsafe_setup)
@@ -90,7 +96,9 @@ class SolvencyResult:
             "ceremony": self.ceremony,
             "unsafe_setup": self.unsafe_setup,
         }
-        return {**document, "reserves": self.reserves, "owed": self.owed} if self.valid else document
+        if not self.valid:
+            return document
+        return {**document, "reserves": self.reserves, "owed": self.owed, "totals": self.totals}
 
     def to_table(self) -> dict[str, str]:
         """Return what `solvency verify` prints, by name."""
@@ -99,9 +107,10 @@ class SolvencyResult:
             "verdict": "valid" if self.valid else "REJECTED",
             **{name: str(value) for name, value in summary(self.statement).items()},
             "setup": self.setup_line,
-            "reserves": ", ".join(f"{asset} {amount}" for asset, amount in self.reserves.items()) or "none",
+            "reserves": _listed(self.reserves),
             "signed by": ", ".join(signers) or "nobody",
-            "totals": "published" if self.statement.terms.totals == "public" else "hidden",
+            **{name: _listed(amounts) for name, amounts in self.totals.items()},
+            "totals": "published" if self.statement.terms.totals == "public" else "equity hidden",
         }
 
 
@@ -245,6 +254,10 @@ def setup_key_of(setup: PathLike | Setup | SetupKey) -> SetupKey:
     if isinstance(setup, Setup):
         return setup.key
     return loaded(setup, SetupKey, load_setup_key, "setup")
+
+
+def _listed(amounts: Mapping[str, str]) -> str:
+    return ", ".join(f"{asset} {amount}" for asset, amount in amounts.items()) or "none"
 
 
 def _amounts(terms: Terms, lots: Sequence[int]) -> dict[str, str]:

@@ -35,7 +35,8 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
     uint256 public constant MAX_VENUES = 64;
 
     /// @notice An epoch's data under a policy, as the oracle published them.
-    /// @param market The market columns' commitments, 64 bytes each; nothing when the registry has the epoch pinned.
+    /// @param market The data's digest, 32 bytes, and the market columns' commitments, 64 bytes each, as the registry's
+    /// `hashMarket` takes them; nothing when the registry has the epoch pinned.
     struct Epoch {
         bytes32 policy;
         bytes32 universe;
@@ -307,7 +308,7 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
         (t.venues, t.epochTime) = (venues, epochTime);
         t.expiresAt += epochTime;
         if (block.timestamp > t.expiresAt) revert Expired(t.expiresAt);
-        // The market's commitments from the pin, or from calldata and then checked against the published digest.
+        // The market from the pin, or from calldata and then checked against the published digest.
         bool pinned = uint256(digestOrPin) < 1 << 160;
         if (pinned) {
             bytes memory market;
@@ -323,8 +324,18 @@ contract Gate is IGate, AccessControlDefaultAdminRules {
             t.market = epoch.market;
         }
         t.epochDigest =
-            keccak256(abi.encodePacked("zkmargin/epoch/v1", epoch.universe, epoch.policy, t.epochTime, t.market));
-        if (!pinned && t.epochDigest != digestOrPin) revert IRegistry.WrongMarket(digestOrPin, t.epochDigest);
+            keccak256(abi.encodePacked("zkmargin/epoch/v2", epoch.universe, epoch.policy, t.epochTime, t.market));
+        if ((!pinned && t.epochDigest != digestOrPin) || t.market.length < 32) {
+            revert IRegistry.WrongMarket(digestOrPin, t.epochDigest);
+        }
+        // The verifier takes the commitments alone: the data's digest in front of them becomes their length.
+        bytes memory commitments = t.market;
+        assembly ("memory-safe") {
+            let length := sub(mload(commitments), 32)
+            commitments := add(commitments, 32)
+            mstore(commitments, length)
+        }
+        t.market = commitments;
     }
 
     /// Everything of a statement but the proof. Returns nothing or the encoded error, and the verifier's public inputs.

@@ -27,7 +27,7 @@ interface IRegistry {
     error BadSignature(bytes32 venue, bytes32 digest);
     /// @notice The oracle has not published this epoch, or has withdrawn it.
     error UnknownEpoch(bytes32 policy, bytes32 universe, uint64 time);
-    /// @notice The market's points are not those that the oracle published.
+    /// @notice The market is not the one that the oracle published.
     error WrongMarket(bytes32 expected, bytes32 got);
     /// @notice What a grant rests on besides signatures, proof and time; reverts when policy, universe and venues are not
     /// offered together or there is no such epoch.
@@ -39,7 +39,7 @@ interface IRegistry {
     /// @return validity Seconds from the epoch's time to a record's expiry.
     /// @return maxAttestationAge Most seconds from the snapshot to the epoch's time.
     /// @return epoch The epoch's digest; or, when the epoch is pinned, the address of the contract whose code after its
-    /// first byte is the market's commitments.
+    /// first byte is the market: the data's digest and the columns' commitments.
     /// @return keys Each venue's present key. A signature that none of these recovers to goes to `checkSignature`.
     function grantTerms(bytes32 policy, bytes32 universe, uint64 epochTime, bytes32[] calldata venues)
         external

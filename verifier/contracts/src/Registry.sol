@@ -309,7 +309,7 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
     }
 
     /// @notice Publish an epoch's data under a policy, by digest. Whoever has enough signatures may send it.
-    /// @param digest Digest of universe, policy, time and the market's commitments.
+    /// @param digest What `hashMarket` makes of universe, policy, time and market.
     /// @param signatures By distinct signers of the oracle, in increasing order of their addresses.
     function publishEpoch(bytes32 policy, bytes32 universe, uint64 time, bytes32 digest, bytes[] calldata signatures)
         external
@@ -334,8 +334,8 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
         emit EpochPublished(policy, universe, time, digest);
     }
 
-    /// @notice Keep the market's commitments of a published epoch on chain, as the code of a contract that does nothing
-    /// else, so that submissions need not carry them. Anyone may pay for it.
+    /// @notice Keep the market of a published epoch on chain, as the code of a contract that does nothing else, so that
+    /// submissions need not carry it. Anyone may pay for it.
     function pinEpoch(bytes32 policy, bytes32 universe, uint64 time, bytes calldata market)
         external
         returns (address pin)
@@ -345,7 +345,7 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
         if (uint256(digest) < SMALLEST_DIGEST) revert UnknownEpoch(policy, universe, time);
         bytes32 got = hashMarket(policy, universe, time, market);
         if (got != digest) revert WrongMarket(digest, got);
-        // The code: STOP, then the points. PUSH2 length, DUP1, PUSH1 10, PUSH0, CODECOPY, PUSH0, RETURN create it.
+        // The code: STOP, then the market. PUSH2 length, DUP1, PUSH1 10, PUSH0, CODECOPY, PUSH0, RETURN create it.
         bytes memory creation =
             abi.encodePacked(hex"61", uint16(market.length + 1), hex"80600a5f395ff300", market);
         assembly ("memory-safe") {
@@ -376,13 +376,15 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules, EIP712 {
         if (digestOrPin == WITHDRAWN) digestOrPin = 0;
     }
 
-    /// @notice The digest of an epoch's data.
+    /// @notice The digest of an epoch.
+    /// @param market The digest of all the data that the policy was applied to, 32 bytes, then the market columns'
+    /// commitments, 64 bytes each.
     function hashMarket(bytes32 policy, bytes32 universe, uint64 time, bytes calldata market)
         public
         pure
         returns (bytes32)
     {
-        return keccak256(abi.encodePacked("zkmargin/epoch/v1", universe, policy, uint256(time), market));
+        return keccak256(abi.encodePacked("zkmargin/epoch/v2", universe, policy, uint256(time), market));
     }
 
     /// @notice The time of the latest epoch of a policy over a universe, withdrawn ones included.

@@ -150,6 +150,8 @@ class BrokerCircuit:
             raise CircuitError(f"broker: expected a universe of a power of two of rows up to {layout.rows}, got {n}")
         if layout.blocks * self.sub_slots > layout.slots:
             raise CircuitError(f"broker: expected {layout.blocks * self.sub_slots} slots, got {layout.slots}")
+        if layout.groups > self.limbs:
+            raise CircuitError(f"broker: expected at most {self.limbs} column groups, one a limb, got {layout.groups}")
         if not self.equations or self.limbs < 1 or not 1 <= self.quantity_bits <= 62:
             raise CircuitError("broker: expected equations, limbs, and quantities of 1 to 62 bits")
         if any(not 1 <= column.bits <= 62 for column in self.columns):

@@ -53,7 +53,7 @@ from zkmargin.verifier.statements.solvency.statement import MAX_BATCHES, batch_c
 from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, terms_digest
 
 KIND: Final = "solvency-inclusion"
-LEAF_BYTES: Final = 4 * 8 + 3 * 64 + 32
+LEAF_BYTES: Final = 4 * 8 + 4 * 64 + 32
 MAX_HOLDINGS: Final = 1 << 12
 HASH_BYTES: Final = 32
 MAX_PATH: Final = 32
@@ -129,7 +129,7 @@ def verify_inclusion(
     context = batch_context(epoch, inclusion.rows, inclusion.batch)
     c = coefficient(context, inclusion.leaf[-32:])
     values = [batched_value(c, columns) for columns in batched_columns(inclusion, epoch)]
-    batched_opening = decode_g1(inclusion.leaf[32 + 128 : 32 + 192], "batch: opened")
+    batched_opening = decode_g1(inclusion.leaf[-96:-32], "batch: opened")
     if not _opens(batched_opening, inclusion, values, setup, engine):
         raise ProofRejected("the liabilities do not contain these balances in these rows")
     return _balances(inclusion, table_rows)
