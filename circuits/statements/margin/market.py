@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from zkmargin.circuits.language.errors import RowsError
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.models import parse_model
@@ -121,14 +120,10 @@ def build_epoch(
     rows = MIN_ROWS
     while rows <= min(most_rows, MAX_ROWS):
         for sixteenths in _SCALAR_SIXTEENTHS:
-            try:
-                universe = Universe.create(data.instruments, rows=rows, scalar_rows=rows // 16 * sixteenths)
-                if policy.constraints(universe.shape).scalar_rows > rows - universe.instrument_rows:
-                    continue  # compiling would say so, in seconds where a policy has thousands of scalars
-                compile_margin(policy, UniverseLayout.of(universe))
-            except (UniverseError, RowsError):
-                continue
-            return MarketEpoch.build(data, previous=universe)
+            scalar_rows = rows // 16 * sixteenths
+            universe = Universe.fitting(data.instruments, rows=rows, scalar_rows=scalar_rows)
+            if universe is not None and policy.constraints(universe.shape).scalar_rows <= scalar_rows:
+                return MarketEpoch.build(data, previous=universe)
         rows *= 2
     raise UniverseError(
         f"universe: {len(data.instruments)} instruments under policy {policy.name} do not fit {most_rows} rows; make "
