@@ -99,6 +99,6 @@ def test_what_is_refused_here_is_what_proving_loads(verified_files: Path) -> Non
     """The list above names modules that exist: proving and evaluating load them."""
     _, modules = loaded(
         "import zkmargin.demo, zkmargin.chain, zkmargin.exchange, zkmargin.exchange.proving, zkmargin.cli.prove, "
-        "zkmargin.cli.disclose, zkmargin.cli.evaluate\nresult = 0"
+        "zkmargin.cli.disclose, zkmargin.cli.evaluate, zkmargin.api.broker\nresult = 0"
     )
     assert set(PROVING) <= modules
