@@ -40,6 +40,7 @@ from zkmargin.circuits.markets.units import (
 )
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.calibration import RULE_NAME, Calibration
 from zkmargin.circuits.policies.constraints import Constraints, LinearForm, Part, PublicColumn
 from zkmargin.circuits.policies.rules.collateral import CollateralFactors, TieredHaircuts
 from zkmargin.circuits.policies.rules.contingencies import (
@@ -122,6 +123,7 @@ class Policy(StrictModel):
     `as_of` is the day of its source's parameters. `venues` lists who must attest (empty: whoever checks names them),
     `venue_keys` the address that signs for each of them (none: whoever checks knows them). `unshocked_underlyings` keep
     their price in scenarios. `risk_factor` scales the requirements of scenario and floor rules, not the charges.
+    `calibration` says of what price history, and how, the rule `calibrated` was made.
     """
 
     name: PolicyName
@@ -139,6 +141,7 @@ class Policy(StrictModel):
     max_attestation_age_seconds: Seconds = 86400
     max_price_age_seconds: Seconds = 3600
     validity_seconds: Seconds = 86400
+    calibration: Calibration | None = None
     rules: Annotated[tuple[AnyRule, ...], Field(strict=False, min_length=1, max_length=32)]
 
     def __repr__(self) -> str:
@@ -166,6 +169,10 @@ class Policy(StrictModel):
         kinds = {rule.kind for rule in self.rules}
         if "value_at_risk" in kinds and not kinds & {"scenario_grid", "scenario_tables", "expiry_scenarios"}:
             raise ValueError("rules: value at risk is an add-on: expected a scenario_grid beside it")
+        if (self.calibration is not None) != any(
+            rule.name == RULE_NAME and rule.kind == "value_at_risk" for rule in self.rules
+        ):
+            raise ValueError(f"calibration: expected one with a value_at_risk rule named {RULE_NAME}, and no other way")
         return self
 
     # -- what follows -------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def many_assets(count: int, *, totals: str = "hidden", coverage: str = "asset") 
         for i, price in enumerate(prices)
     )
     chains = (Chain("eip155:1", 21_000_000, b"\xab" * 32),)
-    return Terms("Harbor", 1_767_340_800, 14, coverage, True, totals, assets, chains)
+    return Terms("Harbor", 1_767_340_800, 14, coverage, True, totals, assets, chains, identifier="document")
 
 
 def write_balances(path: Path, terms: Terms, customers: int, seed: int = 1) -> int:

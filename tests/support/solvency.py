@@ -69,6 +69,7 @@ def terms(**changes: Any) -> Terms:
         ),
         chains=(Chain("eip155:1", 21_000_000, b"\xab" * 32),),
         custodians=(Custodian("vault", address_of_key(CUSTODIAN_KEY)),),
+        identifier="document",
     )
     if not changes.get("count_debts", True) and "assets" not in changes:
         changes["assets"] = tuple(replace(each, max_debt=None, max_collateral=None) for each in usual.assets)

@@ -25,6 +25,7 @@ def test_every_field_of_a_policy_has_a_unit() -> None:
     seen: set[type[BaseModel]] = set()
     waiting: set[type[BaseModel]] = {Policy}
     containers = {"rules", "scenarios", "vol_moves", "discounting", "charges", "call", "put", "skew"}
+    containers |= {"calibration", "estimator", "parameters"}
     while waiting:
         model = waiting.pop()
         seen.add(model)

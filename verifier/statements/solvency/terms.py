@@ -42,6 +42,7 @@ from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.merkle import MerkleTree
+from zkmargin.verifier.statements.solvency.accounts import IDENTIFIERS
 
 KIND: Final = "solvency-terms"
 DOMAIN: Final = b"zkmargin/solvency-terms/v2"
@@ -111,6 +112,7 @@ class Custodian:
 class Terms:
     """Checked terms. Construction raises TermsError naming what is wrong.
 
+    identifier: by what customers are known, one of `IDENTIFIERS`: something that the exchange does not choose.
     chains: the block of each chain at which wallets are counted. custodians: who else may vouch for reserves.
     coverage: reserves cover what is owed `by asset`, or `by value` under reserve ratios. count_debts: whether what
     customers owe lessens what is owed to them; then debt and collateral by asset are capped and published. totals:
@@ -126,6 +128,7 @@ class Terms:
     assets: tuple[Asset, ...]
     chains: tuple[Chain, ...] = ()
     custodians: tuple[Custodian, ...] = ()
+    identifier: str = "email"
 
     def __repr__(self) -> str:
         return f"Terms({self.exchange}, {len(self.assets)} assets)"
@@ -211,6 +214,7 @@ class Terms:
         return {
             "exchange": self.exchange,
             "as_of": format_seconds(self.as_of),
+            "identifier": self.identifier,
             "value_decimals": self.value_decimals,
             "coverage": self.coverage,
             "count_debts": self.count_debts,
@@ -263,6 +267,7 @@ def terms_from_fields(fields: Fields, where: str) -> Terms:
         assets=tuple(_asset(each, f"{where}: assets[{i}]") for i, each in enumerate(_records(fields, "assets", where))),
         chains=tuple(_chain(each) for each in _records(fields, "chains", where)),
         custodians=tuple(_custodian(each, where) for each in _records(fields, "custodians", where)),
+        identifier=fields.text("identifier"),
     )
     fields.finish()
     return terms
@@ -341,7 +346,8 @@ def _caps_to_json(asset: Asset) -> dict[str, str]:
 def _check(terms: Terms) -> None:
     if not _NAME.fullmatch(terms.exchange):
         raise TermsError("exchange: expected a name of 1 to 64 letters, digits, spaces or ._/+-")
-    for name, allowed in (("coverage", ("asset", "value")), ("totals", ("hidden", "public"))):
+    choices = (("coverage", ("asset", "value")), ("totals", ("hidden", "public")), ("identifier", tuple(IDENTIFIERS)))
+    for name, allowed in choices:
         if getattr(terms, name) not in allowed:
             raise TermsError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {getattr(terms, name)!r:.40}")
     if not 1 <= len(terms.assets) <= MAX_ASSETS:

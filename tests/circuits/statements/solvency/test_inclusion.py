@@ -64,7 +64,7 @@ def file_of(made: Made, name: str) -> Inclusion:
 
 
 def check(made: Made, inclusion: Inclusion) -> list[Balance]:
-    return verify_inclusion(inclusion, setup().key, made[0].liabilities, fastest_engine())
+    return verify_inclusion(inclusion, setup().key, made[0].liabilities, inclusion.customer, fastest_engine())
 
 
 @pytest.mark.parametrize("name", CUSTOMERS)
@@ -80,7 +80,7 @@ def test_everybody_is_included(made: Made, name: str) -> None:
 
 
 def test_the_check_is_pure_python(made: Made) -> None:
-    verify_inclusion(file_of(made, "bela"), setup().key, made[0].liabilities, PythonEngine())
+    verify_inclusion(file_of(made, "bela"), setup().key, made[0].liabilities, " Bela\n", PythonEngine())
 
 
 def test_opening_all_rows_at_once_gives_the_same_files(made: Made) -> None:
@@ -237,7 +237,7 @@ def test_a_kernel_vector_opens_no_false_balances(made: Made) -> None:
 
 def test_other_liabilities_are_refused(made: Made) -> None:
     with pytest.raises(ProofRejected, match="other liabilities"):
-        verify_inclusion(file_of(made, "anna"), setup().key, bytes(32), fastest_engine())
+        verify_inclusion(file_of(made, "anna"), setup().key, bytes(32), "anna", fastest_engine())
 
 
 def test_a_thousand_tampered_files_are_all_refused(made: Made, tmp_path: Path) -> None:
@@ -319,6 +319,9 @@ def test_malformed_files_are_refused(made: Made, tmp_path: Path) -> None:
     }
     for name, value in (
         ("customer", ""),
+        ("customer", "Anna"),
+        ("customer", "anna "),
+        ("customer", "\u0430nna"),
         ("rows", 63),
         ("first_row", 0),
         ("first_row", ROWS - 3),
