@@ -33,7 +33,7 @@ from zkmargin.verifier.field import SCALAR_MODULUS, inverse
 from zkmargin.verifier.statements.book import Book, BookList, BookTerms
 from zkmargin.verifier.statements.broker.circuit import Layout
 from zkmargin.verifier.statements.broker.proof import BrokerArgument, decode_argument
-from zkmargin.verifier.statements.broker.statement import BrokerStatement, accounts_root
+from zkmargin.verifier.statements.broker.statement import BrokerStatement
 from zkmargin.verifier.statements.broker.verify import Challenges, combined_claim, derive_challenges, verify_broker
 
 R = SCALAR_MODULUS
@@ -96,7 +96,13 @@ def books(points: Sequence[tuple[G1, G1]]) -> BookList:
 def statement(listed: BookList) -> BrokerStatement:
     market = world().market
     return BrokerStatement(
-        "broker", world().policy.digest, market.epoch_id, market.epoch_time, len(listed.books), accounts_root(listed)
+        broker="broker",
+        policy=world().policy.digest,
+        epoch=market.epoch_id,
+        epoch_time=market.epoch_time,
+        books_time=market.epoch_time,
+        accounts=len(listed.books),
+        root=listed.root,
     )
 
 
