@@ -297,12 +297,31 @@ def _collateral_factors(name: str, flavour: str, version: Version, parameters: J
     return _policy(name, flavour, version, description, rules, measure="asset_cover", admitted_kinds=kinds)
 
 
+def _sa_ccr(name: str, flavour: str, version: Version, parameters: Json) -> Json:
+    """Initial as unmargined trades; maintenance over the margin period of risk."""
+    rule: Json = {
+        "kind": "supervisory_add_on",
+        "name": "saccr",
+        "alpha": parameters["alpha"],
+        "classes": {"*": parameters["class"]},
+    }
+    if flavour == "maintenance":
+        rule["margin_period_days"] = parameters["margin_period_days"]
+    description = (
+        "Basel SA-CCR (CRE52) as a margin: alpha times the aggregate add-on of one hedging set of single names, the "
+        "multiplier at one; initial as for unmargined trades, maintenance over a margin period of risk. An exposure "
+        "measure: options count by their supervisory delta alone."
+    )
+    return _policy(name, flavour, version, description, [rule, MARKS])
+
+
 MAKERS: Final[Mapping[str, Callable[[str, str, Version, Json], Json]]] = {
     "derive-pmrm2": _derive,
     "derive-pmrm2-exact": _derive_exact,
     "paradex": _paradex,
     "perpetual-tiers": _perpetual_tiers,
     "collateral-factors": _collateral_factors,
+    "regulatory-sa-ccr": _sa_ccr,
 }
 
 

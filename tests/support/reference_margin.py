@@ -148,7 +148,7 @@ def _table(table: Any, name: str) -> Any:
 def _refused(policy: Policy, name: str) -> bool:
     if name in policy.unshocked_underlyings:
         return False
-    tables = [getattr(rule, field, None) for rule in policy.rules for field in ("tables", "rates")]
+    tables = [getattr(rule, field, None) for rule in policy.rules for field in ("tables", "rates", "classes")]
     return any(_table(table, name) == "refuse" for table in tables if table)
 
 
@@ -461,6 +461,33 @@ def _value_at_risk(rule: Any, out: Reference, holdings: list[Holding], moving: l
         a * b * float(rule.correlation[i][j]) for i, a in enumerate(exposures) for j, b in enumerate(exposures)
     )
     out.charges += float(rule.z) * math.sqrt(max(square, 0.0))
+
+
+def _supervisory_add_on(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    """CRE52: by hedging set, what all move alike and what each underlying does by itself."""
+    sets: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0]))
+    for h in moving:
+        entry = _table(rule.classes, h.instrument.underlying)
+        if h.instrument.kind not in rule.kinds:
+            continue
+        expiry = getattr(h.instrument, "expiry", None)
+        years = 1.0 if expiry is None else (expiry - out.epoch.as_of).total_seconds() / YEAR
+        maturity = math.sqrt(min(1.0, max(years, 10 / 250)))
+        if rule.margin_period_days is not None:
+            maturity = 1.5 * math.sqrt(rule.margin_period_days / 250)
+        delta, base = 1.0, h.price
+        if h.is_option:
+            base, k = float(h.instrument.forward_usd), float(h.instrument.strike_usd)
+            v = float(entry.option_volatility) * math.sqrt(h.years)
+            delta = normal(math.log(base / k) / v + v / 2) - (h.instrument.option_type == "put")
+        amount = h.quantity * delta * base * maturity * float(entry.supervisory_factor)
+        found = sets[entry.hedging_set][h.instrument.underlying]
+        found[0] += amount
+        found[1] = float(entry.correlation)
+    for found in sets.values():
+        common = sum(rho * amount for amount, rho in found.values())
+        own = sum((1 - rho * rho) * amount * amount for amount, rho in found.values())
+        out.charges += float(rule.alpha) * math.sqrt(common * common + own)
 
 
 def _mark_check(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:

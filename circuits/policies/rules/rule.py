@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -55,6 +56,7 @@ class RiskView:
     `arrays.live` is already limited to admissible kinds. `moves` marks rows whose price the scenarios move: all live
     ones but cash and the policy's dollar-like underlyings. `risk_ceiling` is the policy's risk factor rounded up to an
     integer: what a rule charges in place of part of a requirement is multiplied by it. `listings`: what is in the rows.
+    `as_of`: the moment of the epoch.
     """
 
     arrays: MarketArrays
@@ -62,6 +64,7 @@ class RiskView:
     moves: Bools
     risk_ceiling: int
     listings: tuple[Listing, ...] = ()
+    as_of: datetime | None = None
 
     def by_underlying(self, table: Mapping[str, Decimal], cash: str = "USD") -> Floats:
         """(rows,) the table's entry for each row's underlying; cash rows look up `cash`; missing ones take `*`."""
