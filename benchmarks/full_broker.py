@@ -104,11 +104,11 @@ def measure(accounts: int, rows: int, scenarios: int, density: float = 1.0) -> d
         proofs = [prover.prove(each) for each in few]
     took["book_proof_bytes"] = len(proofs[0])
     key = book_verifying_key(universe, rules.quantity_bits, setup, backend)
-    sample = BookList(prover.terms, tuple(each.book for each in few), tuple(proofs))
+    sample = BookList(prover.terms, tuple(each.book for each in few), tuple(proofs), market.epoch_time)
     with Timer(took, "book_verify", len(few)):
         verify_books(sample, key, native_engine())
 
-    listed = BookList(prover.terms, tuple(pairs), (b"",) * accounts)
+    listed = BookList(prover.terms, tuple(pairs), (b"",) * accounts, market.epoch_time)
     layout = choose_layout(rules, UniverseLayout.of(universe), accounts, setup.rows)
     program = compile_broker(rules, UniverseLayout.of(universe), layout)
     argument = BrokerProver(program, setup, backend, market.columns)

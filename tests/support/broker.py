@@ -100,7 +100,7 @@ class Brokerage:
             Book((1000 + 7 * k).to_bytes(32, "big"), net, gross)
             for k, (net, gross) in enumerate(zip(*points, strict=True))
         )
-        return BookList(terms, books, (b"",) * len(books))
+        return BookList(terms, books, (b"",) * len(books), self.market.epoch_time)
 
     def statement(self, books: BookList | None = None) -> BrokerStatement:
         books = books or self.books

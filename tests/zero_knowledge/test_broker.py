@@ -90,7 +90,7 @@ def witness() -> tuple[OpenBooks, Any]:
 def books(points: Sequence[tuple[G1, G1]]) -> BookList:
     terms = BookTerms(world().market.universe, setup_key().digest, world().policy.quantity_bits)
     listed = [Book((7 + k).to_bytes(32, "big"), net, gross) for k, (net, gross) in enumerate(points)]
-    return BookList(terms, tuple(listed), (b"",) * len(listed))
+    return BookList(terms, tuple(listed), (b"",) * len(listed), world().market.epoch_time)
 
 
 def statement(listed: BookList) -> BrokerStatement:

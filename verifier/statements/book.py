@@ -55,11 +55,15 @@ class Book:
 
 @dataclass(frozen=True)
 class BookList:
-    """The pairs of many accounts, account ids strictly rising, and the proof of each. Checked when it is made."""
+    """The pairs of many accounts, account ids strictly rising, and the proof of each. Checked when it is made.
+
+    time: when the books were taken, as their owner says, in seconds since 1970.
+    """
 
     terms: BookTerms
     books: tuple[Book, ...]
     proofs: tuple[bytes, ...]
+    time: int
 
     def __post_init__(self) -> None:
         ids = [book.account for book in self.books]

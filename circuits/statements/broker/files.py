@@ -47,7 +47,7 @@ class BrokerSecrets:
         return account_id(owner, salt_of(self.master, owner))
 
 
-def write_books(path: str | Path, books: BookList, taken: int) -> None:
+def write_books(path: str | Path, books: BookList) -> None:
     """Write a list of accounts, whole or not at all."""
     arrays = {
         "accounts": _bytes([book.account for book in books.books]),
@@ -59,7 +59,7 @@ def write_books(path: str | Path, books: BookList, taken: int) -> None:
         "universe": "0x" + books.terms.universe.hex(),
         "setup": "0x" + books.terms.setup.hex(),
         "bits": books.terms.bits,
-        "books_time": format_seconds(taken),
+        "books_time": format_seconds(books.time),
         "accounts": len(books.books),
         "proof_bytes": len(books.proofs[0]),
     }

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from zkmargin.circuits.markets.units import integers
 from zkmargin.circuits.policies.constraints import (
     ACCOUNT,
     Constraints,
@@ -58,8 +59,7 @@ def assign_all(constraints: Constraints, program: BrokerProgram, columns: Mappin
         _assign_cone(cone, sums, values)
     for scalar in constraints.scalars:
         if scalar.indicates is not None:
-            held = sums.value(scalar.indicates, values) >= 0
-            values[scalar.name] = held.astype(np.int64).astype(object)
+            values[scalar.name] = _elementwise(_is_not_negative)(sums.value(scalar.indicates, values))
             continue
         least = np.zeros(len(books), dtype=object)
         for form in scalar.least:
@@ -86,6 +86,10 @@ def _assign_cone(cone: SecondOrderCone, sums: _Sums, values: dict[str, Objects])
     root = _elementwise(_root_above)(squares)
     values[cone.magnitude] = root
     values[f"{cone.label}.slack"] = root * root - squares
+
+
+def _is_not_negative(value: int) -> int:
+    return int(value >= 0)
 
 
 def _root_above(square: int) -> int:
@@ -169,7 +173,7 @@ def _products(columns: Ints, books: Ints, magnitude: bool) -> list[Objects]:
             book_limbs = [(shift, limb.T) for shift, limb in _limbs(part[:, rows])]
             for column_shift, column in _limbs(columns[:, rows]):
                 for book_shift, book in book_limbs:
-                    product = (column @ book).astype(np.int64)
+                    product = integers(column @ book)
                     shift = column_shift + book_shift
                     by_shift[shift] = by_shift[shift] + product if shift in by_shift else product
         for shift, product in by_shift.items():

@@ -130,11 +130,11 @@ def commit_books(
         proofs.append(prover.prove(opened))
         blinding.append((opened.net_blinding, opened.gross_blinding))
         made += 1
-    listed = BookList(prover.terms, tuple(books), tuple(proofs))
+    listed = BookList(prover.terms, tuple(books), tuple(proofs), taken)
     lots = np.stack([held[owner] for owner in owners])
     opening = OpenBooks(lots, [net for net, _ in blinding], [gross for _, gross in blinding])
     write_secrets(openings, BrokerSecrets(master, tuple(owners), opening))
-    write_books(out, listed, taken)
+    write_books(out, listed)
     return listed, made
 
 
@@ -147,7 +147,7 @@ def _known(
     """The pairs of an earlier list by account id, and the secret behind its salts; a fresh one without a list."""
     if previous is None:
         return {}, secrets.token_bytes(SALT_BYTES)
-    listed, _ = read_books(path_of(previous[0], "previous"))
+    listed = read_books(path_of(previous[0], "previous"))
     kept = read_secrets(path_of(previous[1], "previous"))
     if listed.terms != prover.terms:
         raise ArgumentError(
@@ -181,7 +181,7 @@ def prove_broker(
     rules, parameters = loaded(policy, Policy, load_policy, "policy"), loaded(setup, Setup, load_setup, "setup")
     backend = load_backend()
     report("reading", 0, 0)
-    listed, taken = read_books(path_of(books, "books"))
+    listed = read_books(path_of(books, "books"))
     kept = loaded(openings, BrokerSecrets, read_secrets, "openings")
     priced = loaded_market(market, rules, parameters, backend)
     universe = priced.epoch.universe
@@ -200,7 +200,7 @@ def prove_broker(
         policy=rules.digest,
         epoch=priced.epoch_id,
         epoch_time=priced.epoch_time,
-        books_time=taken,
+        books_time=listed.time,
         accounts=len(listed.books),
         root=listed.root,
     )
@@ -257,7 +257,7 @@ def make_broker_inclusion(
     """
     check_outputs({"out": out}, inputs={"proof": proof, "books": books, "openings": openings})
     stated = loaded(proof, BrokerProof, read_broker_proof, "proof").statement
-    listed, _ = read_books(path_of(books, "books"))
+    listed = read_books(path_of(books, "books"))
     kept = loaded(openings, BrokerSecrets, read_secrets, "openings")
     tree = MerkleTree(listed.pair_ids)
     if tree.root != stated.root or len(kept.owners) != len(listed.books):

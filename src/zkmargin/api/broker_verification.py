@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from zkmargin.api.arguments import Instant, PathLike, digest_of, loaded, loaded_market, path_of, seconds_of
+from zkmargin.api.arguments import Instant, PathLike, digest_of, loaded, loaded_market, seconds_of
 from zkmargin.api.trusting import required_setup, setup_line
 from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.circuits.policies.policy import Policy, load_policy
@@ -25,6 +25,7 @@ from zkmargin.verifier.statements.broker.files import read_books, read_broker_pr
 from zkmargin.verifier.statements.broker.inclusion import BrokerInclusion, read_broker_inclusion
 from zkmargin.verifier.statements.broker.statement import BrokerProof, BrokerStatement
 from zkmargin.verifier.statements.broker.verify import verify_broker
+from zkmargin.verifier.statements.solvency.accounts import as_identifier
 from zkmargin.verifier.statements.trust import is_unsafe
 
 __all__ = ["BROKER_UNSAID", "BrokerResult", "check_broker_inclusion", "verify_broker_proof"]
@@ -110,7 +111,7 @@ def verify_broker_proof(
     """
     report("reading", 0, 0)
     given = loaded(proof, BrokerProof, read_broker_proof, "proof")
-    listed = books if isinstance(books, BookList) else read_books(path_of(books, "books", "a BookList"))[0]
+    listed = loaded(books, BookList, read_books, "books")
     rules = loaded(policy, Policy, load_policy, "policy")
     parameters = loaded(setup, Setup, load_setup, "setup")
     required = required_setup(require_setup, parameters.key)
@@ -161,14 +162,18 @@ def check_broker_inclusion(
     inclusion: PathLike | BrokerInclusion,
     setup: PathLike | Setup,
     *,
+    owner: str,
     proof: PathLike | BrokerProof | None = None,
     root: str | bytes | None = None,
     accounts: int | None = None,
 ) -> BrokerInclusion:
     """Check that a book stands in a broker's list under its owner's id, and that its pair opens to the file's lots.
 
-    proof: what auditors verified; or its root and number of accounts. Whether the lots are right is for the owner to
-    look at. Raises ProofRejected when the book is not in the list, FormatError for bad input.
+    owner: the identifier that the owner knows themselves by, typed by them and never taken from the file: one account
+    shown to two owners is refused by one of them. proof: what auditors verified; or its root and number of accounts.
+    Whether the lots are right is for the owner to look at.
+
+    Raises ProofRejected when the book is not in the list, FormatError for bad input.
     """
     held = loaded(inclusion, BrokerInclusion, read_broker_inclusion, "inclusion")
     parameters = loaded(setup, Setup, load_setup, "setup")
@@ -177,6 +182,8 @@ def check_broker_inclusion(
     if proof is not None:
         stated = loaded(proof, BrokerProof, read_broker_proof, "proof").statement
         root, accounts = stated.root, stated.accounts
+    if held.owner != as_identifier(owner):
+        raise ProofRejected("the file is another owner's")
     held.check(digest_of(root or b"", "root"), accounts or 0)
     if held.terms.setup != parameters.digest:
         raise ProofRejected("the pair is under another setup")

@@ -135,7 +135,7 @@ def include(
     proof: Proof,
     books: Books,
     openings: Openings,
-    owner: Annotated[str, typer.Option("--owner", metavar="NAME", help="Whose file.")],
+    owner: Annotated[str, typer.Option("--owner", metavar="ID", help="Whose file.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it. Secret.")],
     as_json: Json = False,
 ) -> None:
@@ -149,6 +149,7 @@ def include(
 @app.command()
 def check(
     inclusion: Annotated[Path, typer.Argument(metavar="FILE", help="An owner's inclusion file.")],
+    owner: Annotated[str, typer.Option("--owner", metavar="ID", help="Your own identifier, as you know it.")],
     proof: Annotated[Path, typer.Option("--proof", metavar="PROOF", help="The proof that auditors verified.")],
     setup: SetupFile,
     as_json: Json = False,
@@ -156,7 +157,7 @@ def check(
     """Check that a book stands in the list that a proof is about, under its owner's id and with these lots.
 
     What the lots are is printed for the owner to compare. Exit code 1 when it does not stand there."""
-    held = verification.check_broker_inclusion(inclusion, setup, proof=proof)
+    held = verification.check_broker_inclusion(inclusion, setup, owner=owner, proof=proof)
     rows = {int(row): int(held.lots[row]) for row in held.lots.nonzero()[0]}
     if as_json:
         print_json({"included": True, "owner": held.owner, "lots": {str(row): str(rows[row]) for row in rows}})

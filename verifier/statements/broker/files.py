@@ -24,8 +24,8 @@ _LARGEST: Final = 1 << 28
 """Bound of every number of a layout, before the layout itself is checked."""
 
 
-def read_books(path: str | Path) -> tuple[BookList, int]:
-    """Read a list of accounts, and when its books were taken. Raises FormatError; OSError when it cannot be read."""
+def read_books(path: str | Path) -> BookList:
+    """Read a list of accounts. Raises FormatError; OSError when it cannot be read."""
     document = read_document(path, BOOKS_KIND)
     fields = Fields(path, document)
     terms = BookTerms(
@@ -50,7 +50,7 @@ def read_books(path: str | Path) -> tuple[BookList, int]:
         )
         for k in range(count)
     )
-    return BookList(terms, books, tuple(arrays["proofs"][k].tobytes() for k in range(count))), taken
+    return BookList(terms, books, tuple(arrays["proofs"][k].tobytes() for k in range(count)), taken)
 
 
 def read_broker_proof(path: str | Path) -> BrokerProof:

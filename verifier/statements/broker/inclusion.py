@@ -1,7 +1,8 @@
 """What an account's owner checks: that their book stands in a broker's list, in full and under their own id.
 
 The file says which lots the broker counted and opens C to them; a Merkle path leads from the pair's id to the root that
-the broker's statement binds. The id is a hash of the owner's name and a salt, so that no two owners share one.
+the broker's statement binds. The id is a hash of the owner's identifier and a salt, and
+whoever checks types the identifier: no two owners share an account.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.merkle import path_length, root_of_path
 from zkmargin.verifier.statements.book import Book, BookTerms
 from zkmargin.verifier.statements.broker.circuit import MAX_ACCOUNTS
+from zkmargin.verifier.statements.solvency.accounts import customer_bytes
 
 KIND: Final = "broker-inclusion"
 SALT_BYTES: Final = 32
-MAX_OWNER_BYTES: Final = 256
 _ACCOUNT: Final = b"zkmargin/broker-account/v1"
 _SALT: Final = b"zkmargin/broker-salt/v1"
-_MAX_ROWS: Final = 1 << 27
+_MAX_ROWS: Final = 1 << 20
+"""Rows that a file may ask memory for before anything of it is checked."""
 
 
 def salt_of(master: bytes, owner: str) -> bytes:
@@ -41,11 +43,11 @@ def account_id(owner: str, salt: bytes) -> bytes:
 
 
 def owner_bytes(owner: str, where: str) -> bytes:
-    """An owner's name in UTF-8: 1 to 256 bytes. Raises FormatError."""
-    data = owner.encode("utf-8", errors="surrogatepass")
-    if not 1 <= len(data) <= MAX_OWNER_BYTES:
-        raise FormatError(f"{where}: expected a name of 1 to {MAX_OWNER_BYTES} bytes, got {len(data)}")
-    return data
+    """An owner's identifier, in its one spelling: what owners know themselves by and no broker chooses.
+
+    Raises FormatError, which quotes nothing of it.
+    """
+    return customer_bytes(owner, where)
 
 
 @dataclass(frozen=True, eq=False)

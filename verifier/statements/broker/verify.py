@@ -265,7 +265,7 @@ def verify_broker(
         raise FormatError("books: expected pairs under the key's setup, of no more bits than its quantities")
     if not len(books.books) == layout.accounts == statement.accounts:
         raise FormatError(f"books: expected the statement's {statement.accounts} accounts, got {len(books.books)}")
-    if books.root != statement.root:
+    if (books.root, books.time) != (statement.root, statement.books_time):
         raise ProofRejected("another list of accounts")
     check_columns(circuit, columns)
     argument = decode_argument(layout, proof)
