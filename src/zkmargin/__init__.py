@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         prove_batches,
         prove_solvency,
     )
+    from zkmargin.api.solvency_log import append_to_log, compare_receipts, make_receipt
     from zkmargin.api.solvency_verification import (
         IncludedBalances,
         SolvencyResult,
@@ -63,12 +64,14 @@ __all__ = [
     "Verdict",
     "ZkmarginError",
     "__version__",
+    "append_to_log",
     "attest",
     "attest_reserves",
     "build_market",
     "check_disclosure",
     "check_inclusion",
     "commit_balances",
+    "compare_receipts",
     "development_setup",
     "disclose",
     "evaluate",
@@ -78,6 +81,7 @@ __all__ = [
     "load_setup",
     "make_inclusion",
     "make_inclusions",
+    "make_receipt",
     "margin_prover",
     "prove_batches",
     "prove_margin",
@@ -103,6 +107,7 @@ _MODULES = {
         "prove_batches",
         "prove_solvency",
     ),
+    "api.solvency_log": ("append_to_log", "compare_receipts", "make_receipt"),
     "api.solvency_verification": (
         "IncludedBalances",
         "SolvencyResult",
