@@ -1,9 +1,9 @@
 """The lie: "this is what we owe", told twice: two statements of one moment, each about half of the customers.
 
 Told by an exchange with one wallet. Both statements are valid, each customer is included in one of them, and nobody
-sees both. Refused now where a log is kept: it has one digest for an exchange and a time, under heads that are signed and
-only ever grow. The command asks the log, a page checks a receipt of it offline, and two receipts that contradict each
-other are proof. A log that forgets, changes or adds an entry unsigned is refused itself.
+sees both. Refused now where a log is kept: it has one digest for an exchange and a time, under heads that are signed
+and only ever grow. The command asks the log, a page checks a receipt of it offline, and two receipts that contradict
+each other are proof. A log that forgets, changes or adds an entry unsigned is refused itself.
 """
 
 from __future__ import annotations
