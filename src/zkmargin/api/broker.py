@@ -106,7 +106,7 @@ def commit_books(
     """
     check_outputs({"out": out, "openings": openings}, inputs={"market": market, "accounts": accounts}, arrays=True)
     parameters, backend = loaded(setup, Setup, load_setup, "setup"), load_backend()
-    epoch, _ = loaded_epoch(market, parameters)
+    epoch = loaded_epoch(market, parameters).epoch
     bits = QUANTITY_BITS if policy is None else loaded(policy, Policy, load_policy, "policy").quantity_bits
     taken = int(time()) if at is None else seconds_of(at, "at")
     if isinstance(accounts, Mapping):
