@@ -84,6 +84,7 @@ PRESETS: Final = (
     "collateral-factors",
     "tiered-haircuts",
     "regulatory-sa-ccr",
+    "stress",
 )
 """Names of the shipped policies; each is an initial margin, and has a `-maintenance` sibling."""
 ONE_UNDERLYING: Final = ("derive-pmrm2-exact",)

@@ -185,13 +185,22 @@ def _scenario_tables(rule: Any, out: Reference, holdings: list[Holding], moving:
             weight = float(scenario.weight) * float(table.factor)
             move = table.vol_moves.get(scenario.vol_move) if scenario.vol_move else None
             vol = _moved_vol(move, float(h.instrument.implied_vol), h.years) if h.is_option else None
-            value = h.value(float(scenario.price_move), vol, max(h.years - float(rule.look_ahead_days) / 365, 0.0))
+            shift = float(scenario.price_move) * math.sqrt(float(table.margin_period_days or 1))
+            shift = (1 + shift) * math.exp(float(scenario.rate_move or 0) * _dated(h, out)) - 1
+            value = h.value(shift, vol, max(h.years - float(rule.look_ahead_days) / 365, 0.0))
             group = "" if rule.netting == "account" else name
             losses[group, index] -= weight * h.quantity * (value - h.value() - (long - short) / 2 * value)
             largest = max(largest, weight * value)
         out.charges += abs(h.quantity) * (long + short) / 2 * largest
     for (group, _), loss in losses.items():
         out.groups[group].append(loss)
+
+
+def _dated(h: Holding, out: Reference) -> float:
+    """Years to expiry of what has one."""
+    if h.instrument.kind != "future":
+        return h.years
+    return float((h.instrument.expiry - out.epoch.as_of).total_seconds()) / YEAR
 
 
 def _scenario_grid(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
@@ -205,7 +214,10 @@ def _scenario_grid(rule: Any, out: Reference, holdings: list[Holding], moving: l
             scan = 1.0 if rule.price_scan_range is None else float(_table(rule.price_scan_range, name))
             move = rule.vol_moves.get(scenario.vol_move) if scenario.vol_move else None
             vol = _moved_vol(move, float(h.instrument.implied_vol), h.years) if h.is_option else None
-            value = h.value(float(scenario.price_move) * scan, vol, max(h.years - look_ahead, 0.0))
+            shift = (1 + float(scenario.price_move) * scan) * math.exp(
+                float(scenario.rate_move or 0) * _dated(h, out)
+            ) - 1
+            value = h.value(shift, vol, max(h.years - look_ahead, 0.0))
             long, short = _penalties(rule, h)
             profit = value - h.value() - (long - short) / 2 * value
             losses["" if rule.netting == "account" else name] -= weight * h.quantity * profit
@@ -567,7 +579,7 @@ def _rooms_of_limit(rule: Any, policy: Policy, epoch: MarketEpoch, name: str, mi
         put = h.is_option and h.instrument.option_type == "put"
         moves = h.instrument.underlying not in policy.unshocked_underlyings
         notional = math.copysign(_size(h), h.quantity) * (-1 if put else 1)
-        amounts = {"net_notional": notional, "vega": h.quantity * vega / 100}
+        amounts = {"net_notional": notional, "vega": h.quantity * vega / 100, "position": h.quantity * delta * moves}
         net += amounts.get(rule.measure, h.quantity * delta * h.index * moves)
     return {f"{title}, long": most - net, f"{title}, short": most + net}
 

@@ -52,9 +52,10 @@ BY_UNDERLYING = {
                     "vol_moves": {"up": {"kind": "relative", "change": "0.3"}},
                     "discounting": {"long_base": "0.98", "long_rate": "0.1", "short_base": "1.02", "short_rate": "0.1"},
                     "scenarios": [
-                        {"name": "apart", "price_move": "-0.1", "vol_move": "up"},
-                        {"name": "rally", "price_move": "0.2"},
+                        {"name": "apart", "price_move": "-0.1", "vol_move": "up", "rate_move": "0.15"},
+                        {"name": "rally", "price_move": "0.2", "rate_move": "-0.07"},
                     ],
+                    "margin_period_days": "2.5",
                 },
                 "*": {
                     "scenarios": [

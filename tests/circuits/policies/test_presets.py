@@ -283,12 +283,35 @@ def sa_ccr(epoch: MarketEpoch, book: dict[str, float], flavour: str, parameters:
     return float(parameters["alpha"]) * math.sqrt(common * common + own)
 
 
+def stress(epoch: MarketEpoch, book: dict[str, float], flavour: str, parameters: Any) -> float:
+    """The worst of eight vectors of moves over the whole book."""
+    losses = [0.0] * 9
+    for name, held in by_underlying(epoch, book).items():
+        token = name in parameters["tokens"]
+        fall, rise = map(float, parameters["coins"].get(name, parameters["other"]))
+        apart, rate = float(parameters["apart"]) * (1 if name == "BTC" else -1), float(parameters["rate"])
+        below, above = map(float, parameters["token_moves"])
+        coin = 0.0 if token else 1.0
+        moves = [(coin * fall, 1), (coin * rise, 1), (coin * apart, 0), (-coin * apart, 0)]
+        moves += [((1 - coin) * below, 0), ((1 - coin) * above, 0)]
+        for i, q in held:
+            years = (i.expiry - AS_OF).total_seconds() / YEAR if i.kind in ("option", "future") else 0.0
+            vol = float(i.implied_vol) if i.kind == "option" else 0.0
+            for index, (move, up) in enumerate(moves):
+                shocked = vol * (1 + float(parameters["vol_up"])) if up else vol
+                losses[index] -= q * (worth(i, move, shocked) - worth(i, 0))
+            for index, sign in ((6, 1), (7, -1)):
+                losses[index] -= q * (worth(i, math.exp(sign * rate * years) - 1) - worth(i, 0))
+    return max(losses) * (1.0 if flavour == "initial" else float(parameters["maintenance_factor"]))
+
+
 FORMULAS: Final = {
     "derive-pmrm2": derive,
     "paradex": paradex,
     "perpetual-tiers": perpetual_tiers,
     "collateral-factors": collateral_factors,
     "regulatory-sa-ccr": sa_ccr,
+    "stress": stress,
 }
 
 
