@@ -229,8 +229,14 @@ class Policy(StrictModel):
     def public_columns(self, epoch: MarketEpoch) -> dict[str, NDArray[np.int64]]:
         """The epoch's public columns under this policy, in the order of the constraints; (rows,) int64 each.
 
-        Anyone can recompute them from the epoch. Raises RangeError naming the instrument whose column is out of bounds.
+        Anyone can recompute them from the epoch. Raises RangeError naming the instrument whose column is out of bounds,
+        PolicyError for an epoch that names another price history than the policy is calibrated on, or none.
         """
+        if self.calibration is not None and epoch.data.history != self.calibration.history:
+            raise PolicyError(
+                f"policy {self.name}: expected an epoch that names the history {self.calibration.history} that it is "
+                f"calibrated on, got {epoch.data.history or 'none'}; build the market with --history"
+            )
         arrays = market_arrays(epoch, max_price_age_seconds=self.max_price_age_seconds)
         view = self._view(epoch, arrays)
         arrays = view.arrays

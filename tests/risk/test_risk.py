@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.markets import small_market
 
 from zkmargin.circuits.policies.calibration import Ewma, Garch
-from zkmargin.circuits.policies.policy import Policy, load_policy
+from zkmargin.circuits.policies.policy import Policy, PolicyError, load_policy
+from zkmargin.circuits.statements.margin.market import build_epoch
 from zkmargin.risk.backtest import backtest, christoffersen, kupiec
 from zkmargin.risk.calibration import calibrate, check_calibration
 from zkmargin.risk.estimators import covariances, estimate, volatilities
 from zkmargin.risk.fitting import fit_garch
-from zkmargin.risk.history import History, read_history
+from zkmargin.risk.history import History, read_history, with_history
 from zkmargin.verifier.errors import FormatError
 
 SHIPPED = Path(str(resources.files("zkmargin") / "sample" / "history.json"))
@@ -212,3 +214,19 @@ def test_a_calibration_is_made_again_or_refused_by_name() -> None:
     del body["calibration"]
     with pytest.raises(ValueError, match="calibration: expected one with a value_at_risk rule"):
         Policy.model_validate(body)
+
+
+def test_an_epoch_names_the_history_that_its_policy_is_calibrated_on() -> None:
+    """The lie: an epoch priced by estimates of a history that nobody may look up. Told by: whoever publishes epochs."""
+    shipped = read_history(SHIPPED)
+    made = calibrate(load_policy("span"), shipped, Ewma(), name="house-var", z=Decimal("2.326"))
+    data = small_market()
+    for named in (data, data.model_copy(update={"history": "0x" + "11" * 32})):
+        epoch = build_epoch(named, made)
+        with pytest.raises(PolicyError, match="expected an epoch that names the history 0x"):
+            made.public_columns(epoch)
+    named = with_history(data, shipped)
+    assert with_history(named, shipped) == named
+    assert made.public_columns(build_epoch(named, made))
+    with pytest.raises(FormatError, match="history: expected 0x"):
+        with_history(data.model_copy(update={"history": "0x" + "11" * 32}), shipped)

@@ -57,7 +57,8 @@ TOTALS: Final = ("equity", "debt", "collateral")
 TABLE: Final = ("line", "asset", "rate", "price", "width")
 """The columns of the public table, in the order of the circuit's market columns."""
 TABLE_BITS: Final = {"line": 32, "asset": 32, "rate": PRICE_BITS, "price": PRICE_BITS, "width": QUANTITY_BITS}
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,63}")
+_NAME: Final = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9]+(?:[ ._/+-][A-Za-z0-9]+)*")
+"""Nothing that cannot be seen: single signs between letters and digits, none at the end."""
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
 _CHAIN_ID: Final = re.compile(r"eip155:[1-9][0-9]{0,31}|(?!eip155:)[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
 """CAIP-2, a number of EIP-155 in its one spelling."""
@@ -345,7 +346,7 @@ def _caps_to_json(asset: Asset) -> dict[str, str]:
 
 def _check(terms: Terms) -> None:
     if not _NAME.fullmatch(terms.exchange):
-        raise TermsError("exchange: expected a name of 1 to 64 letters, digits, spaces or ._/+-")
+        raise TermsError("exchange: expected a name of 1 to 64 letters and digits, single spaces or ._/+- between them")
     choices = (("coverage", ("asset", "value")), ("totals", ("hidden", "public")), ("identifier", tuple(IDENTIFIERS)))
     for name, allowed in choices:
         if getattr(terms, name) not in allowed:
@@ -362,9 +363,13 @@ def _check(terms: Terms) -> None:
         raise TermsError("custodians: expected different names of 1 to 64 letters, digits or :._-")
     seen: set[str] = set()
     for asset in terms.assets:
-        if not _NAME.fullmatch(asset.id) or asset.id in seen:
-            raise TermsError(f"asset {asset.id!r:.40}: expected an id of 1 to 64 characters that no other asset has")
-        seen.add(asset.id)
+        # Customers read the name in their file, not the price beside it: no two may look alike.
+        if not _NAME.fullmatch(asset.id) or asset.id.lower() in seen:
+            raise TermsError(
+                f"asset {asset.id!r:.40}: expected an id of 1 to 64 letters and digits, single spaces or ._/+- between "
+                "them, that no other asset has in small or capital letters"
+            )
+        seen.add(asset.id.lower())
         _check_asset(asset)
         _check_caps(asset, count_debts=terms.count_debts)
     for row in terms.table_rows:
