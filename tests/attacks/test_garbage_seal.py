@@ -2,7 +2,8 @@
 
 Gained: where seals are only looked at when an account has failed, its book can then be closed by nobody: the fund takes
 over a point that it cannot open. Refused: the risk key opens every seal and compares it with D before it signs the
-batch; without its signature nothing clears (`Clearing.sol`; test_nothingClearsThatTheRiskKeyHasNotSigned in `Clearing.t.sol`).
+batch; without its signature nothing clears (`Clearing.sol`; test_nothingClearsThatTheRiskKeyHasNotSigned in
+`Clearing.t.sol`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The lie: somebody else's proof that R is a blinding, or one's own from before. Told by: whoever has seen it.
 
 Gained: where the challenge is over R and the commitment alone, a proof counts for every account with an equal point,
-and again for the same: books move without their owners. And where nothing is proven at all, R may hold lots. Refused: the
-challenge is over chain, house, account, number of checkpoints and the book. The contract computes the same:
+and again for the same: books move without their owners. And where nothing is proven at all, R may hold lots. Refused:
+the challenge is over chain, house, account, number of checkpoints and the book. The contract computes the same:
 `Ledger.reblindingChallenge`; test_aReblindingsProofIsOfOneAccountAndOneMoment in `Clearing.t.sol`.
 """
 
