@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from zkmargin.api.broker import commit_books, make_broker_inclusion, prove_broker
+    from zkmargin.api.broker_verification import BrokerResult, check_broker_inclusion, verify_broker_proof
     from zkmargin.api.disclosure import disclose
     from zkmargin.api.disclosure_verification import Disclosed, check_disclosure
     from zkmargin.api.files import verify_file
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgumentError",
+    "BrokerResult",
     "Disclosed",
     "FormatError",
     "InadequateError",
@@ -66,9 +69,11 @@ __all__ = [
     "attest",
     "attest_reserves",
     "build_market",
+    "check_broker_inclusion",
     "check_disclosure",
     "check_inclusion",
     "commit_balances",
+    "commit_books",
     "development_setup",
     "disclose",
     "evaluate",
@@ -76,15 +81,18 @@ __all__ = [
     "load_market",
     "load_policy",
     "load_setup",
+    "make_broker_inclusion",
     "make_inclusion",
     "make_inclusions",
     "margin_prover",
     "prove_batches",
+    "prove_broker",
     "prove_margin",
     "prove_solvency",
     "report_solvency",
     "set_threads",
     "verify",
+    "verify_broker_proof",
     "verify_file",
     "verify_many",
     "verify_solvency",
@@ -92,6 +100,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    "api.broker": ("commit_books", "make_broker_inclusion", "prove_broker"),
+    "api.broker_verification": ("BrokerResult", "check_broker_inclusion", "verify_broker_proof"),
     "api.disclosure": ("disclose",),
     "api.disclosure_verification": ("Disclosed", "check_disclosure"),
     "api.files": ("verify_file",),

@@ -104,7 +104,7 @@ def widened(of: Brokerage, *, paid: bool) -> tuple[BookList, list[list[list[int]
     basis = setup().lagrange(of.backend, rows)
     points = [of.backend.msm(basis, [of.backend.vector(each) for each in part]) for part in held]
     books = [replace(b, net=c, gross=a) for b, c, a in zip(of.books.books, *points, strict=True)]
-    return BookList(of.books.terms, tuple(books), of.books.proofs), held
+    return BookList(of.books.terms, tuple(books), of.books.proofs, of.books.time), held
 
 
 def test_what_a_book_holds_beyond_the_universe_enters_nowhere() -> None:

@@ -62,7 +62,10 @@ def test_what_a_kind_does_not_take_is_refused(zkmargin: Any, files: Path) -> Non
         (["p.json", "--setup", files / "s.json", "--policy", "span"], "--market: expected it"),
         (["d.json", *common, "--at", AT], "--at: expected none: a disclosure is not verified against it"),
         (["p.json", *common, "--policy", "span", "--terms", "t"], "--terms: expected none"),
-        (["m.json", *common], "field 'format': expected a margin proof, a disclosure or a solvency statement, got"),
+        (
+            ["m.json", *common],
+            "field 'format': expected a margin proof, a disclosure, a solvency statement or a broker's proof, got",
+        ),
     ):
         outcome = zkmargin("verify", files / str(arguments[0]), *arguments[1:])
         assert outcome.code == 2

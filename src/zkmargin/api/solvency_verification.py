@@ -102,7 +102,7 @@ class SolvencyResult:
 
     def to_table(self) -> dict[str, str]:
         """Return what `solvency verify` prints, by name."""
-        signers = sorted({each.claim.holder for each in self.statement.reserves})
+        signers = sorted({each.claim.name for each in self.statement.reserves})
         return {
             "verdict": "valid" if self.valid else "REJECTED",
             **{name: str(value) for name, value in summary(self.statement).items()},

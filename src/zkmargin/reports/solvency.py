@@ -185,9 +185,9 @@ def _signers(statement: Solvency) -> str:
     rows = []
     for attestation in statement.reserves:
         claim = attestation.claim
-        where = f"{claim.place}, block {blocks[claim.place]}" if claim.place else "custodian"
-        rows.append((escape(claim.holder), escape(where), f"<code>{format_address(claim.address)}</code>"))
-    return _table(("Holder", "Where", "Address"), rows) if rows else "<p>Nobody.</p>"
+        where = f"wallet on {claim.chain}, block {blocks[claim.chain]}" if claim.chain else "custodian"
+        rows.append((escape(where), escape(claim.custodian or ""), f"<code>{format_address(claim.address)}</code>"))
+    return _table(("What", "Name", "Address"), rows) if rows else "<p>Nobody.</p>"
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]], numeric: int = 0) -> str:

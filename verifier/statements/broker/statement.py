@@ -7,33 +7,31 @@ from typing import Any, Final
 
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.keccak import keccak256
-from zkmargin.verifier.merkle import MerkleTree
-from zkmargin.verifier.statements.book import BookList
 from zkmargin.verifier.statements.broker.circuit import Layout
 
 STATEMENT_DOMAIN: Final = b"zkmargin/broker-statement/v1"
 
 
-def accounts_root(books: BookList) -> bytes:
-    """The Merkle root over the pair ids in order: with the number of accounts, it names the list."""
-    return MerkleTree(books.pair_ids).root
-
-
 @dataclass(frozen=True)
 class BrokerStatement:
-    """accounts: how many; root: of their pair ids; epoch: the market's id under the policy. Times: since 1970."""
+    """What is stated. Times are seconds since 1970.
+
+    epoch: the market's id under the policy; books_time: when the books were taken, as the broker says; accounts: how
+    many; root: of their pair ids.
+    """
 
     broker: str
     policy: bytes
     epoch: bytes
     epoch_time: int
+    books_time: int
     accounts: int
     root: bytes
 
     @property
     def context(self) -> bytes:
         """The 32 bytes that the transcript absorbs."""
-        numbers = self.epoch_time.to_bytes(8, "big") + self.accounts.to_bytes(8, "big")
+        numbers = b"".join(number.to_bytes(8, "big") for number in (self.epoch_time, self.books_time, self.accounts))
         named = keccak256(self.broker.encode())
         return keccak256(STATEMENT_DOMAIN + named + self.policy + self.epoch + numbers + self.root)
 
@@ -44,6 +42,7 @@ class BrokerStatement:
             "policy": "0x" + self.policy.hex(),
             "epoch": "0x" + self.epoch.hex(),
             "epoch_time": format_seconds(self.epoch_time),
+            "books_time": format_seconds(self.books_time),
             "accounts": self.accounts,
             "root": "0x" + self.root.hex(),
         }

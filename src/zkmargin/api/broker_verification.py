@@ -1,0 +1,197 @@
+"""Verify a broker's proof and owners' inclusion files in the Python API: nothing here loads what proves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import time
+from typing import Any, Final
+
+import numpy as np
+
+from zkmargin.api.arguments import Instant, PathLike, digest_of, loaded, loaded_market, seconds_of
+from zkmargin.api.trusting import required_setup, setup_line
+from zkmargin.circuits.markets.units import QUANTITY_BITS
+from zkmargin.circuits.policies.policy import Policy, load_policy
+from zkmargin.circuits.statements.book.verification import book_verifying_key
+from zkmargin.circuits.statements.broker.verification import broker_verifying_key
+from zkmargin.circuits.statements.margin.market import Market
+from zkmargin.prover.kernels import load_backend, verifying_engine
+from zkmargin.prover.setup import Setup, load_setup
+from zkmargin.prover.setup.progress import Report, silent
+from zkmargin.verifier.errors import ArgumentError, ProofRejected
+from zkmargin.verifier.instants import format_seconds
+from zkmargin.verifier.statements.book import BookList, verify_books
+from zkmargin.verifier.statements.broker.files import read_books, read_broker_proof
+from zkmargin.verifier.statements.broker.inclusion import BrokerInclusion, read_broker_inclusion
+from zkmargin.verifier.statements.broker.statement import BrokerProof, BrokerStatement
+from zkmargin.verifier.statements.broker.verify import verify_broker
+from zkmargin.verifier.statements.solvency.accounts import as_identifier
+from zkmargin.verifier.statements.trust import is_unsafe
+
+__all__ = ["BROKER_UNSAID", "BrokerResult", "check_broker_inclusion", "verify_broker_proof"]
+
+BROKER_UNSAID: Final = (
+    "that every account is in the list (owners check that), or that anybody owes these books; nobody signed them"
+)
+"""What a valid proof does not say, for every verdict."""
+
+
+@dataclass(frozen=True, repr=False)
+class BrokerResult:
+    """What a broker's proof was found to say. `reason` is None when it is valid."""
+
+    statement: BrokerStatement
+    policy: str
+    valid_until: int
+    reason: str | None
+    setup_digest: str
+    ceremony: str | None
+    unsafe_setup: bool
+
+    @property
+    def valid(self) -> bool:
+        """Whether the proof is valid."""
+        return self.reason is None
+
+    def require(self) -> BrokerResult:
+        """Return this when the proof is valid. Raises ProofRejected."""
+        if self.reason is not None:
+            raise ProofRejected(self.reason)
+        return self
+
+    def __repr__(self) -> str:
+        said = "valid" if self.valid else f"rejected: {self.reason}"
+        return f"BrokerResult({self.statement.broker}, {said})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `--json` prints."""
+        return {
+            "valid": self.valid,
+            "reason": self.reason,
+            **{**self.statement.to_json(), "policy": self.policy},
+            "valid_until": format_seconds(self.valid_until),
+            "setup_digest": self.setup_digest,
+            "ceremony": self.ceremony,
+            "unsafe_setup": self.unsafe_setup,
+            "not_said": BROKER_UNSAID,
+        }
+
+    def to_table(self) -> dict[str, str]:
+        """Return what is printed without `--json`, by name."""
+        stated = self.statement
+        return {
+            "verdict": "valid" if self.valid else f"REJECTED: {self.reason}",
+            "broker": stated.broker,
+            "accounts": f"{stated.accounts}, each of which meets policy {self.policy}" if self.valid else "unknown",
+            "epoch": f"{format_seconds(stated.epoch_time)}, 0x{stated.epoch.hex()}",
+            "books": f"of {format_seconds(stated.books_time)}, root 0x{stated.root.hex()}",
+            "valid until": format_seconds(self.valid_until),
+            "setup": setup_line(self.setup_digest, self.ceremony, unsafe=self.unsafe_setup),
+            "not said": BROKER_UNSAID,
+        }
+
+
+def verify_broker_proof(
+    proof: PathLike | BrokerProof,
+    books: PathLike | BookList,
+    market: PathLike | Market,
+    policy: PathLike | Policy,
+    setup: PathLike | Setup,
+    *,
+    require_setup: str | None = None,
+    at: Instant | None = None,
+    report: Report = silent,
+) -> BrokerResult:
+    """Verify that every account of a list meets its requirement, and return the result, also a rejection.
+
+    books: the list that `zkmargin broker commit` wrote; every pair's proof is verified. Nothing is believed but what
+    `zkmargin verify` believes of a market and a setup, and that the list is complete. at: when, by default now.
+
+    Raises FormatError for bad input, ArgumentError for another setup than the required one.
+    """
+    report("reading", 0, 0)
+    given = loaded(proof, BrokerProof, read_broker_proof, "proof")
+    listed = loaded(books, BookList, read_books, "books")
+    rules = loaded(policy, Policy, load_policy, "policy")
+    parameters = loaded(setup, Setup, load_setup, "setup")
+    required = required_setup(require_setup, parameters.key)
+    unsafe = is_unsafe(parameters.key, required, development=parameters.development)
+    moment = int(time()) if at is None else seconds_of(at, "at")
+    until = given.statement.epoch_time + rules.validity_seconds
+    reason = None
+    try:
+        _check_statement(given.statement, rules, moment, until)
+        _verify(given, listed, market, rules, parameters, report)
+    except ProofRejected as error:
+        reason = error.reason
+    digest = "0x" + parameters.digest.hex()
+    return BrokerResult(given.statement, rules.name, until, reason, digest, parameters.key.ceremony, unsafe)
+
+
+def _check_statement(statement: BrokerStatement, policy: Policy, moment: int, until: int) -> None:
+    """Refuse another policy, and times that do not go together."""
+    if statement.policy != policy.digest:
+        raise ProofRejected("the statement is under another policy")
+    if abs(statement.epoch_time - statement.books_time) > policy.max_attestation_age_seconds:
+        raise ProofRejected("the books are of another time than the epoch")
+    if moment < statement.epoch_time:
+        raise ProofRejected("the epoch lies in the future")
+    if moment > until:
+        raise ProofRejected("expired")
+
+
+def _verify(
+    proof: BrokerProof, books: BookList, market: PathLike | Market, policy: Policy, setup: Setup, report: Report
+) -> None:
+    backend, engine = load_backend(), verifying_engine()
+    priced = loaded_market(market, policy, setup, backend)
+    stated = proof.statement
+    if (stated.epoch, stated.epoch_time) != (priced.epoch_id, priced.epoch_time):
+        raise ProofRejected("the statement is about another epoch than the market's")
+    if books.terms.universe != priced.universe:
+        raise ProofRejected("the books are over another universe than the market's")
+    universe = priced.epoch.universe
+    report("verifying books", 0, 0)
+    verify_books(books, book_verifying_key(universe, books.terms.bits, setup, backend), engine)
+    report("verifying", 0, 0)
+    key = broker_verifying_key(policy, universe, proof.layout, setup, backend)
+    verify_broker(key, stated, books, priced.columns, proof.proof, engine)
+
+
+def check_broker_inclusion(
+    inclusion: PathLike | BrokerInclusion,
+    setup: PathLike | Setup,
+    *,
+    owner: str,
+    proof: PathLike | BrokerProof | None = None,
+    root: str | bytes | None = None,
+    accounts: int | None = None,
+) -> BrokerInclusion:
+    """Check that a book stands in a broker's list under its owner's id, and that its pair opens to the file's lots.
+
+    owner: the identifier that the owner knows themselves by, typed by them and never taken from the file: one account
+    shown to two owners is refused by one of them. proof: what auditors verified; or its root and number of accounts.
+    Whether the lots are right is for the owner to look at.
+
+    Raises ProofRejected when the book is not in the list, FormatError for bad input.
+    """
+    held = loaded(inclusion, BrokerInclusion, read_broker_inclusion, "inclusion")
+    parameters = loaded(setup, Setup, load_setup, "setup")
+    if (proof is None) == (root is None or accounts is None):
+        raise ArgumentError("proof", "expected either the proof, or its root and its number of accounts")
+    if proof is not None:
+        stated = loaded(proof, BrokerProof, read_broker_proof, "proof").statement
+        root, accounts = stated.root, stated.accounts
+    if held.owner != as_identifier(owner):
+        raise ProofRejected("the file is another owner's")
+    held.check(digest_of(root or b"", "root"), accounts or 0)
+    if held.terms.setup != parameters.digest:
+        raise ProofRejected("the pair is under another setup")
+    backend, rows = load_backend(), len(held.lots)
+    if rows > parameters.rows or rows & (rows - 1) or held.terms.bits > QUANTITY_BITS:
+        raise ProofRejected("the pair is over more rows than the setup has")
+    blindings = [[held.blinding]]
+    coefficients = backend.interpolate([backend.vector_from_int64(np.ascontiguousarray(held.lots))], blindings)
+    if backend.msm(parameters.monomial(backend), coefficients)[0] != held.book.net:
+        raise ProofRejected("the pair does not open to these lots")
+    return held
