@@ -16,7 +16,7 @@ from zkmargin.chain.client import Client
 from zkmargin.chain.errors import ChainError, ProofRefused
 from zkmargin.circuits.language.keys import verifying_key
 from zkmargin.circuits.markets.instruments import CASH_ID
-from zkmargin.circuits.statements.clearing.sweep import SweepError, SweepLayout, compile_sweep
+from zkmargin.circuits.statements.clearing.sweep import SweepLayout, compile_sweep
 from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
 from zkmargin.clearing.contracts import HouseTerms, Token, create_address, deploy_house, events
 from zkmargin.clearing.proving import BookProver, SweepProver
@@ -30,6 +30,7 @@ from zkmargin.verifier.curve import G1, PythonEngine
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.proof import encode_points
 from zkmargin.verifier.statements.clearing import (
     Act,
     Book,
@@ -46,7 +47,9 @@ from zkmargin.verifier.statements.clearing import (
 from zkmargin.verifier.statements.clearing.books import reblinding_challenge
 
 RISK, ALICE, BOB = ((number).to_bytes(32, "big") for number in (211, 212, 213))
-LOT = 10**6
+LOT = 1
+USD = 10**6
+"""Lots of cash in a dollar."""
 NOTICE, WINDOW, AGE, DELAY, HEARTBEAT, GRACE = 10, 600, 3000, 5, 3600, 60
 
 pytestmark = pytest.mark.skipif(
@@ -215,35 +218,34 @@ def test_a_house_from_deposit_to_sweep(story: Story) -> None:
     recovery, settlement = story.functions("Recovery"), story.functions("Settlement")
     alice, bob = address_of_key(ALICE), address_of_key(BOB)
     # Deposits open books; a later one waits.
-    for key, lots in ((ALICE, 1000), (BOB, 500)):
+    for key, lots in ((ALICE, 1000 * USD), (BOB, 500 * USD)):
         who = format_address(address_of_key(key))
         story.send(ledger.deposit(0, lots * LOT, who), "first deposit", key)
     story.send(ledger.deposit(0, 7 * LOT, format_address(alice)), "later deposit", ALICE)
-    assert dict(story.book(ALICE)[0].lots) == {story.cash: 1000}
+    assert dict(story.book(ALICE)[0].lots) == {story.cash: 1000 * USD}
 
-    # A trade: Alice sells three of a row for 120; both prove, the risk key signs, books move.
-    moved = Opening({story.cash: 120}, 987654321)
+    # A trade: Alice sells three of a row for 120 dollars; both prove, the risk key signs, books move.
+    row = next(listing.row for listing in desk().market.epoch.universe.listings if listing.kind == "spot")
+    moved = Opening({story.cash: 120 * USD, row: -3}, 987654321)
     batch, _ = trade(story, moved, fee=2)
     assert story.cleared(batch) == [True]
     story.send(clearing.clear(batch), "clear of two")
-    for key, lots in ((ALICE, 1118), (BOB, 378)):
-        assert dict(story.book(key)[0].lots) == {story.cash: lots}
+    after = {alice: {story.cash: 1120 * USD - 2, row: -3}, bob: {story.cash: 380 * USD - 2, row: 3}}
+    for key in (ALICE, BOB):
+        assert dict(story.book(key)[0].lots) == after[address_of_key(key)]
     risk = story.replay(RISK, own=False)
-    assert {account: dict(book.lots) for account, book in risk.books.items()} == {
-        alice: {story.cash: 1118},
-        bob: {story.cash: 378},
-    }
+    assert {account: dict(book.lots) for account, book in risk.books.items()} == after
     engine = PythonEngine()
     points = [story.book(key)[1].c for key in (ALICE, BOB)]
-    assert engine.combine(points, [1, 1]) == story.prover.commit({story.cash: 1496}, 0)
-    assert story.chain.client.call(ledger.collateralOf(0), "collateral") == [1496, 7 + 4]
+    assert engine.combine(points, [1, 1]) == story.prover.commit({story.cash: 1500 * USD - 4}, 0)
+    assert story.chain.client.call(ledger.collateralOf(0), "collateral") == [1500 * USD - 4, 7 + 4]
 
     # The same batch again is refused by event: consents count once.
     assert story.cleared(batch) == [False]
 
     # What Bob cannot afford has no proof, and another proof is none.
     with pytest.raises(InadequateError):
-        trade(story, Opening({story.cash: 400}, 5))
+        trade(story, Opening({story.cash: 4000 * USD}, 5))
 
     # Alice reblinds: her proof from then on is of another point, and Bob knows nothing of it.
     opened, book = story.book(ALICE)
@@ -267,60 +269,60 @@ def test_a_house_from_deposit_to_sweep(story: Story) -> None:
     proven = story.argument(story.prover.prove(Act.UPKEEP, alice, digest, whole(opened)))
     with pytest.raises(ChainError, match="ProvenAlready"):
         story.send(recovery.prove(format_address(alice), words(book), story.epoch, proven), "upkeep")
-    act = withdrawal_act(alice, 0, 118, bob)
+    act = withdrawal_act(alice, 0, 118 * USD, bob)
     story.announce(ALICE, act)
-    left = whole(opened) + Opening({story.cash: -118}, 0)
+    left = whole(opened) + Opening({story.cash: -118 * USD}, 0)
     proven = story.argument(story.prover.prove(Act.WITHDRAWAL, alice, act, left))
-    wanted = (format_address(alice), 0, 118, format_address(bob))
+    wanted = (format_address(alice), 0, 118 * USD, format_address(bob))
     elsewhere = replace(story.prover, house=replace(story.house, clearing=bytes(20)))
     foreign = story.argument(elsewhere.prove(Act.WITHDRAWAL, alice, act, left))
     with pytest.raises(ProofRefused):
         story.send(clearing.withdraw(wanted, words(book), story.epoch, foreign), "withdrawal")
     story.send(clearing.withdraw(wanted, words(book), story.epoch, proven), "withdrawal")
-    assert dict(story.book(ALICE)[0].lots) == {story.cash: 1000}
+    assert dict(story.book(ALICE)[0].lots) == {story.cash: 1002 * USD - 2, row: -3}
 
-    # A row closes: Bob, who is long, sweeps it into cash under a real proof.
-    sweep_in_the_end(story, settlement, bob)
-    assert story.gas["first deposit"] < 150_000
-    assert story.gas["later deposit"] < 115_000
-    print(story.gas)
-
-
-def sweep_in_the_end(story: Story, settlement: Any, bob: bytes) -> None:
-    universe = desk().market.epoch.universe
-    row = next(listing.row for listing in universe.listings if listing.id != CASH_ID)
+    # The row closes, and both sides sweep it into cash.
     payoffs = {row: 2_500_001}
     unit = story.prover.commit({row: 1}, 0)
     signed = sign_digest(settlement_digest(story.house, desk().market.universe, row, payoffs[row], unit), OWNER)
     story.send(settlement.settle((row, payoffs[row], tuple(unit)), [signed]), "settlement record")
-    _, points = story.sweeps.market(payoffs)
-    assert story.chain.client.call(settlement.sweepMarket(), "market") == b"".join(
-        point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big") for point in points
+    for key, cash in ((BOB, 7), (ALICE, -8)):
+        before = dict(story.book(key)[0].lots)[story.cash]
+        sweep(story, key, payoffs)
+        assert dict(story.book(key)[0].lots) == {story.cash: before + cash}
+    # Books are collateral and what the sweeps took: everybody adds it up.
+    points = [story.book(key)[1].c for key in (ALICE, BOB)]
+    booked, _ = story.chain.client.call(ledger.collateralOf(0), "collateral")
+    swept = G1(*story.chain.client.call(settlement.swept(), "swept"))
+    assert engine.combine(points, [1, 1]) == engine.combine(
+        [story.prover.commit({story.cash: booked}, 0), swept], [1, 1]
     )
-    opened, book = story.book(BOB)
-    with pytest.raises(SweepError, match="nothing to sweep"):
-        story.sweeps.moved(whole(opened), payoffs, 5)
-    # Bob holds nothing of it, and would have a lot of cash all the same; the risk key signs whatever it is shown.
-    stolen = Opening({story.cash: 1}, 77)
-    d = story.prover.commit(stolen.lots, stolen.blinding)
-    sealed = seal(stolen, d, house=story.house, account=bob, risk=public_key(RISK), own=public_key(BOB))
-    act = sweep_act(bob, d, keccak256(sealed))
-    novation = sign_digest(sweep_novation_digest(story.house, bob, d, keccak256(sealed), book.state), RISK)
-    story.announce(BOB, act)
-    length = len(story.argument(sweep_of_zero(story, bob, act), story.sweeps.argument.verifying_key))
-    with pytest.raises(ChainError):
-        story.send(
-            settlement.sweep(format_address(bob), words(book), tuple(d), sealed, novation, bytes(length)), "a lie"
-        )
+    assert story.gas["first deposit"] < 150_000
+    assert story.gas["later deposit"] < 115_000
+    assert story.gas["reblind"] < 110_000
+    assert story.gas["withdrawal"] < 520_000
+    assert story.gas["clear of two"] < 950_000
+    print(story.gas)
 
 
-def sweep_of_zero(story: Story, account: bytes, act: bytes) -> Any:
-    """An honest proof, of a book that has something to sweep."""
-    universe = desk().market.epoch.universe
-    row = next(listing.row for listing in universe.listings if listing.id != CASH_ID)
-    book = Opening({row: 3}, 9)
-    moved = story.sweeps.moved(book, {row: 2_500_001}, 11)
-    return story.sweeps.prove(account, act, book, moved, {row: 2_500_001})
+def sweep(story: Story, key: bytes, payoffs: dict[int, int]) -> None:
+    """An honest sweep, after one without a proof."""
+    account, settlement = address_of_key(key), story.functions("Settlement")
+    _, points = story.sweeps.market(payoffs)
+    assert story.chain.client.call(settlement.sweepMarket(), "market") == encode_points(points)
+    opened, book = story.book(key)
+    moved = story.sweeps.moved(whole(opened), payoffs, 5150)
+    d = story.prover.commit(moved.lots, moved.blinding)
+    sealed = seal(moved, d, house=story.house, account=account, risk=public_key(RISK), own=public_key(key))
+    act = sweep_act(account, d, keccak256(sealed))
+    novation = sign_digest(sweep_novation_digest(story.house, account, d, keccak256(sealed), book.state), RISK)
+    story.announce(key, act)
+    proven = story.sweeps.prove(account, act, whole(opened), moved, payoffs)
+    proof = story.argument(proven, story.sweeps.argument.verifying_key)
+    head = (format_address(account), words(book), tuple(d), sealed, novation)
+    with pytest.raises(ProofRefused):
+        story.send(settlement.sweep(*head, bytes(len(proof))), "a lie")
+    story.send(settlement.sweep(*head, proof), "sweep")
 
 
 def test_addresses_of_contracts_to_be() -> None:
@@ -328,4 +330,3 @@ def test_addresses_of_contracts_to_be() -> None:
     assert create_address(sender, 0).hex() == "cd234a471b72ba2f1ccf0a70fcaba648a5eecd8d"
     assert create_address(sender, 1).hex() == "343c43a37d37dff08ae8c4a11544c718abb4fcf8"
     assert create_address(sender, 128) != create_address(sender, 127)
-    assert G1(1, 2)
