@@ -168,11 +168,12 @@ class Floor:
 
 @dataclass(frozen=True)
 class Bound:
-    """Marks an inequality "threshold - measure >= 0" for the report; `scale` is what a unit of usd_e12 counts for."""
+    """Marks an inequality "threshold - measure >= 0" for the report; `scale` is what 10^-12 of its unit counts for."""
 
     title: str
     group: Group
     scale: int
+    unit: Literal["usd", "coins"] = "usd"
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         prove_batches,
         prove_solvency,
     )
+    from zkmargin.api.solvency_log import append_to_log, compare_receipts, make_receipt
     from zkmargin.api.solvency_verification import (
         IncludedBalances,
         SolvencyResult,
@@ -66,6 +67,7 @@ __all__ = [
     "Verdict",
     "ZkmarginError",
     "__version__",
+    "append_to_log",
     "attest",
     "attest_reserves",
     "build_market",
@@ -74,6 +76,7 @@ __all__ = [
     "check_inclusion",
     "commit_balances",
     "commit_books",
+    "compare_receipts",
     "development_setup",
     "disclose",
     "evaluate",
@@ -84,6 +87,7 @@ __all__ = [
     "make_broker_inclusion",
     "make_inclusion",
     "make_inclusions",
+    "make_receipt",
     "margin_prover",
     "prove_batches",
     "prove_broker",
@@ -113,6 +117,7 @@ _MODULES = {
         "prove_batches",
         "prove_solvency",
     ),
+    "api.solvency_log": ("append_to_log", "compare_receipts", "make_receipt"),
     "api.solvency_verification": (
         "IncludedBalances",
         "SolvencyResult",

@@ -209,7 +209,7 @@ def test_every_public_value_moves_every_challenge() -> None:
     held = names(derive_challenges(key, statement, proof))
     assert len(held) == 7
     for field, value in vars(statement).items():
-        other: Any = {str: "another", int: 7, bytes: bytes(32)}[type(value)]
+        other: Any = {str: "another", int: 7, bytes: bytes([9]) * 32}[type(value)]
         assert not held & names(derive_challenges(key, replace(statement, **{field: other}), proof)), field
     circuit = key.circuit
     others = [

@@ -579,7 +579,7 @@ def _rooms_of_limit(rule: Any, policy: Policy, epoch: MarketEpoch, name: str, mi
         put = h.is_option and h.instrument.option_type == "put"
         moves = h.instrument.underlying not in policy.unshocked_underlyings
         notional = math.copysign(_size(h), h.quantity) * (-1 if put else 1)
-        amounts = {"net_notional": notional, "vega": h.quantity * vega / 100}
+        amounts = {"net_notional": notional, "vega": h.quantity * vega / 100, "position": h.quantity * delta * moves}
         net += amounts.get(rule.measure, h.quantity * delta * h.index * moves)
     return {f"{title}, long": most - net, f"{title}, short": most + net}
 

@@ -53,6 +53,7 @@ from zkmargin.verifier.statements.disclosure import read_disclosure
 from zkmargin.verifier.statements.margin import read_margin_proof
 from zkmargin.verifier.statements.solvency.files import read_solvency
 from zkmargin.verifier.statements.solvency.inclusion import read_inclusion
+from zkmargin.verifier.statements.solvency.log import read_log, read_receipt
 from zkmargin.verifier.statements.solvency.reserves import read_reserves
 from zkmargin.verifier.statements.solvency.terms import read_terms
 from zkmargin.verifier.statements.trust import RequiredSetup, Trust, read_trust
@@ -132,6 +133,8 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Path], object]]]] = {
     "terms": ("t.json", lambda d: read_terms(d / "t.json")),
     "solvency statement": ("st.json", lambda d: read_solvency(d / "st.json")),
     "reserves": ("r.json", _reserves),
+    "solvency log": ("log.json", lambda d: read_log(d / "log.json")),
+    "solvency receipt": ("receipt.json", lambda d: read_receipt(d / "receipt.json")),
     "inclusion": ("inclusion.json", lambda d: read_inclusion(d / "inclusion.json")),
     "epoch folder": ("w/epoch.json", lambda d: open_epoch_folder(d / "w")),
     "batch": ("w/batches/00000.json", lambda d: open_epoch_folder(d / "w").read_batch(0)),
@@ -240,6 +243,8 @@ def _solvency_files(folder: Path) -> None:
         f"solvency prove --work {d}/w --setup {d}/s.json --reserves {d}/r.json --out {d}/st.json",
         f"solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --customer bela "
         f"--out {d}/inclusion.json",
+        f"solvency log append {d}/log.json --statement {d}/st.json --setup {d}/s.json --key {d}/wallet.key",
+        f"solvency log receipt {d}/log.json --statement {d}/st.json --setup {d}/s.json --out {d}/receipt.json",
     ):
         epoch = "0x" + open_epoch_folder(folder / "w").epoch.hex() if "EPOCH" in command else ""
         if run([part.replace("EPOCH", epoch) for part in command.split()]) != 0:

@@ -80,6 +80,7 @@ def write_broker_proof(path: str | Path, proof: BrokerProof) -> None:
             "block": layout.block,
         },
         "proof": "0x" + proof.proof.hex(),
+        "backing": None if proof.backing is None else proof.backing.to_json(),
     }
     write_document(path, files.KIND, fields)
 

@@ -7,8 +7,8 @@ auditors and owners do is in `zkmargin.api.broker_verification`.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
+import secrets as randomness
+from collections.abc import Mapping, Sequence
 from time import time
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from zkmargin.api.arguments import (
     loaded,
     loaded_epoch,
     loaded_market,
+    loaded_signed,
     path_of,
     seconds_of,
 )
@@ -29,7 +30,9 @@ from zkmargin.circuits.markets.positions import Positions, refuse_expired
 from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.circuits.markets.universe import Universe
 from zkmargin.circuits.policies.policy import Policy, load_policy
+from zkmargin.circuits.statements.attestation import Opening, read_opening
 from zkmargin.circuits.statements.book.prover import BookProver
+from zkmargin.circuits.statements.broker.backing import in_order, prove_backing
 from zkmargin.circuits.statements.broker.circuit import choose_layout, compile_broker
 from zkmargin.circuits.statements.broker.files import (
     BrokerSecrets,
@@ -53,7 +56,9 @@ from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import ArgumentError, FormatError, NoProofError
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.merkle import MerkleTree
+from zkmargin.verifier.statements.attestation import Attestation, read_attestation
 from zkmargin.verifier.statements.book import Book, BookList
+from zkmargin.verifier.statements.broker.backing import NO_BACKING, backing_digest
 from zkmargin.verifier.statements.broker.files import check_name, read_books, read_broker_proof
 from zkmargin.verifier.statements.broker.inclusion import SALT_BYTES, BrokerInclusion, account_id, salt_of
 from zkmargin.verifier.statements.broker.statement import BrokerProof, BrokerStatement
@@ -146,7 +151,7 @@ def _known(
 ) -> tuple[dict[bytes, _Kept], bytes]:
     """The pairs of an earlier list by account id, and the secret behind its salts; a fresh one without a list."""
     if previous is None:
-        return {}, secrets.token_bytes(SALT_BYTES)
+        return {}, randomness.token_bytes(SALT_BYTES)
     listed = read_books(path_of(previous[0], "previous"))
     kept = read_secrets(path_of(previous[1], "previous"))
     if listed.terms != prover.terms:
@@ -168,15 +173,22 @@ def prove_broker(
     setup: PathLike | Setup,
     *,
     broker: str,
+    attestations: Sequence[PathLike | Attestation] = (),
+    secrets: Sequence[PathLike | Opening] = (),
     out: PathLike | None = None,
     report: Report = silent,
 ) -> BrokerProof:
     """Prove that every account of a list meets the policy in the market's epoch. broker: its name, in the statement.
 
-    Raises ShortAccountsError naming who falls short, to the broker alone; PositionsError when an instrument that has
-    expired is held; FormatError when list, openings and market do not go together.
+    attestations, secrets: of the broker's own account at its venues, of the time of the list; with them the proof also
+    says that the accounts' books net to what the broker holds there.
+
+    Raises UnbackedError when they do not, ShortAccountsError naming who falls short, to the broker alone;
+    PositionsError when an instrument that has expired is held; FormatError when the files do not go together.
     """
     check_outputs({"out": out}, inputs={"market": market, "books": books, "openings": openings})
+    signed = [loaded_signed(each, Attestation, read_attestation, "attestations") for each in attestations]
+    own = [loaded(each, Opening, read_opening, "secrets") for each in secrets]
     named = check_name(broker, "broker")
     rules, parameters = loaded(policy, Policy, load_policy, "policy"), loaded(setup, Setup, load_setup, "setup")
     backend = load_backend()
@@ -189,6 +201,7 @@ def prove_broker(
         raise ArgumentError("books", "expected a list over the market's universe, of no more bits than the policy's")
     _check_openings(listed, kept, parameters, backend)
     _refuse_expired(universe, kept, priced)
+    ordered, parts = in_order(signed, own, listed) if signed or own else ((), ())
     layout = choose_layout(rules, UniverseLayout.of(universe), len(listed.books), parameters.rows)
     program = compile_broker(rules, UniverseLayout.of(universe), layout)
     report("witness", 0, 0)
@@ -203,11 +216,15 @@ def prove_broker(
         books_time=listed.time,
         accounts=len(listed.books),
         root=listed.root,
+        backing=backing_digest(ordered) if ordered else NO_BACKING,
     )
+    behind = None
+    if ordered:
+        behind = prove_backing(ordered, parts, listed, kept.opening, statement.context, parameters, backend)
     options = Options(progress=lambda name, fraction: report(name, round(100 * fraction), 100))
     prover = BrokerProver(program, parameters, backend, priced.columns)
     data = prover.prove(statement, kept.opening, digits_of(program, solved.values), options)
-    proof = BrokerProof(statement, rules.name, layout, data)
+    proof = BrokerProof(statement, rules.name, layout, data, behind)
     if out is not None:
         write_broker_proof(out, proof)
     return proof
@@ -224,7 +241,7 @@ def _check_openings(listed: BookList, kept: BrokerSecrets, setup: Setup, backend
         ("net", [book.net for book in listed.books], kept.opening.net_blinding),
         ("gross", [book.gross for book in listed.books], kept.opening.gross_blinding),
     ):
-        weights = [secrets.randbits(_CHECK_BITS) for _ in points]
+        weights = [randomness.randbits(_CHECK_BITS) for _ in points]
         total = backend.constant(0, lots.shape[1])
         for book, weight in zip(lots, weights, strict=True):
             values = np.abs(book) if name == "gross" else book

@@ -8,31 +8,31 @@ from typing import Any, Final
 
 import numpy as np
 
-from zkmargin.api.arguments import Instant, PathLike, digest_of, loaded, loaded_market, seconds_of
-from zkmargin.api.trusting import required_setup, setup_line
+from zkmargin.api.arguments import Instant, PathLike, digest_of, loaded, loaded_market, loaded_signed, seconds_of
+from zkmargin.api.trusting import Attestors, required_setup, setup_line, trusted
 from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.circuits.policies.policy import Policy, load_policy
 from zkmargin.circuits.statements.book.verification import book_verifying_key
-from zkmargin.circuits.statements.broker.verification import broker_verifying_key
+from zkmargin.circuits.statements.broker.verification import broker_verifying_key, vanishing_point
 from zkmargin.circuits.statements.margin.market import Market
 from zkmargin.prover.kernels import load_backend, verifying_engine
 from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent
+from zkmargin.verifier.curve import PythonEngine
 from zkmargin.verifier.errors import ArgumentError, ProofRejected
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.book import BookList, verify_books
+from zkmargin.verifier.statements.broker.backing import verify_backing
 from zkmargin.verifier.statements.broker.files import read_books, read_broker_proof
 from zkmargin.verifier.statements.broker.inclusion import BrokerInclusion, read_broker_inclusion
 from zkmargin.verifier.statements.broker.statement import BrokerProof, BrokerStatement
 from zkmargin.verifier.statements.broker.verify import verify_broker
 from zkmargin.verifier.statements.solvency.accounts import as_identifier
-from zkmargin.verifier.statements.trust import is_unsafe
+from zkmargin.verifier.statements.trust import Trust, check_attestors, is_unsafe
 
 __all__ = ["BROKER_UNSAID", "BrokerResult", "check_broker_inclusion", "verify_broker_proof"]
 
-BROKER_UNSAID: Final = (
-    "that every account is in the list (owners check that), or that anybody owes these books; nobody signed them"
-)
+BROKER_UNSAID: Final = "that every account is in the list (owners check that), or that the broker can pay what it owes"
 """What a valid proof does not say, for every verdict."""
 
 
@@ -40,13 +40,29 @@ BROKER_UNSAID: Final = (
 class BrokerResult:
     """What a broker's proof was found to say. `reason` is None when it is valid."""
 
-    statement: BrokerStatement
+    proof: BrokerProof
     policy: str
     valid_until: int
     reason: str | None
     setup_digest: str
     ceremony: str | None
     unsafe_setup: bool
+    authenticated: bool
+    """Whether keys that were given beforehand signed the position behind the books."""
+
+    @property
+    def statement(self) -> BrokerStatement:
+        """What the proof states."""
+        return self.proof.statement
+
+    @property
+    def behind(self) -> str:
+        """The position behind the books, in words."""
+        if self.proof.backing is None:
+            return "nothing: nobody signed these books"
+        attested = ", ".join(each.claimed.venue for each in self.proof.backing.attestations)
+        said = f"the broker's own position at {attested}"
+        return said if self.authenticated else f"{said}, UNAUTHENTICATED: anybody may have signed"
 
     @property
     def valid(self) -> bool:
@@ -65,11 +81,14 @@ class BrokerResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
+        backing = self.proof.backing
         return {
             "valid": self.valid,
             "reason": self.reason,
             **{**self.statement.to_json(), "policy": self.policy},
             "valid_until": format_seconds(self.valid_until),
+            "authenticated": self.authenticated,
+            "backed_by": [] if backing is None else [each.claimed.venue for each in backing.attestations],
             "setup_digest": self.setup_digest,
             "ceremony": self.ceremony,
             "unsafe_setup": self.unsafe_setup,
@@ -85,6 +104,7 @@ class BrokerResult:
             "accounts": f"{stated.accounts}, each of which meets policy {self.policy}" if self.valid else "unknown",
             "epoch": f"{format_seconds(stated.epoch_time)}, 0x{stated.epoch.hex()}",
             "books": f"of {format_seconds(stated.books_time)}, root 0x{stated.root.hex()}",
+            "behind them": self.behind,
             "valid until": format_seconds(self.valid_until),
             "setup": setup_line(self.setup_digest, self.ceremony, unsafe=self.unsafe_setup),
             "not said": BROKER_UNSAID,
@@ -98,6 +118,9 @@ def verify_broker_proof(
     policy: PathLike | Policy,
     setup: PathLike | Setup,
     *,
+    attestors: Attestors = (),
+    trust: PathLike | Trust | None = None,
+    any_attestor: bool = False,
     require_setup: str | None = None,
     at: Instant | None = None,
     report: Report = silent,
@@ -107,25 +130,39 @@ def verify_broker_proof(
     books: the list that `zkmargin broker commit` wrote; every pair's proof is verified. Nothing is believed but what
     `zkmargin verify` believes of a market and a setup, and that the list is complete. at: when, by default now.
 
+    attestors, trust, any_attestor: as for a margin proof, for the broker's own position behind the books. Given them, a
+    proof that names no position is rejected; without them one that names a position has no verdict.
+
     Raises FormatError for bad input, ArgumentError for another setup than the required one.
     """
     report("reading", 0, 0)
-    given = loaded(proof, BrokerProof, read_broker_proof, "proof")
+    given = loaded_signed(proof, BrokerProof, read_broker_proof, "proof")
     listed = loaded(books, BookList, read_books, "books")
     rules = loaded(policy, Policy, load_policy, "policy")
     parameters = loaded(setup, Setup, load_setup, "setup")
-    required = required_setup(require_setup, parameters.key)
+    wanted = bool(attestors or trust is not None or any_attestor)
+    who = None
+    if wanted or given.backing is not None:
+        who = trusted(
+            parameters, attestors=attestors, trust=trust, any_attestor=any_attestor, require_setup=require_setup
+        )
+    required = required_setup(require_setup, parameters.key) if who is None else who.setup
     unsafe = is_unsafe(parameters.key, required, development=parameters.development)
     moment = int(time()) if at is None else seconds_of(at, "at")
     until = given.statement.epoch_time + rules.validity_seconds
     reason = None
     try:
         _check_statement(given.statement, rules, moment, until)
+        if wanted and given.backing is None:
+            raise ProofRejected("the statement names no position behind the books")
+        if who is not None and given.backing is not None:
+            check_attestors(given.backing.attestations, who.attestors)
         _verify(given, listed, market, rules, parameters, report)
     except ProofRejected as error:
         reason = error.reason
     digest = "0x" + parameters.digest.hex()
-    return BrokerResult(given.statement, rules.name, until, reason, digest, parameters.key.ceremony, unsafe)
+    authenticated = who is not None and given.backing is not None and who.authenticates(given.backing.attestations)
+    return BrokerResult(given, rules.name, until, reason, digest, parameters.key.ceremony, unsafe, authenticated)
 
 
 def _check_statement(statement: BrokerStatement, policy: Policy, moment: int, until: int) -> None:
@@ -156,6 +193,9 @@ def _verify(
     report("verifying", 0, 0)
     key = broker_verifying_key(policy, universe, proof.layout, setup, backend)
     verify_broker(key, stated, books, priced.columns, proof.proof, engine)
+    if proof.backing is not None:
+        vanishing = vanishing_point(setup, backend, universe.rows)
+        verify_backing(proof.backing, stated.context, books, vanishing, engine or PythonEngine())
 
 
 def check_broker_inclusion(

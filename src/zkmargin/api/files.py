@@ -82,7 +82,7 @@ VERIFIABLE: Final[Mapping[str, Verifiable]] = {
         "a broker's proof",
         "zkmargin.api.broker_verification:verify_broker_proof",
         ("books", "market", "policy"),
-        ("require_setup", "at"),
+        (*TRUST, "at"),
     ),
 }
 """By the kind in a file's `format`. The kind `revocation` is reserved."""

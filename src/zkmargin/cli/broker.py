@@ -10,7 +10,18 @@ import typer
 from zkmargin.api import broker_verification as verification
 from zkmargin.api.trusting import setup_fields
 from zkmargin.cli.console import print_json, print_table, progress, warn_if_unsafe
-from zkmargin.cli.options import Json, Market, Policy, RequireSetup, SetupFile, Threads, writes
+from zkmargin.cli.options import (
+    AnyAttestor,
+    Attestors,
+    Json,
+    Market,
+    Policy,
+    RequireSetup,
+    SetupFile,
+    Threads,
+    TrustFile,
+    writes,
+)
 from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup
 from zkmargin.verifier.errors import ArgumentError
@@ -81,17 +92,38 @@ def prove(
     setup: SetupFile,
     broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The broker's name, for the statement.")],
     out: Annotated[Path, typer.Option("--out", metavar="PROOF", help="Where to write the proof.")],
+    attestations: Annotated[
+        list[Path] | None,
+        typer.Option("--attestation", metavar="A", help="A venue's attestation of the broker's own; repeat it."),
+    ] = None,
+    secrets: Annotated[
+        list[Path] | None, typer.Option("--secret", metavar="O", help="Its opening; repeat it, in the same order.")
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Prove that every account of the list meets the policy in the market's epoch.
+
+    With --attestation and --secret, of the broker's own account at its venues at the time of the list, the proof also
+    says that the accounts' books net to what the broker holds there.
 
     Exit code 1 when one does not: then there is no proof, and whoever runs this learns whose account it is and why."""
     from zkmargin.api import broker as api  # noqa: PLC0415 - verifying has no use for it
 
     with progress() as report:
         parameters = load_setup(setup)
-        proof = api.prove_broker(market, policy, books, openings, parameters, broker=broker, out=out, report=report)
+        proof = api.prove_broker(
+            market,
+            policy,
+            books,
+            openings,
+            parameters,
+            broker=broker,
+            attestations=attestations or [],
+            secrets=secrets or [],
+            out=out,
+            report=report,
+        )
     warn_if_unsafe(parameters, setup)
     result = {
         "proof": str(out),
@@ -112,6 +144,9 @@ def verify(
     market: Market,
     policy: Policy,
     setup: SetupFile,
+    trust: TrustFile = None,
+    attestors: Attestors = None,
+    any_attestor: AnyAttestor = False,
     require_setup: RequireSetup = None,
     at: At = None,
     threads: Threads = None,
@@ -123,7 +158,17 @@ def verify(
     with progress() as report:
         parameters = load_setup(setup)
         found = verification.verify_broker_proof(
-            proof, books, market, policy, parameters, require_setup=require_setup, at=at, report=report
+            proof,
+            books,
+            market,
+            policy,
+            parameters,
+            attestors=attestors or (),
+            trust=trust,
+            any_attestor=any_attestor,
+            require_setup=require_setup,
+            at=at,
+            report=report,
         )
     warn_if_unsafe(parameters, setup)
     print_result(found, as_json=as_json)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from zkmargin.verifier.curve import POINT_BYTES, decode_g1
 from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.ethereum import KeyRecovery
+from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.hexadecimal import parse_hex
 from zkmargin.verifier.instants import parse_seconds
 from zkmargin.verifier.statements.book import ACCOUNT_ID_BYTES, Book, BookList, BookTerms
+from zkmargin.verifier.statements.broker.backing import Backing, backing_digest
 from zkmargin.verifier.statements.broker.circuit import MAX_ACCOUNTS, MAX_COLUMNS, Layout
 from zkmargin.verifier.statements.broker.statement import BrokerProof, BrokerStatement
+from zkmargin.verifier.statements.margin.files import attestations_from_fields
 from zkmargin.verifier.text import is_visible
 
 BOOKS_KIND: Final = "broker-books"
@@ -53,8 +58,8 @@ def read_books(path: str | Path) -> BookList:
     return BookList(terms, books, tuple(arrays["proofs"][k].tobytes() for k in range(count)), taken)
 
 
-def read_broker_proof(path: str | Path) -> BrokerProof:
-    """Read a proof's file. Raises FormatError; OSError when it cannot be read."""
+def read_broker_proof(path: str | Path, recovery: KeyRecovery | None = None) -> BrokerProof:
+    """Read a proof's file, attestations' signatures checked. Raises FormatError; OSError when it cannot be read."""
     fields = Fields(path, read_document(path, KIND))
     stated = fields.record("statement")
     policy = stated.record("policy")
@@ -80,9 +85,23 @@ def read_broker_proof(path: str | Path) -> BrokerProof:
         accounts=statement.accounts,
     )
     numbers.finish()
-    text = fields.text("proof")
+    data = parse_hex(fields.text("proof"), f"{path}: field 'proof'", most=MAX_BROKER_PROOF_BYTES)
+    behind = fields.optional_record("backing")
     fields.finish()
-    return BrokerProof(statement, name, layout, parse_hex(text, f"{path}: field 'proof'", most=MAX_BROKER_PROOF_BYTES))
+    if behind is None:
+        return BrokerProof(statement, name, layout, data)
+    backing = _backing(behind, f"{path}: backing", recovery)
+    return BrokerProof(replace(statement, backing=backing_digest(backing.attestations)), name, layout, data, backing)
+
+
+def _backing(fields: Fields, where: str, recovery: KeyRecovery | None) -> Backing:
+    attestations = attestations_from_fields(fields, where, recovery)
+    commitment = decode_g1(fields.hexadecimal("commitment", POINT_BYTES), f"{where}: field 'commitment'")
+    response = int.from_bytes(fields.hexadecimal("response", 32), "big")
+    fields.finish()
+    if response >= SCALAR_MODULUS:
+        raise FormatError(f"{where}: field 'response': expected a scalar below r")
+    return Backing(attestations, commitment, response)
 
 
 def check_name(name: str, where: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.statements.broker.backing import NO_BACKING, Backing
 from zkmargin.verifier.statements.broker.circuit import Layout
 
 STATEMENT_DOMAIN: Final = b"zkmargin/broker-statement/v1"
@@ -17,7 +18,7 @@ class BrokerStatement:
     """What is stated. Times are seconds since 1970.
 
     epoch: the market's id under the policy; books_time: when the books were taken, as the broker says; accounts: how
-    many; root: of their pair ids.
+    many; root: of their pair ids; backing: names the position behind the books, if the statement is about one.
     """
 
     broker: str
@@ -27,13 +28,14 @@ class BrokerStatement:
     books_time: int
     accounts: int
     root: bytes
+    backing: bytes = NO_BACKING
 
     @property
     def context(self) -> bytes:
         """The 32 bytes that the transcript absorbs."""
         numbers = b"".join(number.to_bytes(8, "big") for number in (self.epoch_time, self.books_time, self.accounts))
         named = keccak256(self.broker.encode())
-        return keccak256(STATEMENT_DOMAIN + named + self.policy + self.epoch + numbers + self.root)
+        return keccak256(STATEMENT_DOMAIN + named + self.policy + self.epoch + numbers + self.root + self.backing)
 
     def to_json(self) -> dict[str, Any]:
         """The document's fields."""
@@ -56,6 +58,7 @@ class BrokerProof:
     policy_name: str
     layout: Layout
     proof: bytes
+    backing: Backing | None = None
 
     def __repr__(self) -> str:
         return f"BrokerProof({self.policy_name}, {self.statement.accounts} accounts, {len(self.proof)} bytes)"

@@ -380,16 +380,21 @@ def _check_names(what: str, names: Sequence[str]) -> None:
     """Raise TermsError unless every name is one, and none looks like another before it."""
     seen: dict[str, str] = {}
     for name in names:
-        if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
-            raise TermsError(
-                f"{what}: {quoted(name)}: expected a name of 1 to {MAX_NAME} ASCII letters and digits, with single "
-                "blanks or ._/+- between them"
-            )
+        check_name(what, name)
         for look in looks_of(name):
             if seen.setdefault(look, name) != name or names.count(name) > 1:
                 raise TermsError(
                     f"{what}: {quoted(name)}: expected a name that does not look like {quoted(seen[look])}"
                 )
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise TermsError unless a text is a name in its one spelling."""
+    if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
+        raise TermsError(
+            f"{what}: {quoted(name)}: expected a name of 1 to {MAX_NAME} ASCII letters and digits, with single blanks "
+            "or ._/+- between them"
+        )
 
 
 def looks_of(name: str) -> tuple[str, str]:
