@@ -147,6 +147,9 @@ def verify(
     trust: TrustFile = None,
     attestors: Attestors = None,
     any_attestor: AnyAttestor = False,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="0x..", help="The broker's own account at those venues.")
+    ] = None,
     require_setup: RequireSetup = None,
     at: At = None,
     threads: Threads = None,
@@ -166,6 +169,7 @@ def verify(
             attestors=attestors or (),
             trust=trust,
             any_attestor=any_attestor,
+            account=account,
             require_setup=require_setup,
             at=at,
             report=report,
