@@ -150,6 +150,9 @@ def verify(
     trust: TrustFile = None,
     attestors: Attestors = None,
     any_attestor: AnyAttestor = False,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="0x..", help="The broker's own account at those venues.")
+    ] = None,
     require_setup: RequireSetup = None,
     at: At = None,
     threads: Threads = None,
@@ -169,6 +172,7 @@ def verify(
             attestors=attestors or (),
             trust=trust,
             any_attestor=any_attestor,
+            account=account,
             require_setup=require_setup,
             at=at,
             report=report,
