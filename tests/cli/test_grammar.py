@@ -117,7 +117,9 @@ def complete(shell: str, words: str) -> list[str]:
 def test_completion_of_commands_and_options() -> None:
     assert complete("bash", "zkmargin ") == list(COMMANDS)
     assert complete("bash", "zkmargin che") == ["check-disclosure"]
-    assert set(complete("bash", "zkmargin solvency ")) == {"commit", "attest", "prove", "verify", "report", "inclusion"}
+    assert set(complete("bash", "zkmargin solvency ")) == {
+        *("commit", "attest", "prove", "verify", "report", "inclusion", "log")
+    }
     assert "--attestor" in complete("bash", "zkmargin verify --a")
     assert any('"verify":"Verify a proof at a given time."' in line for line in complete("zsh", "zkmargin ver"))
 

@@ -27,7 +27,7 @@ class Artifact:
 
 @cache
 def load_artifact(name: str) -> Artifact:
-    """The artefact of `Verifier`, `Registry`, `Gate` or `CreditVault`."""
+    """The artefact of a contract by its name: see `compile.CONTRACTS`."""
     data = (resources.files(__package__) / "artifacts" / f"{name}.json").read_bytes()
     fields = parse_object(data, f"artefact {name}")
     return Artifact(

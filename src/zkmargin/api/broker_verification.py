@@ -8,7 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from zkmargin.api.arguments import Instant, PathLike, digest_of, loaded, loaded_market, loaded_signed, seconds_of
+from zkmargin.api.arguments import (
+    Instant,
+    PathLike,
+    address_of,
+    digest_of,
+    loaded,
+    loaded_market,
+    loaded_signed,
+    seconds_of,
+)
 from zkmargin.api.trusting import Attestors, required_setup, setup_line, trusted
 from zkmargin.circuits.markets.units import QUANTITY_BITS
 from zkmargin.circuits.policies.policy import Policy, load_policy
@@ -20,9 +29,10 @@ from zkmargin.prover.setup import Setup, load_setup
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.curve import PythonEngine
 from zkmargin.verifier.errors import ArgumentError, ProofRejected
+from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.book import BookList, verify_books
-from zkmargin.verifier.statements.broker.backing import verify_backing
+from zkmargin.verifier.statements.broker.backing import NO_BACKING, backing_digest, verify_backing
 from zkmargin.verifier.statements.broker.files import read_books, read_broker_proof
 from zkmargin.verifier.statements.broker.inclusion import BrokerInclusion, read_broker_inclusion
 from zkmargin.verifier.statements.broker.statement import BrokerProof, BrokerStatement
@@ -61,8 +71,14 @@ class BrokerResult:
         if self.proof.backing is None:
             return "nothing: nobody signed these books"
         attested = ", ".join(each.claimed.venue for each in self.proof.backing.attestations)
-        said = f"the broker's own position at {attested}"
+        said = f"the position of account {self.account} at {attested}"
         return said if self.authenticated else f"{said}, UNAUTHENTICATED: anybody may have signed"
+
+    @property
+    def account(self) -> str | None:
+        """Whose position stands behind the books; whether it is the broker's own is for the reader to know."""
+        backing = self.proof.backing
+        return None if backing is None else format_address(backing.attestations[0].claimed.account)
 
     @property
     def valid(self) -> bool:
@@ -88,6 +104,7 @@ class BrokerResult:
             **{**self.statement.to_json(), "policy": self.policy},
             "valid_until": format_seconds(self.valid_until),
             "authenticated": self.authenticated,
+            "account": self.account,
             "backed_by": [] if backing is None else [each.claimed.venue for each in backing.attestations],
             "setup_digest": self.setup_digest,
             "ceremony": self.ceremony,
@@ -121,6 +138,7 @@ def verify_broker_proof(
     attestors: Attestors = (),
     trust: PathLike | Trust | None = None,
     any_attestor: bool = False,
+    account: str | bytes | None = None,
     require_setup: str | None = None,
     at: Instant | None = None,
     report: Report = silent,
@@ -130,8 +148,9 @@ def verify_broker_proof(
     books: the list that `zkmargin broker commit` wrote; every pair's proof is verified. Nothing is believed but what
     `zkmargin verify` believes of a market and a setup, and that the list is complete. at: when, by default now.
 
-    attestors, trust, any_attestor: as for a margin proof, for the broker's own position behind the books. Given them, a
-    proof that names no position is rejected; without them one that names a position has no verdict.
+    attestors, trust, any_attestor: as for a margin proof, for the position behind the books. Given them, a proof that
+    names no position is rejected; without them one that names a position has no verdict. account: the broker's own at
+    its venues; a position of another is rejected. Without it the result says whose it is, and no more.
 
     Raises FormatError for bad input, ArgumentError for another setup than the required one.
     """
@@ -140,9 +159,10 @@ def verify_broker_proof(
     listed = loaded(books, BookList, read_books, "books")
     rules = loaded(policy, Policy, load_policy, "policy")
     parameters = loaded(setup, Setup, load_setup, "setup")
-    wanted = bool(attestors or trust is not None or any_attestor)
+    own = None if account is None else address_of(account, "account")
+    asked = bool(attestors or trust is not None or any_attestor)
     who = None
-    if wanted or given.backing is not None:
+    if asked or given.backing is not None:
         who = trusted(
             parameters, attestors=attestors, trust=trust, any_attestor=any_attestor, require_setup=require_setup
         )
@@ -153,10 +173,12 @@ def verify_broker_proof(
     reason = None
     try:
         _check_statement(given.statement, rules, moment, until)
-        if wanted and given.backing is None:
+        if (asked or own is not None) and given.backing is None:
             raise ProofRejected("the statement names no position behind the books")
         if who is not None and given.backing is not None:
             check_attestors(given.backing.attestations, who.attestors)
+            if own is not None and any(each.claimed.account != own for each in given.backing.attestations):
+                raise ProofRejected("the position behind the books is of another account")
         _verify(given, listed, market, rules, parameters, report)
     except ProofRejected as error:
         reason = error.reason
@@ -183,6 +205,9 @@ def _verify(
     backend, engine = load_backend(), verifying_engine()
     priced = loaded_market(market, policy, setup, backend)
     stated = proof.statement
+    named = NO_BACKING if proof.backing is None else backing_digest(proof.backing.attestations)
+    if stated.backing != named:
+        raise ProofRejected("the statement names another position behind the books")
     if (stated.epoch, stated.epoch_time) != (priced.epoch_id, priced.epoch_time):
         raise ProofRejected("the statement is about another epoch than the market's")
     if books.terms.universe != priced.universe:

@@ -64,7 +64,8 @@ class ProofRefused(ProofRejected):
 def _errors() -> dict[bytes, tuple[str, tuple[str, ...], tuple[str, ...], str]]:
     """Every custom error by selector: name, types, names of the values, contract."""
     found = {}
-    for contract in ("Registry", "Gate", "CreditVault", "Verifier"):
+    house = ("Ledger", "HouseVenue", "Clearing", "Settlement", "Recovery")
+    for contract in (*house, "Registry", "Gate", "CreditVault", "Verifier"):
         for entry in load_artifact(contract).abi:
             if entry["type"] == "error":
                 types = tuple(_canonical(value) for value in entry["inputs"])
