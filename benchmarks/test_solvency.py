@@ -107,7 +107,7 @@ def test_solvency_inclusion(
     maker.make(opener, position)
     benchmark.pedantic(maker.make, args=(opener, position), rounds=5)  # type: ignore[no-untyped-call]
     start = time.perf_counter()
-    verify_inclusion(made, setup.key, statement.liabilities)
+    verify_inclusion(made, setup.key, statement.liabilities, made.customer)
     benchmark.extra_info["check_python_seconds"] = time.perf_counter() - start
     benchmark.extra_info["backend"] = load_backend().name
     benchmark.extra_info["rows"] = 4

@@ -255,6 +255,14 @@ RECIPES: dict[str, Recipe] = {
         *("solvency", "inclusion", "--work", d / "w", "--statement", d / "st.json"),
         *("--setup", d / "s.json", "--out", d / "new.json"),
     ],
+    "solvency log append": lambda d: [
+        *("solvency", "log", "append", d / "new.json", "--statement", d / "st.json", "--setup", d / "s.json"),
+        *("--key", d / "k"),
+    ],
+    "solvency log receipt": lambda d: [
+        *("solvency", "log", "receipt", d / "log.json", "--statement", d / "st.json", "--setup", d / "s.json"),
+        *("--out", d / "new.json"),
+    ],
     "solvency inclusion page": lambda d: [
         *("solvency", "inclusion", "page", "--statement", d / "st.json"),
         *("--setup", d / "s.json", "--out", d / "new.html"),
@@ -303,6 +311,7 @@ def everything(made_desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         "solvency prove --work {d}/w --setup {d}/s.json --reserves {d}/r.json --out {d}/st.json",
         "solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --customer bela "
         "--out {d}/bela.json",
+        "solvency log append {d}/log.json --statement {d}/st.json --setup {d}/s.json --key {d}/k",
     ):
         epoch = "0x" + open_epoch_folder(exchange / "w").epoch.hex() if "{e}" in command else ""
         assert run([part.format(d=exchange, e=epoch) for part in command.split()]) == 0, command
