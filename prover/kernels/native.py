@@ -274,7 +274,7 @@ def _scalar(value: int) -> bytes:
 
 
 def _scalars(values: Iterable[int]) -> bytes:
-    return pack_integers(int(value) % SCALAR_MODULUS for value in values)
+    return pack_integers([int(value) % SCALAR_MODULUS for value in values])
 
 
 @contextmanager

@@ -15,7 +15,7 @@ INTEGER_BYTES: Final = 32
 
 def pack_integers(values: Iterable[int]) -> bytes:
     """Pack non-negative integers below 2^256."""
-    return b"".join(value.to_bytes(INTEGER_BYTES, "little") for value in values)
+    return b"".join([value.to_bytes(INTEGER_BYTES, "little") for value in values])
 
 
 def unpack_integers(data: bytes) -> list[int]:

@@ -17,7 +17,7 @@ from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.tape import Key, NamedTape, TapeBuilder, Value
 from zkmargin.prover.vectors import sparse_vector
 from zkmargin.verifier.circuit import Circuit, Sum, SumTerm
-from zkmargin.verifier.expression import ColumnKind, evaluate
+from zkmargin.verifier.expression import Column, ColumnKind, evaluate
 from zkmargin.verifier.field import SCALAR_MODULUS, inverse
 from zkmargin.verifier.verify import Symbol
 
@@ -40,11 +40,47 @@ def number_factor(index: int) -> str:
     return f"factor[{index}]"
 
 
+_Powers = tuple[tuple[int, int], ...]
+"""sum of coefficient * gamma^(position + 1), as (position, coefficient) pairs."""
+
+
+@dataclass(frozen=True)
+class PublicFactor:
+    """A U_k that is a column: multiples of dense public columns, entries by row, and a constant."""
+
+    index: int
+    dense: tuple[tuple[Column, _Powers], ...]
+    entries: tuple[tuple[int, _Powers], ...]
+    constant: _Powers
+
+    @classmethod
+    def of(cls, circuit: Circuit, index: int, terms: Sequence[_Term]) -> PublicFactor:
+        """Sort a weight's terms by what they multiply."""
+        constant: list[tuple[int, int]] = []
+        dense: dict[Column, list[tuple[int, int]]] = defaultdict(list)
+        entries: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for position, term in terms:
+            if term.public is None:
+                constant.append((position, term.coefficient))
+            elif term.public.kind is ColumnKind.SPARSE:
+                for row, value in circuit.sparse[term.public.index].entries:
+                    entries[row].append((position, term.coefficient * value))
+            else:
+                dense[term.public].append((position, term.coefficient))
+        return cls(
+            index,
+            tuple((column, tuple(powers)) for column, powers in dense.items()),
+            tuple((row, tuple(powers)) for row, powers in entries.items()),
+            tuple(constant),
+        )
+
+
 @dataclass(frozen=True)
 class SumTapes:
     """The right side of phi's identity: the distinct weights, None for one, each with its terms; and the tape."""
 
     gathered: tuple[tuple[int | None, tuple[_Term, ...]], ...]
+    factors: tuple[PublicFactor, ...]
     step: NamedTape
 
     @classmethod
@@ -59,7 +95,12 @@ class SumTapes:
         gathered = tuple((weight, tuple(terms)) for weight, terms in by_weight.items())
         builder = TapeBuilder()
         step = running_sum_step(circuit, gathered, builder, evaluate(circuit.nodes, builder))
-        return cls(gathered, builder.build(step))
+        factors = tuple(
+            PublicFactor.of(circuit, index, terms)
+            for index, (weight, terms) in enumerate(gathered)
+            if not _is_number(weight, terms)
+        )
+        return cls(gathered, factors, builder.build(step))
 
 
 def _is_number(weight: int | None, terms: Sequence[_Term]) -> bool:
@@ -90,33 +131,25 @@ def public_factors(
 ) -> dict[Key, V]:
     """The values on H of every U_k that is a column."""
     powers = gamma_powers(gamma, len(circuit.sums))
-    factors: dict[Key, V] = {}
-    for index, (weight, terms) in enumerate(tapes.gathered):
-        if _is_number(weight, terms):
-            continue
-        constant = 0
-        dense: dict[Key, int] = defaultdict(int)
-        entries: dict[int, int] = defaultdict(int)
-        for position, term in terms:
-            coefficient = term.coefficient * powers[position]
-            if term.public is None:
-                constant += coefficient
-            elif term.public.kind is ColumnKind.SPARSE:
-                for row, value in circuit.sparse[term.public.index].entries:
-                    entries[row] += coefficient * value
-            else:
-                dense[term.public] += coefficient
-        vectors = [columns[key] for key in dense]
-        coefficients = list(dense.values())
-        if entries:
-            vectors.append(sparse_vector(backend, circuit.rows, entries.items()))
+    made: dict[Key, V] = {}
+    for factor in tapes.factors:
+        vectors = [columns[column] for column, _ in factor.dense]
+        coefficients = [_weighed(terms, powers) for _, terms in factor.dense]
+        if factor.entries:
+            vectors.append(
+                sparse_vector(backend, circuit.rows, [(row, _weighed(terms, powers)) for row, terms in factor.entries])
+            )
             coefficients.append(1)
-        if constant % SCALAR_MODULUS or not vectors:
+        constant = _weighed(factor.constant, powers)
+        if constant or not vectors:
             vectors.append(backend.constant(constant, circuit.rows))
             coefficients.append(1)
-        reduced = [coefficient % SCALAR_MODULUS for coefficient in coefficients]
-        factors[public_factor(index)] = backend.linear_combination(vectors, reduced)
-    return factors
+        made[public_factor(factor.index)] = backend.linear_combination(vectors, coefficients)
+    return made
+
+
+def _weighed(terms: _Powers, powers: Sequence[int]) -> int:
+    return sum([coefficient * powers[position] for position, coefficient in terms]) % SCALAR_MODULUS
 
 
 def numbers(circuit: Circuit, tapes: SumTapes, scalars: Sequence[int], gamma: int) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,25 @@ def test_parquet_gives_the_same_books(desk: Path, capsys: pytest.CaptureFixture[
     assert answer(desk, commit, capsys)["proven"] == 0
     assert call(desk, commit.replace("b.parquet", "f.parquet").replace("l2", "l3").replace("o2", "o3")) == 2
     assert "column 'quantity'" in capsys.readouterr().err
+
+
+def test_a_database_gives_the_same_books(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [line.split(",") for line in ACCOUNTS.split()[1:]]
+    with sqlite3.connect(desk / "b.db") as database:
+        database.execute("create table held (account text, instrument text, quantity)")
+        database.executemany("insert into held values (?, ?, ?)", rows)
+    commit = (
+        f"broker commit {SHARED} --accounts sqlite:///{{d}}/b.db --table held --out {{d}}/l2.json "
+        f"--openings {{d}}/o2.json --at {AT} --previous {{d}}/list.json --previous-openings {{d}}/o.json"
+    )
+    assert answer(desk, commit, capsys)["proven"] == 0
+    with sqlite3.connect(desk / "b.db") as database:
+        database.execute("update held set quantity = 0.5 where account = 'dora'")
+    database.close()
+    assert call(desk, commit.replace("l2", "l3").replace("o2", "o3")) == 2
+    assert "table held: column 'quantity'" in capsys.readouterr().err
+    assert call(desk, commit.replace(" --table held", "").replace("l2", "l3").replace("o2", "o3")) == 2
+    assert "--table" in capsys.readouterr().err
 
 
 def test_an_owner_checks(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,15 +92,16 @@ def commit_books(
     openings: PathLike,
     previous: tuple[PathLike, PathLike] | None = None,
     policy: PathLike | Policy | None = None,
+    table: str | None = None,
     at: Instant | None = None,
     report: Report = silent,
 ) -> tuple[BookList, int]:
     """Commit to every account's book and prove its range; return the list, and how many pairs are new.
 
-    accounts: a .csv or .parquet file of account, instrument, quantity; or lots by row for each account. out: the list,
-    for whoever verifies. openings: what opens it, secret. previous: an earlier list and its openings; what is unchanged
-    keeps its pair and its proof, and shows that it is unchanged. policy: where it has narrower quantities than usual.
-    at: when the books were taken, by default now.
+    accounts: a .csv or .parquet file of account, instrument, quantity, or a database's SQLAlchemy URL, whose table or
+    view is `table`; or lots by row for each account. out: the list, for whoever verifies. openings: what opens it,
+    secret. previous: an earlier list and its openings; what is unchanged keeps its pair and its proof, and shows that.
+    policy: where it has narrower quantities than usual. at: when the books were taken, by default now.
 
     Raises InputError naming the row, FormatError when the earlier list is over another universe or setup.
     """
@@ -112,7 +113,7 @@ def commit_books(
     if isinstance(accounts, Mapping):
         held = dict(accounts)
     else:
-        held = read_account_books(path_of(accounts, "accounts", "lots by account"), epoch.universe)
+        held = read_account_books(path_of(accounts, "accounts", "lots by account"), epoch.universe, table=table)
     prover = BookProver(epoch.universe, bits, parameters, backend)
     known, master = _known(previous, prover)
     ids = {owner: account_id(owner, salt_of(master, owner)) for owner in held}

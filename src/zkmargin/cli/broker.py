@@ -41,7 +41,7 @@ At = Annotated[str | None, typer.Option("--at", metavar="ISO", help="Time; by de
 def commit(
     market: Market,
     accounts: Annotated[
-        Path, typer.Option("--accounts", metavar="B", help="A .csv or .parquet file: account,instrument,quantity.")
+        str, typer.Option("--accounts", metavar="B", help="Books: a .parquet or .csv file, or a database's URL.")
     ],
     setup: SetupFile,
     out: Annotated[Path, typer.Option("--out", metavar="LIST", help="Where to write the list of accounts.")],
@@ -52,11 +52,14 @@ def commit(
     previous_openings: Annotated[
         Path | None, typer.Option("--previous-openings", metavar="FILE", help="What opens the earlier list. Secret.")
     ] = None,
+    table: Annotated[str | None, typer.Option("--table", help="The table or view, for a database.")] = None,
     at: At = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Commit to every account's book and prove its range: once, until the book changes.
+
+    B has the columns account, instrument, quantity, a row a position.
 
     The list is for whoever verifies. It shows how many accounts there are and, beside an earlier list, which of them
     changed; not whose they are and not what they hold."""
@@ -68,7 +71,7 @@ def commit(
     with progress() as report:
         parameters = load_setup(setup)
         listed, made = api.commit_books(
-            market, accounts, parameters, out=out, openings=openings, previous=kept, at=at, report=report
+            market, accounts, parameters, out=out, openings=openings, previous=kept, table=table, at=at, report=report
         )
     warn_if_unsafe(parameters, setup)
     result = {

@@ -84,7 +84,7 @@ def writes(*outputs: str, arrays: bool = False) -> Callable[[Command], Command]:
 def _names_files(parameter: str, value: object) -> bool:
     """Whether an option's value names files: a path, several, or what may be one, such as a policy."""
     several = value if isinstance(value, list) else [value]
-    return any(isinstance(each, Path) for each in several) or parameter in ("policy", "customers")
+    return any(isinstance(each, Path) for each in several) or parameter in ("policy", "customers", "accounts")
 
 
 def decimals(option: str, given: list[str]) -> dict[str, Decimal]:

@@ -9,7 +9,7 @@ once, and the first that is wrong is named by its number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
@@ -170,9 +170,9 @@ def _parquet(path: Path, chunk_rows: int) -> BalanceTable:
     return BalanceTable(str(path), "row", count, chunks)
 
 
-def _wrong_type(where: str, column: str, got: str) -> InputError:
+def _wrong_type(where: str, column: str, got: str, amounts: Sequence[str] = AMOUNTS) -> InputError:
     """What a column of another type is refused with."""
-    if column in AMOUNTS:
+    if column in amounts:
         return InputError(
             f"{where}: column {column!r}: expected text, decimals or integers, got {quoted(got)}; a floating-point "
             "number cannot hold an amount exactly: cast the column to a decimal type first"
@@ -187,13 +187,20 @@ def _wrong_type(where: str, column: str, got: str) -> InputError:
 
 
 def _sql(url: str, table: str | None, chunk_rows: int) -> BalanceTable:
+    return open_database(url, table, COLUMNS, AMOUNTS, chunk_rows)
+
+
+def open_database(
+    url: str, table: str | None, names: Sequence[str], amounts: Sequence[str], chunk_rows: int = CHUNK_ROWS
+) -> BalanceTable:
+    """Columns of a database's table as text, in the order of the first two. amounts: those that may be decimals."""
     polars = _polars()
     with extra("solvency", "databases"):
         import sqlalchemy as sql  # noqa: PLC0415 - an optional part
     if not table:
         raise InputError("balances: expected --table, the name of the table or view that holds the balances")
     where = f"table {one_line(table, 64)}"
-    columns: list[Any] = [sql.column(name) for name in COLUMNS]
+    columns: list[Any] = [sql.column(name) for name in names]
     schema, _, name = table.rpartition(".")
     source = sql.table(name, *columns, schema=schema or None)
 
@@ -222,8 +229,10 @@ def _sql(url: str, table: str | None, chunk_rows: int) -> BalanceTable:
                 # By customer and asset, so that row numbers mean the same every time.
                 query = sql.select(*columns).select_from(source).order_by(*columns[:2])
                 for part in connection.execute(query).partitions():
-                    texts = [[_sql_text(where, *pair) for pair in zip(COLUMNS, row, strict=True)] for row in part]
-                    frame = polars.DataFrame(texts, schema=dict.fromkeys(COLUMNS, polars.String), orient="row")
+                    texts = [
+                        [_sql_text(where, *pair, amounts) for pair in zip(names, row, strict=True)] for row in part
+                    ]
+                    frame = polars.DataFrame(texts, schema=dict.fromkeys(names, polars.String), orient="row")
                     yield np.arange(first, first + frame.height, dtype=np.int64), frame
                     first += frame.height
         except (sql.exc.SQLAlchemyError, ImportError, ValueError) as error:
@@ -256,7 +265,7 @@ def _without_secrets(text: str, sql: Any, url: str) -> str:
     return text
 
 
-def _sql_text(where: str, column: str, value: object) -> str | None:
+def _sql_text(where: str, column: str, value: object, amounts: Sequence[str]) -> str | None:
     """A value in the words of a file. Raises InputError naming the column for a type that is not allowed."""
     match value:
         case None | str():
@@ -265,9 +274,9 @@ def _sql_text(where: str, column: str, value: object) -> str | None:
             pass
         case int():
             return str(value)
-        case Decimal() if column in AMOUNTS and value.is_finite() and abs(value.adjusted()) <= _DIGITS:
+        case Decimal() if column in amounts and value.is_finite() and abs(value.adjusted()) <= _DIGITS:
             return format(value, "f")
-    raise _wrong_type(where, column, type(value).__name__)
+    raise _wrong_type(where, column, type(value).__name__, amounts)
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

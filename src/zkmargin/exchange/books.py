@@ -1,4 +1,4 @@
-"""Accounts' books as they come: CSV or Parquet, one row a position, three columns: account, instrument, quantity.
+"""Accounts' books as they come: CSV, Parquet or SQL, one row a position, three columns: account, instrument, quantity.
 
 Accounts and instruments are text; quantities are decimal numbers in units of the instrument, as text, decimals or
 integers. A column of another type is refused by its name: floating-point numbers round. The first row that is wrong is
@@ -16,31 +16,37 @@ from numpy.typing import NDArray
 
 from zkmargin.circuits.markets.positions import positions_from_rows
 from zkmargin.circuits.markets.universe import Universe
-from zkmargin.exchange.balances import InputError
+from zkmargin.exchange.balances import InputError, open_database
 from zkmargin.extras import extra
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.broker.inclusion import owner_bytes
 from zkmargin.verifier.tables import read_table
-from zkmargin.verifier.text import quoted
+from zkmargin.verifier.text import one_line, quoted
 
 COLUMNS: Final = ("account", "instrument", "quantity")
 _CHUNK: Final = 1 << 16
 
 
-def read_account_books(path: str | Path, universe: Universe) -> dict[str, NDArray[np.int64]]:
+def read_account_books(
+    path: str | Path, universe: Universe, *, table: str | None = None
+) -> dict[str, NDArray[np.int64]]:
     """Each account's lots by row, accounts in the order of first appearance. Rows of one account need not be together.
+
+    path: a .csv or .parquet file, or a database's SQLAlchemy URL, whose table or view is `table`.
 
     Raises InputError naming the row; OSError when the file cannot be read.
     """
     held: dict[str, list[tuple[int, list[str]]]] = {}
     try:
-        for row, (account, instrument, quantity) in _rows(Path(path)):
+        database = isinstance(path, str) and "://" in path
+        where = f"table {one_line(table or '', 64)}" if database else str(path)
+        for row, (account, instrument, quantity) in _sql(str(path), table) if database else _rows(Path(path)):
             if account not in held:
-                owner_bytes(account, f"{path}: row {row}: column 'account'")
+                owner_bytes(account, f"{where}: row {row}: column 'account'")
             held.setdefault(account, []).append((row, [instrument, quantity]))
         if not held:
-            raise InputError(f"{path}: expected at least one account")
-        return {name: positions_from_rows(universe, rows, str(path)).lots for name, rows in held.items()}
+            raise InputError(f"{where}: expected at least one account")
+        return {name: positions_from_rows(universe, rows, where).lots for name, rows in held.items()}
     except InputError:
         raise
     except FormatError as error:
@@ -56,6 +62,20 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     with path.open("rb"):
         pass
     yield from _parquet(path)
+
+
+def _sql(url: str, table: str | None) -> Iterator[tuple[int, list[str]]]:
+    source = open_database(url, table, COLUMNS, ("quantity",))
+    for rows, frame in source.chunks():
+        for row, fields in zip(rows.tolist(), frame.rows(), strict=True):
+            yield row, _complete(fields, f"{source.name}: row {row}")
+
+
+def _complete(fields: tuple[str | None, ...], where: str) -> list[str]:
+    found = [field for field in fields if field is not None]
+    if len(found) != len(COLUMNS):
+        raise InputError(f"{where}: expected a value in every column, got none")
+    return found
 
 
 def _parquet(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -74,9 +94,7 @@ def _parquet(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise InputError(f"{path}: expected a Parquet file: {quoted(error)}") from None
     for start in range(0, len(table), _CHUNK):
         for row, fields in enumerate(table[start : start + _CHUNK].rows(), start + 1):
-            if any(field is None for field in fields):
-                raise InputError(f"{path}: row {row}: expected a value in every column, got none")
-            yield row, list(fields)
+            yield row, _complete(fields, f"{path}: row {row}")
 
 
 def _holds_exact_values(polars: Any, kind: Any, *, number: bool) -> bool:
