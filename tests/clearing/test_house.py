@@ -18,6 +18,7 @@ from zkmargin.circuits.language.keys import verifying_key
 from zkmargin.circuits.markets.instruments import CASH_ID
 from zkmargin.circuits.statements.clearing.sweep import SweepLayout, compile_sweep
 from zkmargin.circuits.statements.margin.prover import InadequateError, MarginProver
+from zkmargin.clearing.audit import audit
 from zkmargin.clearing.contracts import HouseTerms, Token, create_address, deploy_house, events
 from zkmargin.clearing.proving import BookProver, SweepProver
 from zkmargin.clearing.replay import OpenBook, Replay, reblinding_secret
@@ -297,6 +298,8 @@ def test_a_house_from_deposit_to_sweep(story: Story) -> None:
     assert engine.combine(points, [1, 1]) == engine.combine(
         [story.prover.commit({story.cash: booked}, 0), swept], [1, 1]
     )
+    found = audit(events(story.chain.client, story.house), [story.prover.commit({story.cash: 1}, 0)], engine)
+    assert (found.lots, found.moved, found.accounts) == ((booked,), swept, 2)
     assert story.gas["first deposit"] < 150_000
     assert story.gas["later deposit"] < 115_000
     assert story.gas["reblind"] < 110_000
