@@ -69,7 +69,7 @@ def cases(desk: Path, out: Path) -> dict[str, Case]:
 def prepare(desk: Path) -> None:
     """Write what the commands read."""
     desk.mkdir()
-    make_desk(desk)
+    make_desk(desk, small=True)
     write_terms(desk / "t.json", terms(exchange="Harbor"))
     rows = "".join(f"customer{index},BTC,{index + 1},0,0\n" for index in range(3000))
     (desk / "b.csv").write_text("customer,asset,equity,debt,collateral\n" + rows)

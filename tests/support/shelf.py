@@ -173,7 +173,7 @@ CSV_READERS: Final = tuple(reader for reader in READERS if reader.family == "csv
 
 def make_shelf(folder: Path) -> None:
     """Write every file that a reader reads."""
-    make_desk(folder)
+    make_desk(folder, small=True)
     _margin_files(folder)
     _trusted_and_sent(folder)
     _solvency_files(folder)

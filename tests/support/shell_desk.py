@@ -1,4 +1,4 @@
-"""One account's files on a part of the real chain: made once, copied for every test that wants them."""
+"""One account's files on the real chain, or on a part of it: made once, copied for every test that wants them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,14 @@ def _small_chain() -> dict[str, Any]:
     return {**chain, "result": listed + chain["result"][:4]}
 
 
-def make_desk(folder: Path) -> None:
-    """Setup, instruments, market, books, keys, attestations, openings, a trust file and one proof, policy span."""
-    setup = zkmargin.development_setup(512, out=folder / "s.json")
-    (folder / "deribit.json").write_text(json.dumps(_small_chain()))
+def make_desk(folder: Path, *, small: bool = False) -> None:
+    """Setup, instruments, market, books, keys, attestations, openings, a trust file and one proof, policy span.
+
+    small: list what the books hold and little more.
+    """
+    setup = zkmargin.development_setup(512 if small else 1024, out=folder / "s.json")
+    chain = json.dumps(_small_chain()) if small else CHAIN.read_text(encoding="utf-8")
+    (folder / "deribit.json").write_text(chain, encoding="utf-8")
     data = import_deribit(folder / "deribit.json")
     document = data.to_json()
     write_document(folder / "i.json", "instruments", {name: document[name] for name in ("as_of", "instruments")})
