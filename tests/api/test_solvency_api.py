@@ -56,6 +56,8 @@ def test_every_step(folder: Path, work: EpochFolder) -> None:
     assert "12" not in repr(checked)
     with pytest.raises(ArgumentError, match=r"^liabilities: expected the statement, or the liabilities digest"):
         zkmargin.check_inclusion(folder / "i.json", setup, customer="bela")
+    with pytest.raises(ArgumentError, match=r"^liabilities: "):
+        zkmargin.check_inclusion(folder / "i.json", folder / "s.json", customer="bela", liabilities="0x12")
     with pytest.raises(zkmargin.ProofRejected, match="other liabilities"):
         zkmargin.check_inclusion(folder / "i.json", setup, customer="bela", liabilities=bytes(32))
     with pytest.raises(ArgumentError, match=r"^setup: expected a whole setup"):
@@ -83,5 +85,3 @@ def test_what_is_refused(folder: Path, work: EpochFolder) -> None:
         zkmargin.attest_reserves(work.terms, work.epoch, {}, key=WALLET_KEY)
     with pytest.raises(ArgumentError, match=r"^epoch: expected 0x and 64"):
         zkmargin.attest_reserves(work.terms, "0x12", {"BTC": 1}, key=WALLET_KEY, chain="eip155:1")
-    with pytest.raises(ArgumentError, match=r"^liabilities: "):
-        zkmargin.check_inclusion(folder / "i.json", folder / "s.json", customer="bela", liabilities="0x12")
