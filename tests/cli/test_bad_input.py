@@ -267,7 +267,7 @@ def test_market_data_that_does_not_match_its_commitments(zkmargin: Any, desk: Pa
 
     edit(desk / "m.json", dearer)
     for arguments in (prove(desk), verify(desk), evaluate(desk)):
-        refused(zkmargin, arguments, desk / "m.json", "field 'columns'", "what its prices and the policy give")
+        refused(zkmargin, arguments, desk / "m.json", "field 'data'", "which universe, time and instruments have")
 
 
 def test_market_arrays_that_are_not_the_documents(zkmargin: Any, desk: Path) -> None:
@@ -304,8 +304,9 @@ def test_files_that_are_truncated_or_of_another_version(zkmargin: Any, desk: Pat
     path.write_text(original + "{}")
     refused(zkmargin, arguments, path, "expected")
     path.write_text(original)
-    edit(path, lambda document: document.update(version=2))
-    refused(zkmargin, arguments, path, "field 'version'", "expected 1", "got 2")
+    version = json.loads(original)["version"]
+    edit(path, lambda document: document.update(version=version + 1))
+    refused(zkmargin, arguments, path, "field 'version'", f"expected {version}", f"got {version + 1}")
     path.write_text(original)
     edit(path, lambda document: document.update(format="zkmargin/other"))
     refused(zkmargin, arguments, path, "field 'format'", "got 'zkmargin/other'")
