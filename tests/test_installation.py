@@ -45,6 +45,7 @@ IMPORTED_BY_EXTRAS = {
     "chain/local.py": {"eth", "eth_tester"},
     "exchange": {"polars", "ray", "sqlalchemy"},
     "reports/heat_map.py": {"matplotlib"},
+    "reports/backtest_plot.py": {"matplotlib"},
     "prover/kernels/reference.py": {"galois"},
 }
 
