@@ -23,6 +23,8 @@ CONTRACTS: Final = {
     "Verifier": "src/Verifier.sol",
     "Registry": "src/Registry.sol",
     "Gate": "src/Gate.sol",
+    "Challenges": "src/Challenges.sol",
+    "TimelockController": "@openzeppelin/contracts/governance/TimelockController.sol",
     "CreditVault": "src/examples/CreditVault.sol",
 }
 """What ships, and where it is."""

@@ -92,10 +92,10 @@ FIELDS: Final = (
 """The header's fields, in order: addresses and counts."""
 HEADER_BYTES: Final = 96
 MIN_TABLE_BYTES: Final = 32 + 32 + 128 + HEADER_BYTES + 64
+"""Digests, [x]_2, header, w and 1 / n."""
 MAX_HINT_PRODUCTS: Final = 1 << 14
 """Each factor of a hint takes two bytes of a table at least, each column a word of memory below 65,536."""
 MAX_LOG_ROWS: Final = 28
-"""Digests, [x]_2, header, w and 1 / n."""
 RECORD_BYTES: Final = 64
 """A sparse column in memory: its value, and the denominator it has had."""
 HINT_BYTES: Final = 32

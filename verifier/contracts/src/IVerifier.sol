@@ -22,6 +22,8 @@ interface IVerifier {
     error DegenerateChallenge(uint256 z);
     /// @notice The last word of the proof is not the inverse of the product of the denominators.
     error WrongHint(uint256 hint);
+    /// @notice Too little gas is left to say which proof of a batch is bad: none is blamed.
+    error NotEnoughGas();
     /// @notice A precompiled contract failed and every point of proof and holdings is good: a market point is not, or
     /// gas ran out.
     error PrecompileFailed();
@@ -44,11 +46,12 @@ interface IVerifier {
     function verify(bytes calldata publicInputs, bytes calldata market, bytes calldata proof) external view;
 
     /// @notice Verify proofs about one market with one pairing check; a bad proof does not spoil the others.
-    /// @return refusals For each proof nothing when it is valid, else the encoded error that `verify` reverts with.
+    /// @return accepted Whether each proof is valid.
+    /// @return refusals For each that is not, the encoded error that `verify` reverts with.
     function verifyBatch(bytes calldata market, bytes[] calldata publicInputs, bytes[] calldata proofs)
         external
         view
-        returns (bytes[] memory refusals);
+        returns (bool[] memory accepted, bytes[] memory refusals);
 
     /// @notice Verify proofs `from` to `to` - 1, at least one, with one pairing check, or revert with the first error that
     /// is met: what `verifyBatch` asks of itself.

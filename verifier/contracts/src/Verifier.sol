@@ -149,12 +149,12 @@ contract Verifier is IVerifier {
     function verifyBatch(bytes calldata market, bytes[] calldata publicInputs, bytes[] calldata proofs)
         external
         view
-        returns (bytes[] memory refusals)
+        returns (bool[] memory accepted, bytes[] memory refusals)
     {
         uint256 count = proofs.length;
         if (publicInputs.length != count) revert LengthMismatch(count, publicInputs.length);
-        refusals = new bytes[](count);
-        if (count == 0) return refusals;
+        (accepted, refusals) = (new bool[](count), new bytes[](count));
+        if (count == 0) return (accepted, refusals);
         // What does not hold together is halved, down to the proofs that do not hold by themselves.
         uint256[] memory pending = new uint256[](2 * count + 2);
         uint256 depth = 2;
@@ -162,11 +162,17 @@ contract Verifier is IVerifier {
         while (depth > 0) {
             depth -= 2;
             (uint256 from, uint256 to) = (pending[depth], pending[depth + 1]);
+            uint256 before = gasleft();
             try this.verifyTogether(market, publicInputs, proofs, from, to) {
+                for (uint256 i = from; i < to; ++i) {
+                    accepted[i] = true;
+                }
                 continue;
             } catch (bytes memory refusal) {
+                // A call gets all gas but a 64th: where no more than that is left, it may have run out of it.
+                if (gasleft() < before / 32 + 10_000) revert NotEnoughGas();
                 if (to - from == 1) {
-                    refusals[from] = refusal.length > 0 ? refusal : abi.encodeWithSelector(PrecompileFailed.selector);
+                    refusals[from] = refusal;
                     continue;
                 }
             }
@@ -736,8 +742,10 @@ contract Verifier is IVerifier {
             let weight := mload(WEIGHT)
             switch mload(FIRST)
             case 1 {
-                // No point of the curve has y = 0. What else may be wrong with W the next addition finds.
-                ok := gt(mload(add(openings, 0x20)), 0)
+                // No point of the curve has y = 0, and y = Q, which is not canonical, would become 0 here. What else may be
+                // wrong with W the next addition finds.
+                let y := mload(add(openings, 0x20))
+                ok := and(gt(y, 0), lt(y, Q))
                 mstore(TOTAL, mload(openings))
                 mstore(add(TOTAL, 0x20), sub(Q, mload(add(openings, 0x20))))
                 mcopy(OPENING, second, 0x40)

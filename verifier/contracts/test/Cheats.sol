@@ -13,6 +13,8 @@ interface Vm {
     function expectPartialRevert(bytes4 selector) external;
     function deal(address who, uint256 amount) external;
     function assume(bool condition) external pure;
+    function getCode(string calldata artifact) external view returns (bytes memory);
+    function etch(address target, bytes calldata code) external;
 }
 
 /// @notice Base of the tests.
@@ -30,6 +32,15 @@ abstract contract Cheats {
 
     function requireEqual(uint256 left, uint256 right) internal pure {
         if (left != right) revert Unequal(left, right);
+    }
+
+    /// Create a contract from its artefact: a test that names it by `new` would be compiled with it once more.
+    function create(string memory artifact, bytes memory arguments) internal returns (address made) {
+        bytes memory code = bytes.concat(vm.getCode(artifact), arguments);
+        assembly {
+            made := create(0, add(code, 32), mload(code))
+        }
+        requireTrue(made != address(0), artifact);
     }
 
     function bound(uint256 x, uint256 low, uint256 high) internal pure returns (uint256) {

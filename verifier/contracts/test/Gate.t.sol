@@ -6,7 +6,6 @@ import {IGate} from "../src/IGate.sol";
 import {IRegistry} from "../src/IRegistry.sol";
 import {IVerifier} from "../src/IVerifier.sol";
 import {Registry} from "../src/Registry.sol";
-import {CreditVault} from "../src/examples/CreditVault.sol";
 import {Desk} from "./Desk.sol";
 
 /// @notice A contract that signs: ERC-1271.
@@ -89,57 +88,15 @@ contract GateTest is Desk {
         }
     }
 
-    function testFuzz_closuresVoidWhatTheyName(uint64 recorded, uint64 closed, uint256 position) public {
+    function testFuzz_revocationsVoidWhatTheyName(uint64 recorded, uint64 revoked, uint256 position) public {
         position = bound(position, 0, VENUES - 1);
-        vm.assume(closed < type(uint64).max);
+        vm.assume(revoked < type(uint64).max);
         submit(ACCOUNT, START, START, recorded);
-        bytes32 venue = venues[position];
-        bytes32 digest =
-            venueDigest(keccak256(abi.encode(gate.CLOSURE_TYPEHASH(), ACCOUNT, venue, closed)));
-        gate.close(ACCOUNT, venue, closed, signed(keyOf[venue], digest));
-        requireTrue(gate.isAdequate(ACCOUNT, POLICY, 1) == (recorded > closed), "closed");
-        bytes memory signature = signed(keyOf[venue], digest);
+        revoke(venues[position], ACCOUNT, revoked, START);
+        requireTrue(gate.isAdequate(ACCOUNT, POLICY, 1) == (recorded > revoked), "revoked");
+        Gate.Statement memory s = statement(ACCOUNT, START, START, revoked);
         vm.expectPartialRevert(Gate.SequenceOlder.selector);
-        gate.close(ACCOUNT, venue, closed, signature);
-    }
-
-    function testFuzz_challengesRunTheirCourse(uint256 wait, uint256 answer) public {
-        submit(ACCOUNT, START, START, 1);
-        wait = bound(wait, 0, 6 hours);
-        vm.warp(START + wait);
-        if (wait <= HEARTBEAT) {
-            vm.expectRevert(abi.encodeWithSelector(Gate.HeartbeatNotOver.selector, wait, HEARTBEAT));
-            gate.challenge(ACCOUNT, POLICY);
-            return;
-        }
-        gate.challenge(ACCOUNT, POLICY);
-        answer = bound(answer, 1, 2 * uint256(GRACE));
-        uint64 time = uint64(START + wait + answer);
-        vm.warp(time);
-        requireTrue(gate.isFailing(ACCOUNT, POLICY) == (answer > GRACE), "failing");
-        requireTrue(gate.isAdequate(ACCOUNT, POLICY, type(uint256).max) == (answer <= GRACE), "adequate");
-        publish(time);
-        submit(ACCOUNT, time, time, 2);
-        requireTrue(!gate.isFailing(ACCOUNT, POLICY), "a fresh proof ends it");
-        requireTrue(gate.isAdequate(ACCOUNT, POLICY, 0), "adequate again");
-    }
-
-    function testFuzz_pausesDoNotCountAgainstAnAnswer(uint256 pause) public {
-        submit(ACCOUNT, START, START, 1);
-        vm.warp(START + HEARTBEAT + 1);
-        gate.challenge(ACCOUNT, POLICY);
-        gate.pause();
-        pause = bound(pause, 0, 10 hours);
-        vm.warp(START + HEARTBEAT + 1 + pause);
-        requireTrue(gate.isAdequate(ACCOUNT, POLICY, type(uint256).max), "pausing revokes nothing");
-        Gate.Statement memory s = statement(ACCOUNT, START, START, 2);
-        vm.expectRevert(abi.encodeWithSelector(Gate.GatePaused.selector, START + HEARTBEAT + 1));
         gate.submit("", s);
-        gate.unpause();
-        vm.warp(START + HEARTBEAT + 1 + pause + GRACE);
-        requireTrue(!gate.isFailing(ACCOUNT, POLICY), "the clock stood still");
-        vm.warp(START + HEARTBEAT + 2 + pause + GRACE);
-        requireTrue(gate.isFailing(ACCOUNT, POLICY), "and went on");
     }
 
     function testFuzz_batchesGrantWhatSinglesWould(uint8 wrong) public {
@@ -160,27 +117,6 @@ contract GateTest is Desk {
         }
     }
 
-    function testFuzz_onlyRolesAdminister(address caller) public {
-        vm.assume(caller != address(this));
-        vm.startPrank(caller);
-        bytes4 refused = bytes4(keccak256("AccessControlUnauthorizedAccount(address,bytes32)"));
-        vm.expectPartialRevert(refused);
-        registry.addVenue("new", address(1));
-        vm.expectPartialRevert(refused);
-        registry.registerUniverse(bytes32(uint256(5)));
-        vm.expectPartialRevert(refused);
-        registry.setVerifier(POLICY, UNIVERSE, address(verifier));
-        vm.expectPartialRevert(refused);
-        registry.retirePolicy(POLICY);
-        vm.expectPartialRevert(refused);
-        registry.setOracle(caller, true, 1);
-        vm.expectPartialRevert(refused);
-        registry.withdrawEpoch(POLICY, UNIVERSE, START);
-        vm.expectPartialRevert(refused);
-        gate.pause();
-        vm.stopPrank();
-    }
-
     function test_aContractSignsForAVenue() public {
         bytes32 venue = venues[1];
         SigningContract signer = new SigningContract(keccak256("open sesame"));
@@ -196,15 +132,6 @@ contract GateTest is Desk {
         gate.submit("", s);
     }
 
-    function test_aRetiredPolicyGrantsNoMore() public {
-        submit(ACCOUNT, START, START, 1);
-        registry.retirePolicy(POLICY);
-        requireTrue(gate.isAdequate(ACCOUNT, POLICY, 0), "the record lives");
-        Gate.Statement memory s = statement(ACCOUNT, START, START, 2);
-        vm.expectPartialRevert(IRegistry.NotOffered.selector);
-        gate.submit("", s);
-    }
-
     function test_pinnedEpochsNeedNoMarket() public {
         registry.pinEpoch(POLICY, UNIVERSE, START, market(START));
         Gate.Statement memory s = statement(ACCOUNT, START, START, 1);
@@ -214,45 +141,6 @@ contract GateTest is Desk {
         bytes memory points = market(START);
         vm.expectPartialRevert(IRegistry.UnknownEpoch.selector);
         registry.pinEpoch(POLICY, UNIVERSE, START, points);
-    }
-
-    function test_ownershipTakesTwoSteps() public {
-        registry.beginDefaultAdminTransfer(ACCOUNT);
-        requireTrue(registry.owner() == address(this), "not yet");
-        vm.prank(ACCOUNT);
-        vm.expectPartialRevert(bytes4(keccak256("AccessControlEnforcedDefaultAdminDelay(uint48)")));
-        registry.acceptDefaultAdminTransfer();
-        vm.warp(START + 1 days + 1);
-        vm.prank(ACCOUNT);
-        registry.acceptDefaultAdminTransfer();
-        requireTrue(registry.owner() == ACCOUNT, "now");
-    }
-
-    function testFuzz_theVaultLendsAndLiquidates(uint96 bond, uint96 wanted) public {
-        CreditVault vault = new CreditVault(gate, POLICY, HEARTBEAT, 3);
-        vm.deal(address(vault), type(uint128).max);
-        vm.deal(ACCOUNT, bond);
-        vm.startPrank(ACCOUNT);
-        vault.post{value: bond}();
-        vm.expectRevert(abi.encodeWithSelector(CreditVault.NotAdequate.selector, ACCOUNT));
-        vault.borrow(1);
-        vm.stopPrank();
-        submit(ACCOUNT, START, START, 1);
-        vm.prank(ACCOUNT);
-        if (wanted > 3 * uint256(bond)) {
-            vm.expectRevert(abi.encodeWithSelector(CreditVault.OverLimit.selector, wanted, 3 * uint256(bond)));
-            vault.borrow(wanted);
-            return;
-        }
-        vault.borrow(wanted);
-        vm.warp(START + HEARTBEAT + 1);
-        gate.challenge(ACCOUNT, POLICY);
-        vm.warp(START + HEARTBEAT + 2 + GRACE);
-        if (wanted == 0) return;
-        vm.deal(address(this), wanted);
-        vault.liquidate{value: wanted}(ACCOUNT);
-        requireEqual(address(this).balance, bond);
-        requireEqual(vault.debtOf(ACCOUNT), 0);
     }
 
     function test_interfaces() public view {

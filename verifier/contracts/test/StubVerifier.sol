@@ -19,13 +19,12 @@ contract StubVerifier is IVerifier {
     function verifyBatch(bytes calldata market, bytes[] calldata publicInputs, bytes[] calldata proofs)
         external
         pure
-        returns (bytes[] memory refusals)
+        returns (bool[] memory accepted, bytes[] memory refusals)
     {
-        refusals = new bytes[](proofs.length);
+        (accepted, refusals) = (new bool[](proofs.length), new bytes[](proofs.length));
         for (uint256 i = 0; i < proofs.length; ++i) {
-            if (keccak256(proofs[i]) != keccak256(proofOf(publicInputs[i], market))) {
-                refusals[i] = abi.encodeWithSelector(ProofRejected.selector);
-            }
+            accepted[i] = keccak256(proofs[i]) == keccak256(proofOf(publicInputs[i], market));
+            if (!accepted[i]) refusals[i] = abi.encodeWithSelector(ProofRejected.selector);
         }
     }
 
