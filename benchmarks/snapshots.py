@@ -113,7 +113,7 @@ def statements() -> Json:
         "disclosure of the gross notional": counts(compile_disclosure(Exposure("gross-notional"), layout, None)),
         "batch of customers": counts(compile_batch(SOLVENCY_ROWS)),
         **{
-            f"settlement by {coverage}": counts(compile_settlement(SOLVENCY_ROWS, coverage, count_debts=False))
+            f"settlement by {coverage}": counts(compile_settlement(SOLVENCY_ROWS, coverage))
             for coverage in ("asset", "value")
         },
     }

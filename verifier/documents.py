@@ -41,7 +41,15 @@ __all__ = [
 
 VERSION: Final = 1
 """The version of every kind that `CHANGED` does not name."""
-CHANGED: Final[Mapping[str, tuple[int, str]]] = {}
+CHANGED: Final[Mapping[str, tuple[int, str]]] = {
+    "market": (2, "build the market anew from its instruments, then prove anew"),
+    "solvency-terms": (2, "write terms of version 2: docs/solvency.md has an example, and says what caps are"),
+    "solvency": (2, "ask the exchange for a statement of version 2"),
+    "solvency-inclusion": (2, "ask the exchange for a file of version 2"),
+    "solvency-reserves": (2, "sign again for the epoch"),
+    "solvency-epoch": (2, "take the balances again with solvency commit"),
+    "solvency-batch-proof": (2, "take the balances again with solvency commit"),
+}
 """By kind: its version, where formats have changed, and what to do with a file of an older one."""
 MAX_DOCUMENT_BYTES: Final = 1 << 26
 """A document larger than this is refused unread: what is large belongs in the arrays."""
@@ -350,6 +358,10 @@ class Fields:
             raise FormatError(f"{self._where}: field {name!r}: expected it, found no such field")
         self._taken.add(name)
         return self._values[name]
+
+    def refuse(self, name: str, expected: str) -> NoReturn:
+        """Refuse a field that was taken and is not `expected` after all."""
+        self._refuse(name, expected, self._values[name])
 
     def _refuse(self, name: str, expected: str, value: object) -> NoReturn:
         got = _describe(value)

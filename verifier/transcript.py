@@ -19,8 +19,8 @@ PROOF_DOMAIN: Final = b"zkmargin/proof/v2"
 class Transcript:
     """A running Keccak-256 state. A challenge is the state modulo r: no value is likelier than 6 / 2^256 < 1.2 / r."""
 
-    def __init__(self, preamble: bytes) -> None:
-        self._state = keccak256(PROOF_DOMAIN + preamble)
+    def __init__(self, preamble: bytes, domain: bytes = PROOF_DOMAIN) -> None:
+        self._state = keccak256(domain + preamble)
 
     def absorb(self, message: bytes) -> None:
         """Replace the state by keccak256(state || message)."""

@@ -21,10 +21,12 @@ from zkmargin.circuits.markets.instruments import CASH_ID, KINDS, Cash, Instrume
 from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, RangeError
 from zkmargin.circuits.markets.universe import Listing, Universe
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.keccak import keccak256
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+DATA_DOMAIN: Final = b"zkmargin/epoch-data/v1"
 KIND_CODE: Final = {kind: code for code, kind in enumerate(KINDS)}
 
 
@@ -45,11 +47,22 @@ class MarketEpoch:
                 raise FormatError(f"{instrument.id}: expected an instrument of the universe; extend the universe first")
             if (listing.kind, listing.underlying) != (instrument.kind, instrument.underlying):
                 raise FormatError(f"{instrument.id}: expected the universe's {listing.kind} on {listing.underlying}")
+        for settlement in self.data.settlements or ():
+            listing = self.universe.by_id.get(settlement.id)
+            if listing is None or listing.kind == "cash":
+                raise FormatError(f"settlement of {settlement.id}: expected an instrument of the universe")
+            if listing.expiry is not None and settlement.settled_at < listing.expiry:
+                raise FormatError(f"settlement of {settlement.id}: expected settled_at no earlier than its expiry")
 
     @property
     def as_of(self) -> datetime:
         """The moment of the data."""
         return self.data.as_of
+
+    @cached_property
+    def data_digest(self) -> bytes:
+        """Names the whole of what a policy is applied to: universe, time, every field of every instrument."""
+        return keccak256(DATA_DOMAIN + self.universe.digest + self.data.canonical())
 
     @cached_property
     def by_row(self) -> dict[int, Instrument]:
@@ -116,7 +129,8 @@ class MarketArrays:
 def market_arrays(epoch: MarketEpoch, *, max_price_age_seconds: int) -> MarketArrays:
     """The arrays of an epoch; data older than `max_price_age_seconds` at `as_of` is stale.
 
-    Raises RangeError naming the instrument whose price does not fit 2^47 usd_e12 a lot.
+    Raises RangeError naming the instrument whose price does not fit 2^47 usd_e12 a lot, FormatError for a perpetual
+    with funding, which no rule takes off its mark.
     """
     universe = epoch.universe
     n = universe.rows
@@ -154,6 +168,8 @@ def market_arrays(epoch: MarketEpoch, *, max_price_age_seconds: int) -> MarketAr
             vol[row] = float(instrument.implied_vol)
             years[row] = (instrument.expiry - observed).total_seconds() / SECONDS_PER_YEAR
             is_call[row] = instrument.option_type == "call"
+        if instrument.kind == "perpetual" and instrument.funding_usd:
+            raise FormatError(f"{listing.id}: field 'funding_usd': expected none or 0: no rule values funding")
         if instrument.kind == "perpetual" and instrument.open_interest is not None:
             open_interest[row] = float(instrument.open_interest * instrument.mark_price_usd)
         reference[row] = index_usd.get(listing.underlying, own) * per_unit

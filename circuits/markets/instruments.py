@@ -14,9 +14,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from zkmargin.circuits.markets.models import StrictModel, parse_model
+from zkmargin.circuits.markets.models import StrictModel, canonical_json, parse_model
 from zkmargin.circuits.markets.units import ExactDecimal, Instant
-from zkmargin.verifier.documents import read_document
+from zkmargin.verifier.documents import read_document, version_of
 from zkmargin.verifier.errors import FormatError
 
 CASH_ID: Final = "USD"
@@ -29,6 +29,7 @@ KINDS: Final[tuple[Kind, ...]] = ("cash", "spot", "supply", "borrow", "perpetual
 InstrumentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$")]
 Underlying = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 Price = Annotated[ExactDecimal, Field(gt=0, lt=Decimal(10) ** 15)]
+SignedPrice = Annotated[ExactDecimal, Field(gt=-(Decimal(10) ** 15), lt=Decimal(10) ** 15)]
 Mark = Annotated[ExactDecimal, Field(ge=0, lt=Decimal(10) ** 15)]
 AccrualIndex = Annotated[ExactDecimal, Field(gt=0, lt=Decimal(10) ** 9)]
 Volatility = Annotated[ExactDecimal, Field(ge=0, le=10)]
@@ -76,11 +77,16 @@ class Borrow(_Instrument):
 
 
 class Perpetual(_Instrument):
-    """A perpetual swap on one unit. `open_interest` (units) is for rules that scale with it."""
+    """A perpetual swap on one unit.
+
+    `open_interest` (units) is for rules that scale with it. `funding_usd`: what a long unit has paid in funding since
+    the contract began, negative when it was paid.
+    """
 
     kind: Literal["perpetual"]
     underlying: Underlying
     mark_price_usd: Price
+    funding_usd: SignedPrice | None = None
     open_interest: Annotated[ExactDecimal, Field(ge=0, lt=Decimal(10) ** 18)] | None = None
 
 
@@ -113,14 +119,29 @@ Instrument = Annotated[
 ]
 
 
+class Settlement(StrictModel):
+    """What one unit of a closed instrument paid, once and for all."""
+
+    id: InstrumentId
+    payoff_usd: SignedPrice
+    settled_at: Instant
+
+
+Digest = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{64}$")]
 _NOT_NOTED: Final[set[str]] = set()
 
 
 class InstrumentSet(StrictModel):
-    """Public data of one moment: `as_of`, and every instrument with a price. Ids are unique."""
+    """Public data of one moment: `as_of`, and every instrument with a price. Ids are unique.
+
+    history: the digest of the price history that a policy's estimates come from. settlements: what instruments that
+    have closed paid; none of them has a price any more. Absent is not the same as empty, which is refused.
+    """
 
     as_of: Instant
     instruments: Annotated[tuple[Instrument, ...], Field(strict=False)]
+    history: Digest | None = None
+    settlements: Annotated[tuple[Settlement, ...], Field(strict=False, min_length=1)] | None = None
 
     def __repr__(self) -> str:
         return f"InstrumentSet({self.as_of.isoformat()}, {len(self.instruments)} instruments)"
@@ -140,12 +161,29 @@ class InstrumentSet(StrictModel):
                 raise ValueError(f"instrument {instrument.id}: the cash row, and only it, is called {CASH_ID}")
             if instrument.price_time is not None and instrument.price_time > self.as_of:
                 raise ValueError(f"instrument {instrument.id}: price_time lies after as_of")
+        for settlement in self.settlements or ():
+            if settlement.id in seen:
+                raise ValueError(f"settlement of {settlement.id}: expected one, of an instrument without a price")
+            seen.add(settlement.id)
+            if settlement.settled_at > self.as_of:
+                raise ValueError(f"settlement of {settlement.id}: settled_at lies after as_of")
         return self
 
+    def public_data(self) -> dict[str, Any]:
+        """Every field that is there, as JSON; decimal strings throughout."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def canonical(self) -> bytes:
+        """The one byte string of these data, whatever order they came in."""
+        data = self.public_data()
+        for name in ("instruments", "settlements"):
+            if name in data:
+                data[name].sort(key=lambda entry: entry["id"])
+        return canonical_json(data)
+
     def to_json(self) -> dict[str, Any]:
-        """A self-describing document; decimal strings throughout."""
-        body = self.model_dump(mode="json", exclude_none=True)
-        return {"format": "zkmargin/instruments", "version": 1, **body}
+        """A self-describing document."""
+        return {"format": "zkmargin/instruments", "version": version_of("instruments"), **self.public_data()}
 
 
 def read_instruments(path: str | Path) -> InstrumentSet:

@@ -186,6 +186,34 @@ class Universe(StrictModel):
         `rows` defaults to the smallest power of two that fits; `scalar_rows` to a quarter of them. Raises UniverseError
         when the instruments do not fit.
         """
+        sizes = (rows,) if rows is not None else tuple(1 << k for k in range(6, 21))
+        listed = list(instruments)
+        for size in sizes:
+            universe = cls.fitting(
+                listed,
+                rows=size,
+                scalar_rows=size // 4 if scalar_rows is None else scalar_rows,
+                spare_underlyings=spare_underlyings,
+                spare_expiries=spare_expiries,
+            )
+            if universe is not None:
+                return universe
+        raise UniverseError(f"universe: {len(listed)} instruments do not fit {sizes[-1]} rows; take a larger setup")
+
+    @classmethod
+    def fitting(
+        cls,
+        instruments: Iterable[Instrument],
+        *,
+        rows: int,
+        scalar_rows: int,
+        spare_underlyings: int = 0,
+        spare_expiries: int = 2,
+    ) -> Universe | None:
+        """The universe that `create` makes of so many rows, None where the instruments do not fit them.
+
+        Raises UniverseError for instruments that no universe can list.
+        """
         listed = list(instruments)
         if not any(instrument.id == CASH_ID for instrument in listed):
             listed.insert(0, Cash(id=CASH_ID, kind="cash"))
@@ -197,22 +225,20 @@ class Universe(StrictModel):
         slots = max((len(e) for e in expiries), default=0)
         expiry_slots = slots + spare_expiries if slots else 0
         padding = ("",) * spare_underlyings
-        sizes = (rows,) if rows is not None else tuple(1 << k for k in range(6, 21))
-        for size in sizes:
-            instrument_rows = size - (size // 4 if scalar_rows is None else scalar_rows)
-            segments = _lay_out(listed, underlyings + padding, expiries, expiry_slots, instrument_rows)
-            if segments is not None:
-                empty = cls.model_construct(
-                    rows=size,
-                    instrument_rows=instrument_rows,
-                    underlyings=underlyings + padding,
-                    expiry_slots=expiry_slots,
-                    expiries=expiries + ((),) * spare_underlyings,
-                    segments=segments,
-                    listings=(),
-                )
-                return empty._list(listed)
-        raise UniverseError(f"universe: {len(listed)} instruments do not fit {sizes[-1]} rows; take a larger setup")
+        instrument_rows = rows - scalar_rows
+        segments = _lay_out(listed, underlyings + padding, expiries, expiry_slots, instrument_rows)
+        if segments is None:
+            return None
+        empty = cls.model_construct(
+            rows=rows,
+            instrument_rows=instrument_rows,
+            underlyings=underlyings + padding,
+            expiry_slots=expiry_slots,
+            expiries=expiries + ((),) * spare_underlyings,
+            segments=segments,
+            listings=(),
+        )
+        return empty._list(listed)
 
     def extend(self, instruments: Iterable[Instrument]) -> Universe:
         """This universe with rows for the instruments it does not list yet; nothing that is listed moves.

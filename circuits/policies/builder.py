@@ -96,6 +96,17 @@ class ConstraintBuilder:
         self._require(f"{name}.set", LinearForm.scalar(name) * reach - amount - LinearForm(constant=1))
         return name
 
+    def smaller(self, name: str, first: LinearForm, second: LinearForm) -> tuple[LinearForm, LinearForm]:
+        """Two lower bounds that n >= 0 meets, for one of a prover's two choices, where n >= min(first, second).
+
+        The choice is a new private scalar in {0, 1}: 0 lets go of `second`, 1 of `first`.
+        """
+        self._scalar(ScalarVariable(name, 1, (), first - second))
+        self._require(f"{name}.at_most_one", LinearForm(constant=1) - LinearForm.scalar(name))
+        let_go = [max(0, self._bound(linear_form)[1]) for linear_form in (first, second)]
+        chosen = LinearForm.scalar(name)
+        return first - chosen * let_go[0], second + chosen * let_go[1] - LinearForm(constant=let_go[1])
+
     def floor(
         self,
         group: Group,

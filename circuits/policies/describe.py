@@ -15,27 +15,35 @@ from zkmargin.verifier.errors import FormatError
 UNITS: Final = {
     "add": "times the loss",
     "admitted_kinds": "kinds",
+    "alpha": "weight of the last squared return",
     "as_of": "date",
     "base": "fraction of the index",
+    "beta": "weight of the last variance",
     "base_cap": "fraction of volatility",
     "by": "group",
     "cap_per_sqrt_year": "fraction of volatility per square root of a year",
+    "cap": "standard deviation over the horizon",
     "change": "fraction of volatility",
     "correlation": "correlation",
     "cover": "times the requirement",
+    "decay": "weight of a step before",
     "description": "text",
     "exposure": "kind of exposure",
     "factor": "times the loss",
     "factors": "fraction of the value that counts, or times the loss",
     "flavour": "initial or maintenance",
+    "floor": "standard deviation over the horizon",
     "floor_days": "days",
     "from_usd": "USD",
     "hedged_rate": "fraction of hedged dollar delta",
+    "history": "digest of a price history",
+    "horizon_steps": "steps of the history",
     "initial_fraction": "fraction of notional",
     "instruments": "instruments",
     "kind": "kind of rule",
     "kinds": "kinds",
     "long_base": "factor on an option's value",
+    "long_run_steps": "steps of the history",
     "long_power": "power of 30 days over days to expiry",
     "long_rate": "per year",
     "look_ahead_days": "days",
@@ -67,10 +75,14 @@ UNITS: Final = {
     "rates": "fraction of index or price",
     "ratio": "fraction of the value that counts",
     "risk_factor": "times scenario losses and floors",
+    "settlement_window_seconds": "seconds",
     "short_base": "factor on an option's value",
     "short_power": "power of 30 days over days to expiry",
     "short_rate": "per year",
+    "shrinkage": "fraction of a correlation",
     "side": "long, short or both",
+    "strikes": "strikes of an expiry",
+    "stress_weight": "fraction of the variance",
     "tables": "parameters, or refuse",
     "tiers": "tiers",
     "tolerance": "fraction of the forward",
@@ -82,6 +94,8 @@ UNITS: Final = {
     "venues": "venues",
     "vol_move": "name of a volatility move",
     "width": "log-moneyness per square root of a year",
+    "volatility": "standard deviation of a step",
+    "warm_up": "steps of the history",
     "weight": "times the loss",
     "z": "standard deviations",
 }
@@ -155,11 +169,11 @@ def remarks(policy: Policy, epoch: MarketEpoch | None = None) -> tuple[str, ...]
     if not policy.venues:
         found.append("venues: none is named, so whoever verifies a proof names who must attest")
     kinds = {rule.kind for rule in policy.rules}
-    grids = kinds & {"scenario_grid", "scenario_tables"}
+    grids = kinds & {"scenario_grid", "scenario_tables", "expiry_scenarios"}
     options = "option" in policy.admitted_kinds and policy.measure == "equity"
     if options and not grids and "short_option_margin" not in kinds:
         found.append("admitted_kinds: options are admitted, and no rule margins them")
-    if options and grids and "mark_check" not in kinds:
+    if options and grids - {"expiry_scenarios"} and "mark_check" not in kinds:
         found.append("rules: no mark_check, so an option whose mark contradicts the model is worth its mark")
     if kinds & {"scenario_grid"} and all(
         getattr(rule, "price_scan_range", None) is None for rule in policy.rules if rule.kind == "scenario_grid"

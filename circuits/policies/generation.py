@@ -159,6 +159,45 @@ def _derive(name: str, flavour: str, version: Version, parameters: Json) -> Json
     return _policy(name, flavour, version, description, rules)
 
 
+def _derive_exact(name: str, flavour: str, version: Version, parameters: Json) -> Json:
+    """The rules of `derive-pmrm2` of the same date, exactly as the source nets and discounts."""
+    preset, dated = parameters["like"].split("@")
+    like = next(found for found in read_source(preset).versions if found.dated == dated)
+    policy = _derive(name, flavour, version, like.parameters or {})
+    grid, skew, basis, contingencies, _ = policy["rules"]  # P&L is less mark, so marks need no rule of their own
+    shape = {field: skew[field] for field in ("base_cap", "cap_per_sqrt_year", "minimum_width", "width")}
+    tables: Json = {}
+    for asset, table in grid["tables"].items():
+        tables[asset] = table
+        if table != "refuse":
+            tables[asset] = {**table, "discounting": {**table["discounting"], "rate": parameters["rate"]}}
+    others = [charge for charge in contingencies["charges"] if charge["kinds"] != ["option"]]
+    (sold,) = (charge for charge in contingencies["charges"] if charge["kinds"] == ["option"])
+    policy["rules"] = [
+        {
+            "kind": "expiry_scenarios",
+            "name": "grid",
+            "settlement_window_seconds": parameters["settlement_window_seconds"],
+            "skew": shape,
+            "tables": tables,
+        },
+        basis,
+        {**contingencies, "charges": others},
+        {
+            "kind": "strike_netted_shorts",
+            "name": "naked",
+            "strikes": parameters["strikes"],
+            "rates": sold["rates"],
+        },
+    ]
+    policy["description"] = (
+        "Derive (Lyra) portfolio margin 2 as it nets: every expiry's net value discounted by its sign in every "
+        "scenario, skew included, options sold netted by strike, settlement windows; shocked model less mark. Dearer "
+        "to prove than derive-pmrm2, which asks for more. Other underlyings are not admitted."
+    )
+    return policy
+
+
 def _paradex(name: str, flavour: str, version: Version, parameters: Json) -> Json:
     assets: dict[str, Json] = parameters["assets"]
     share = Decimal(1) if flavour == "initial" else Decimal(parameters["maintenance_factor"])
@@ -260,6 +299,7 @@ def _collateral_factors(name: str, flavour: str, version: Version, parameters: J
 
 MAKERS: Final[Mapping[str, Callable[[str, str, Version, Json], Json]]] = {
     "derive-pmrm2": _derive,
+    "derive-pmrm2-exact": _derive_exact,
     "paradex": _paradex,
     "perpetual-tiers": _perpetual_tiers,
     "collateral-factors": _collateral_factors,

@@ -40,6 +40,7 @@ from zkmargin.circuits.markets.units import (
 )
 from zkmargin.circuits.markets.universe import Universe, UniverseShape
 from zkmargin.circuits.policies.builder import ConstraintBuilder
+from zkmargin.circuits.policies.calibration import RULE_NAME, Calibration
 from zkmargin.circuits.policies.constraints import Constraints, LinearForm, Part, PublicColumn
 from zkmargin.circuits.policies.rules.collateral import CollateralFactors, TieredHaircuts
 from zkmargin.circuits.policies.rules.contingencies import (
@@ -49,6 +50,7 @@ from zkmargin.circuits.policies.rules.contingencies import (
     UnitContingencies,
 )
 from zkmargin.circuits.policies.rules.expiry_contingency import BasisContingency, SkewContingency
+from zkmargin.circuits.policies.rules.expiry_scenarios import ExpiryScenarios
 from zkmargin.circuits.policies.rules.limits import ConcentrationLimit, LeverageLimit, Limit, Restricted
 from zkmargin.circuits.policies.rules.marks import MarkCheck
 from zkmargin.circuits.policies.rules.perpetual_margin import (
@@ -60,6 +62,7 @@ from zkmargin.circuits.policies.rules.perpetual_margin import (
 from zkmargin.circuits.policies.rules.rule import CHARGE_BITS, VALUE_COLUMN, RiskView
 from zkmargin.circuits.policies.rules.scenario_grid import ScenarioGrid
 from zkmargin.circuits.policies.rules.scenario_tables import ScenarioTables
+from zkmargin.circuits.policies.rules.strike_netting import StrikeNettedShorts
 from zkmargin.circuits.policies.rules.value_at_risk import ValueAtRisk
 from zkmargin.circuits.policies.shipped import Shipped, versions_of
 from zkmargin.verifier.documents import read_document
@@ -74,15 +77,19 @@ LONG_CHARGE_COLUMN: Final = "charge.long"
 SHORT_CHARGE_COLUMN: Final = "charge.short"
 PRESETS: Final = ("span", "derive-pmrm2", "paradex", "perpetual-tiers", "collateral-factors", "tiered-haircuts")
 """Names of the shipped policies; each is an initial margin, and has a `-maintenance` sibling."""
+ONE_UNDERLYING: Final = ("derive-pmrm2-exact",)
+"""Shipped too, each with its sibling: for universes of one underlying, as it takes private scalars by expiry."""
 _DIGEST: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _MAX_SECONDS: Final = 10 * 366 * 86400
 
 AnyRule = Annotated[
     ScenarioGrid
     | ScenarioTables
+    | ExpiryScenarios
     | BasisContingency
     | SkewContingency
     | UnitContingencies
+    | StrikeNettedShorts
     | ShortOptionMinimum
     | ShortOptionMargin
     | DeltaCharge
@@ -116,6 +123,7 @@ class Policy(StrictModel):
     `as_of` is the day of its source's parameters. `venues` lists who must attest (empty: whoever checks names them),
     `venue_keys` the address that signs for each of them (none: whoever checks knows them). `unshocked_underlyings` keep
     their price in scenarios. `risk_factor` scales the requirements of scenario and floor rules, not the charges.
+    `calibration` says of what price history, and how, the rule `calibrated` was made.
     """
 
     name: PolicyName
@@ -133,6 +141,7 @@ class Policy(StrictModel):
     max_attestation_age_seconds: Seconds = 86400
     max_price_age_seconds: Seconds = 3600
     validity_seconds: Seconds = 86400
+    calibration: Calibration | None = None
     rules: Annotated[tuple[AnyRule, ...], Field(strict=False, min_length=1, max_length=32)]
 
     def __repr__(self) -> str:
@@ -158,8 +167,12 @@ class Policy(StrictModel):
                 raise ValueError("venue_keys: expected one for each of the venues, and no other")
             by_venue(self.attestors)
         kinds = {rule.kind for rule in self.rules}
-        if "value_at_risk" in kinds and not kinds & {"scenario_grid", "scenario_tables"}:
+        if "value_at_risk" in kinds and not kinds & {"scenario_grid", "scenario_tables", "expiry_scenarios"}:
             raise ValueError("rules: value at risk is an add-on: expected a scenario_grid beside it")
+        if (self.calibration is not None) != any(
+            rule.name == RULE_NAME and rule.kind == "value_at_risk" for rule in self.rules
+        ):
+            raise ValueError(f"calibration: expected one with a value_at_risk rule named {RULE_NAME}, and no other way")
         return self
 
     # -- what follows -------------------------------------------------------------------------------------------------
@@ -216,8 +229,14 @@ class Policy(StrictModel):
     def public_columns(self, epoch: MarketEpoch) -> dict[str, NDArray[np.int64]]:
         """The epoch's public columns under this policy, in the order of the constraints; (rows,) int64 each.
 
-        Anyone can recompute them from the epoch. Raises RangeError naming the instrument whose column is out of bounds.
+        Anyone can recompute them from the epoch. Raises RangeError naming the instrument whose column is out of bounds,
+        PolicyError for an epoch that names another price history than the policy is calibrated on, or none.
         """
+        if self.calibration is not None and epoch.data.history != self.calibration.history:
+            raise PolicyError(
+                f"policy {self.name}: expected an epoch that names the history {self.calibration.history} that it is "
+                f"calibrated on, got {epoch.data.history or 'none'}; build the market with --history"
+            )
         arrays = market_arrays(epoch, max_price_age_seconds=self.max_price_age_seconds)
         view = self._view(epoch, arrays)
         arrays = view.arrays
@@ -272,7 +291,7 @@ def load_policy(name_or_path: str | Path) -> Policy:
         return read_shipped(found)
     path = Path(name_or_path)
     if not path.exists():
-        raise PolicyError(f"policy: expected a file or one of {', '.join(PRESETS)}, got {text!r}")
+        raise PolicyError(f"policy: expected a file or one of {', '.join((*PRESETS, *ONE_UNDERLYING))}, got {text!r}")
     return _read(path)
 
 
@@ -287,7 +306,7 @@ def find_shipped(text: str) -> Shipped | None:
                 return shipped
         raise PolicyError(f"policy: expected the digest of a shipped policy, got {text}")
     name, at, dated = text.partition("@")
-    if name not in preset_names():
+    if name not in shipped_names():
         return None
     versions = versions_of(name)
     if not at:
@@ -300,7 +319,7 @@ def find_shipped(text: str) -> Shipped | None:
 
 def shipped_policies() -> tuple[Shipped, ...]:
     """Every shipped file, of each name the oldest first."""
-    return tuple(shipped for name in preset_names() for shipped in versions_of(name))
+    return tuple(shipped for name in shipped_names() for shipped in versions_of(name))
 
 
 def read_shipped(shipped: Shipped) -> Policy:
@@ -310,8 +329,13 @@ def read_shipped(shipped: Shipped) -> Policy:
 
 
 def preset_names() -> tuple[str, ...]:
-    """Every shipped policy: the initial flavours, then the maintenance ones."""
+    """Every shipped policy for universes of any kind: the initial flavours, then the maintenance ones."""
     return (*PRESETS, *(f"{name}-maintenance" for name in PRESETS))
+
+
+def shipped_names() -> tuple[str, ...]:
+    """Every shipped policy."""
+    return (*preset_names(), *(f"{name}{flavour}" for name in ONE_UNDERLYING for flavour in ("", "-maintenance")))
 
 
 def _read(path: Path) -> Policy:

@@ -1,15 +1,15 @@
 """Exact interpretation of constraints: the witness of a book, and which constraints it fails.
 
-All sums are integers without rounding: quantities and columns are split into 20-bit limbs, whose products summed over
-2^20 rows stay below 2^60; up to four such sums of equal weight are added, and the rest is done with Python integers.
+All sums are integers without rounding, by one kernel; what is made of them is Python integers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,11 @@ from zkmargin.circuits.policies.constraints import (
     SecondOrderCone,
     Term,
 )
+from zkmargin.prover.kernels import load_backend
+from zkmargin.prover.kernels.interface import Backend
 from zkmargin.verifier.errors import FormatError
 
 Ints = NDArray[np.int64]
-Limbs = list[tuple[int, Ints]]
-"""(shift, limb) pairs that add up to an array, shifted."""
-ColumnLimbs = dict[tuple[str, ...], Limbs]
-"""The limbs of columns in the order of buckets, by part and columns."""
-_LIMB_BITS: Final = 20
-_LIMB_MASK: Final = (1 << _LIMB_BITS) - 1
 
 
 @dataclass(frozen=True)
@@ -57,124 +53,202 @@ class Solution:
         return f"Assignment({len(self.values)} scalars, {'adequate' if self.adequate else 'inadequate'})"
 
 
-class Sums:
-    """Exact sums of terms for one book.
+class Rows:
+    """A universe's instrument rows in the order of their buckets, so that a bucket is a segment of rows."""
 
-    `columns` maps names to (rows,) int64 arrays; `lots` is (rows,) int64, |lots| < 2^60, zero off instrument rows.
-    `kept` holds the columns' limbs from book to book, for whoever passes the same universe and columns again.
-    """
+    def __init__(self, universe: Universe) -> None:
+        self.rows, self.count = universe.rows, universe.instrument_rows
+        buckets = universe.bucket_of_row[: self.count]
+        self.order = np.argsort(buckets, kind="stable")
+        ordered = buckets[self.order]
+        self.starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
+        self.buckets = [int(bucket) for bucket in ordered[self.starts]]
+        self._stride = universe.expiry_slots + 1
 
-    def __init__(
-        self, universe: Universe, columns: Mapping[str, Ints], lots: Ints, *, kept: ColumnLimbs | None = None
-    ) -> None:
-        self._kept: ColumnLimbs = {} if kept is None else kept
-        count = universe.instrument_rows
-        if lots.shape != (universe.rows,) or np.any(lots[count:]):
-            raise FormatError(f"positions: expected {universe.rows} rows, zero beyond row {count - 1}")
+    def inside(self, group: Group) -> list[int]:
+        """The positions, among the buckets, of those that a group consists of."""
+        if group == ACCOUNT:
+            return list(range(len(self.buckets)))
+        per_slot = 1 if group.kind == "bucket" else self._stride
+        return [i for i, bucket in enumerate(self.buckets) if bucket >= 0 and bucket // per_slot == group.slot]
+
+    def matrix(self, columns: Sequence[Ints]) -> bytes:
+        """Columns as `Backend.segment_sums` takes them."""
+        return np.stack(columns)[:, self.order].astype("<i8").tobytes()
+
+    def parts(self, lots: Ints) -> dict[Part, Ints]:
+        """What multiplies a column in every kind of term.
+
+        Raises FormatError for another shape or a quantity that is not on an instrument's row, RangeError for one of
+        2^60 lots or more.
+        """
+        if lots.shape != (self.rows,) or np.any(lots[self.count :]):
+            raise FormatError(f"positions: expected {self.rows} rows, zero beyond row {self.count - 1}")
         if not np.all(fits(lots, QUANTITY_BITS)):
             raise RangeError(f"positions: expected quantities below 2^{QUANTITY_BITS} lots in magnitude, got more")
-        buckets = universe.bucket_of_row[:count]
-        self._order = np.argsort(buckets, kind="stable")
-        ordered = buckets[self._order]
-        self._starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
-        self._buckets = [int(bucket) for bucket in ordered[self._starts]]
-        self._stride = universe.expiry_slots + 1
-        self._columns = columns
-        net = lots[:count][self._order]
-        self._parts: dict[Part, Ints] = {
+        net = lots[: self.count][self.order]
+        return {
             Part.NET: net,
             Part.GROSS: np.abs(net),
             Part.LONG: np.maximum(net, 0),
             Part.SHORT: np.maximum(-net, 0),
             Part.UNIT: np.ones_like(net),
         }
-        self._by_bucket: dict[tuple[str, Part], tuple[int, ...]] = {}
 
-    def prepare(self, constraints: Constraints) -> None:
-        """Compute, in one sweep a part, every sum that the constraints will ask for."""
-        wanted: dict[Part, list[str]] = {}
-        linear_forms = [i.value for i in (*constraints.inequalities, constraints.final)]
-        linear_forms += [component for cone in constraints.cones for component in cone.components]
-        linear_forms += [least for scalar in constraints.scalars for least in scalar.least]
-        for linear_form in linear_forms:
-            for term in linear_form.terms:
-                names = wanted.setdefault(term.part, [])
-                if term.column not in names:
-                    names.append(term.column)
-        for part, names in wanted.items():
-            self._sweep(part, names)
+
+class Sums:
+    """Exact sums of terms for one book, each computed when it is first asked for.
+
+    `columns` maps names to (rows,) int64 arrays; `lots` is (rows,) int64, |lots| < 2^60, zero off instrument rows.
+    """
+
+    def __init__(
+        self,
+        universe: Universe,
+        columns: Mapping[str, Ints],
+        lots: Ints,
+        *,
+        backend: Backend[Any, Any] | None = None,
+    ) -> None:
+        self._rows = Rows(universe)
+        self._parts = self._rows.parts(lots)
+        self._columns = columns
+        self._backend = backend or load_backend()
+        self._by_bucket: dict[tuple[str, Part], list[int]] = {}
 
     def term(self, term: Term) -> int:
         """The term's value, coefficient included."""
         key = (term.column, term.part)
         if key not in self._by_bucket:
-            self._sweep(term.part, [term.column])
-        return term.coefficient * self._group(self._by_bucket[key], term.group)
-
-    def _group(self, sums: tuple[int, ...], group: Group) -> int:
-        if group == ACCOUNT:
-            return sum(sums)
-        pairs = zip(self._buckets, sums, strict=True)
-        if group.kind == "bucket":
-            return sum(value for bucket, value in pairs if bucket == group.slot)
-        return sum(value for bucket, value in pairs if bucket >= 0 and bucket // self._stride == group.slot)
-
-    def _sweep(self, part: Part, names: list[str]) -> None:
-        """Sums by bucket of every column of `names` against one part, (len(names), buckets) in exact integers."""
-        key = (part, *names)
-        if key not in self._kept:
-            self._kept[key] = _limbs(np.stack([self._columns[name] for name in names])[:, self._order])
-        by_shift: dict[int, Ints] = {}
-        part_limbs = _limbs(self._parts[part])
-        products = np.empty((len(names), len(self._order)), dtype=np.int64)
-        for column_shift, column_limb in self._kept[key]:
-            for part_shift, part_limb in part_limbs:
-                np.multiply(column_limb, part_limb, out=products)
-                partial = np.add.reduceat(products, self._starts, axis=1)
-                shift = column_shift + part_shift
-                by_shift[shift] = by_shift[shift] + partial if shift in by_shift else partial
-        rows = [[0] * len(self._starts) for _ in names]
-        for shift, partial in by_shift.items():
-            pairs = zip(rows, partial.tolist(), strict=True)
-            rows = [[a + (b << shift) for a, b in zip(row, more, strict=True)] for row, more in pairs]
-        for name, row in zip(names, rows, strict=True):
-            self._by_bucket[name, part] = tuple(row)
+            matrix = self._rows.matrix([self._columns[term.column]])
+            self._by_bucket[key] = self._backend.segment_sums(matrix, self._parts[term.part], self._rows.starts)
+        return term.coefficient * sum(self._by_bucket[key][i] for i in self._rows.inside(term.group))
 
 
-def assign(
-    constraints: Constraints,
-    universe: Universe,
-    columns: Mapping[str, Ints],
-    lots: Ints,
-    *,
-    kept: ColumnLimbs | None = None,
-) -> Solution:
-    """The witness of a book: every private scalar at the smallest value its constraints allow.
+class Solver:
+    """Solves books over one market, whose constraints are compiled once to sums and what is made of them.
 
-    kept: an empty dictionary at first, the same one for further books over the same universe and columns.
-    Raises FormatError when a column is missing or has the wrong shape. Never raises for an inadequate book.
+    Raises FormatError when a column is missing or has the wrong shape.
     """
-    for column in constraints.columns:
-        published = columns.get(column.name)
-        if published is None or published.shape != (universe.rows,) or published.dtype != np.int64:
-            raise FormatError(f"column {column.name}: expected {universe.rows} int64 values of this epoch")
-    sums = Sums(universe, columns, lots, kept=kept)
-    sums.prepare(constraints)
-    values: dict[str, int] = {}
-    failures: list[str] = []
-    for cone in constraints.cones:
-        _assign_norm(cone, sums, values)
-    for scalar in constraints.scalars:
-        if scalar.indicates is not None:
-            values[scalar.name] = int(value_of(scalar.indicates, sums, values) >= 0)
-            continue
-        values[scalar.name] = max([0, *(value_of(linear_form, sums, values) for linear_form in scalar.least)])
-    for inequality in (*constraints.inequalities, constraints.final):
-        slack = value_of(inequality.value, sums, values)
-        values[inequality.slack.name] = slack
-        if slack < 0:
-            failures.append(inequality.label)
-    return Solution(values, tuple(failures))
+
+    def __init__(
+        self,
+        constraints: Constraints,
+        universe: Universe,
+        columns: Mapping[str, Ints],
+        backend: Backend[Any, Any] | None = None,
+    ) -> None:
+        for column in constraints.columns:
+            published = columns.get(column.name)
+            if published is None or published.shape != (universe.rows,) or published.dtype != np.int64:
+                raise FormatError(f"column {column.name}: expected {universe.rows} int64 values of this epoch")
+        self._backend = backend or load_backend()
+        self._rows = Rows(universe)
+        plan = _Plan(constraints, self._rows)
+        self._sweeps = [
+            (part, self._rows.matrix([columns[name] for name in names]), plan.starts(whole=whole))
+            for (part, whole), names in plan.sweeps.items()
+        ]
+        self._cones = [(cone, [plan.compiled(form) for form in cone.components]) for cone in constraints.cones]
+        self._free = [
+            (
+                scalar.name,
+                [plan.compiled(form) for form in scalar.least],
+                None if scalar.indicates is None else plan.compiled(scalar.indicates),
+            )
+            for scalar in constraints.scalars
+        ]
+        self._slacks = [
+            (inequality.label, inequality.slack.name, plan.compiled(inequality.value))
+            for inequality in (*constraints.inequalities, constraints.final)
+        ]
+
+    def solve(self, lots: Ints) -> Solution:
+        """The witness of a book: every private scalar at the smallest value its constraints allow.
+
+        lots: (rows,) int64, |lots| < 2^60, zero off instrument rows, else FormatError or RangeError. Never raises for
+        an inadequate book.
+        """
+        parts = self._rows.parts(lots)
+        sums: list[int] = []
+        for part, matrix, starts in self._sweeps:
+            sums += self._backend.segment_sums(matrix, parts[part], starts)
+        values: dict[str, int] = {}
+        failures: list[str] = []
+        for cone, components in self._cones:
+            _assign_norm(cone, [component.value(sums, values) for component in components], values)
+        for name, least, indicates in self._free:
+            if indicates is not None:
+                values[name] = int(indicates.value(sums, values) >= 0)
+            else:
+                values[name] = max([0, *(form.value(sums, values) for form in least)])
+        for label, name, form in self._slacks:
+            slack = values[name] = form.value(sums, values)
+            if slack < 0:
+                failures.append(label)
+        return Solution(values, tuple(failures))
+
+    def __repr__(self) -> str:
+        return f"Solver({len(self._slacks)} inequalities)"
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A linear form; its terms are positions in the list of all sums, each with a coefficient."""
+
+    terms: tuple[tuple[int, int], ...]
+    scalars: tuple[tuple[str, int], ...]
+    constant: int
+
+    def value(self, sums: Sequence[int], values: Mapping[str, int]) -> int:
+        total = self.constant
+        for position, coefficient in self.terms:
+            total += coefficient * sums[position]
+        for name, coefficient in self.scalars:
+            total += coefficient * values[name]
+        return total
+
+
+class _Plan:
+    """Which sums constraints need, and where each is in the list of all.
+
+    sweeps: the columns to sum against a part, over the whole account (True) or bucket by bucket.
+    """
+
+    def __init__(self, constraints: Constraints, rows: Rows) -> None:
+        self._rows = rows
+        forms = [inequality.value for inequality in (*constraints.inequalities, constraints.final)]
+        forms += [component for cone in constraints.cones for component in cone.components]
+        forms += [least for scalar in constraints.scalars for least in scalar.least]
+        forms += [scalar.indicates for scalar in constraints.scalars if scalar.indicates is not None]
+        self.sweeps: dict[tuple[Part, bool], dict[str, None]] = defaultdict(dict)
+        for term in (term for form in forms for term in form.terms):
+            self.sweeps[term.part, term.group == ACCOUNT][term.column] = None
+        self._first: dict[tuple[str, Part, bool], int] = {}
+        position = 0
+        for (part, whole), names in self.sweeps.items():
+            for name in names:
+                self._first[name, part, whole] = position
+                position += len(self.starts(whole=whole))
+
+    def starts(self, *, whole: bool) -> Ints:
+        """The first rows of the segments that a sweep sums over."""
+        return self._rows.starts[:1] if whole else self._rows.starts
+
+    def compiled(self, form: LinearForm) -> _Form:
+        """The form over the list of all sums."""
+        terms: list[tuple[int, int]] = []
+        for term in form.terms:
+            whole = term.group == ACCOUNT
+            first = self._first[term.column, term.part, whole]
+            inside = [0] if whole else self._rows.inside(term.group)
+            terms += [(first + position, term.coefficient) for position in inside]
+        return _Form(tuple(terms), form.scalars, form.constant)
+
+
+def assign(constraints: Constraints, universe: Universe, columns: Mapping[str, Ints], lots: Ints) -> Solution:
+    """`Solver.solve` for one book: for many over one market, keep a `Solver`."""
+    return Solver(constraints, universe, columns).solve(lots)
 
 
 def value_of(linear_form: LinearForm, sums: Sums, values: Mapping[str, int]) -> int:
@@ -183,10 +257,10 @@ def value_of(linear_form: LinearForm, sums: Sums, values: Mapping[str, int]) -> 
     return terms + sum(coefficient * values[name] for name, coefficient in linear_form.scalars) + linear_form.constant
 
 
-def _assign_norm(cone: SecondOrderCone, sums: Sums, values: dict[str, int]) -> None:
+def _assign_norm(cone: SecondOrderCone, components: Sequence[int], values: dict[str, int]) -> None:
     squares = 0
-    for index, component in enumerate(cone.components):
-        quotient, remainder = divmod(value_of(component, sums, values), 1 << cone.shift)
+    for index, component in enumerate(components):
+        quotient, remainder = divmod(component, 1 << cone.shift)
         values[f"{cone.label}.quotient[{index}]"] = quotient + cone.offset
         values[f"{cone.label}.remainder[{index}]"] = remainder
         squares += quotient * quotient
@@ -194,11 +268,3 @@ def _assign_norm(cone: SecondOrderCone, sums: Sums, values: dict[str, int]) -> N
     magnitude += magnitude * magnitude < squares
     values[cone.magnitude] = magnitude
     values[f"{cone.label}.slack"] = magnitude * magnitude - squares
-
-
-def _limbs(values: Ints) -> Limbs:
-    """(shift, limb) pairs that add up to `values`; limbs are in [0, 2^20), the highest in [-2^20, 2^20)."""
-    bits = max(int(values.max(initial=0)), -1 - int(values.min(initial=0))).bit_length()
-    highest = max(bits - 1, 0) // _LIMB_BITS * _LIMB_BITS
-    limbs = [(shift, (values >> shift) & _LIMB_MASK) for shift in range(0, highest, _LIMB_BITS)]
-    return [*limbs, (highest, values >> highest)]

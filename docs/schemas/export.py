@@ -146,7 +146,8 @@ def schemas() -> dict[str, Json]:
             "policy": record({"name": {"type": "string"}, "digest": hexadecimal(32)}),
             "setup": hexadecimal(32),
             "universe_id": hexadecimal(32),
-            "epoch": hexadecimal(32),
+            "data": {**hexadecimal(32), "description": "digest of universe, time and every field of every instrument"},
+            "epoch": {**hexadecimal(32), "description": "digest of universe, policy, time, data and commitments"},
             "universe": {
                 "type": "object",
                 "properties": {name: universe["properties"][name] for name in Universe.model_fields},
@@ -158,6 +159,7 @@ def schemas() -> dict[str, Json]:
             **ARRAYS,
         },
     )
+    market["properties"] |= {name: instruments["properties"][name] for name in ("history", "settlements")}
     market["$defs"] = shared
     return {
         "instruments.schema.json": instruments,

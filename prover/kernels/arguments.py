@@ -63,3 +63,13 @@ def check_ends(ends: NDArray[np.int64], length: int) -> None:
         raise ValueError("ends: expected offsets from 0 that do not fall")
     if (last := int(ends[-1]) if ends.size else 0) != length:
         raise ValueError(f"ends: expected the last to be {length}, got {last}")
+
+
+def check_segments(columns: bytes, weights: NDArray[np.int64], starts: NDArray[np.int64]) -> None:
+    """Columns of 64-bit integers as long as the weights, and first rows of segments that cover them."""
+    check_int64(weights)
+    check_int64(starts)
+    if not weights.size or len(columns) % (8 * weights.size):
+        raise ValueError(f"columns: expected a multiple of {weights.size} entries of 8 bytes, got {len(columns)} bytes")
+    if not starts.size or starts[0] or np.any(np.diff(starts) < 0) or starts[-1] > weights.size:
+        raise ValueError(f"starts: expected offsets from 0 to {weights.size} that do not fall")

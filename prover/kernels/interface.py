@@ -240,6 +240,16 @@ class Backend(Protocol[V, P]):
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of e(P_i, Q_i) is one, for points that were checked when decoded."""
 
+    # -- exact integers -----------------------------------------------------------------------------------------------
+
+    def segment_sums(self, columns: bytes, weights: NDArray[np.int64], starts: NDArray[np.int64]) -> list[int]:
+        """For each column, and within it each segment of rows, the exact sum of entry times weight.
+
+        columns: (k, n) signed 64-bit integers, little-endian, row by row: made once by whoever keeps them, for books
+        by the thousand. weights: (n,), any. starts: the segments' first rows, from 0, not falling; the last segment
+        ends with the columns. Returns k * len(starts) integers. Raises ValueError for any other shape.
+        """
+
     # -- hashing ------------------------------------------------------------------------------------------------------
 
     def keccak256_many(self, messages: bytes, ends: NDArray[np.int64]) -> bytes:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from zkmargin import _native
 from zkmargin._native import FieldVector, PointVector
-from zkmargin.prover.kernels.arguments import check_ends, check_int64, check_slice, unsigned
+from zkmargin.prover.kernels.arguments import check_ends, check_int64, check_segments, check_slice, unsigned
 from zkmargin.prover.kernels.interface import KernelRangeError, Tape
-from zkmargin.prover.kernels.packing import pack_integers, pack_points, unpack_integers, unpack_points
+from zkmargin.prover.kernels.packing import INTEGER_BYTES, pack_integers, pack_points, unpack_integers, unpack_points
 from zkmargin.verifier.curve import G1, G2
 from zkmargin.verifier.field import SCALAR_MODULUS
 
@@ -206,6 +206,17 @@ class NativeBackend:
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of pairings is one."""
         return NativeEngine().pairing_product_is_one(pairs)
+
+    # -- exact integers -----------------------------------------------------------------------------------------------
+
+    def segment_sums(self, columns: bytes, weights: NDArray[np.int64], starts: NDArray[np.int64]) -> list[int]:
+        """The sums of entry times weight over each segment of each column."""
+        check_segments(columns, weights, starts)
+        data = _native.segment_sums(columns, weights.astype("<i8").tobytes(), starts.astype("<u8").tobytes())
+        return [
+            int.from_bytes(data[i : i + INTEGER_BYTES], "little", signed=True)
+            for i in range(0, len(data), INTEGER_BYTES)
+        ]
 
     # -- hashing ------------------------------------------------------------------------------------------------------
 

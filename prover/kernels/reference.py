@@ -21,6 +21,7 @@ from zkmargin.prover.kernels.arguments import (
     check_equal,
     check_int64,
     check_root,
+    check_segments,
     check_shift,
     check_slice,
     unsigned,
@@ -322,6 +323,18 @@ class ReferenceBackend:
     def pairing_product_is_one(self, pairs: Sequence[tuple[G1, G2]]) -> bool:
         """Whether the product of pairings is one."""
         return PythonEngine().pairing_product_is_one(pairs)
+
+    # -- exact integers -----------------------------------------------------------------------------------------------
+
+    def segment_sums(self, columns: bytes, weights: NDArray[np.int64], starts: NDArray[np.int64]) -> list[int]:
+        """The sums of entry times weight over each segment of each column."""
+        check_segments(columns, weights, starts)
+        factors, first = weights.tolist(), starts.tolist()
+        sums = []
+        for column in np.frombuffer(columns, dtype="<i8").reshape(-1, len(factors)).tolist():
+            products = [entry * factor for entry, factor in zip(column, factors, strict=True)]
+            sums += [sum(products[i:j]) for i, j in zip(first, [*first[1:], len(products)], strict=True)]
+        return sums
 
     # -- hashing ------------------------------------------------------------------------------------------------------
 

@@ -6,12 +6,11 @@ from the leading coefficients of the columns: only products of three columns rea
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zkmargin.prover.assignment import PublicColumns
-from zkmargin.prover.kernels.interface import Backend, Operation, P, V
+from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.rounds.lookups import helper_fractions
 from zkmargin.prover.rounds.running_sum import RUNNING_SUM, SumTapes, running_sum_step
 from zkmargin.prover.tape import Key, NamedTape, TapeBuilder, sum_of_powers
@@ -100,10 +99,6 @@ def _coset_shifts(n: int) -> tuple[int, int]:
 # -- the few coefficients beyond 2 n ---------------------------------------------------------------------------------
 
 
-_Part = dict[int, int]
-"""Coefficients of X^(d n + e) by e, for a part that is a product of d columns."""
-
-
 def _leading_coefficients(
     backend: Backend[V, P],
     circuit: Circuit,
@@ -113,58 +108,37 @@ def _leading_coefficients(
 ) -> list[int]:
     """Coefficients of X^(2n), X^(2n+1), ... of t, which are those of X^(3n), X^(3n+1), ... of the numerator.
 
-    Runs the tape on the columns' leading coefficients, keeping products of different numbers of columns apart; no
-    product has more than three, since a public factor of the running sum beside three is a number. With
-    columns of degree at most n - 1 + b, a product of three reaches X^(3n + e) only through coefficients whose index is
-    at least n - 2 (b - 1), and a product of fewer never does.
+    With columns of degree at most n - 1 + b, a product of three reaches X^(3n + e) only through coefficients whose
+    index is at least n - 2 (b - 1), and a product of fewer never does; no product has more than three, since a public
+    factor of the running sum beside three is a number. So the tape runs on the columns' leading coefficients, placed
+    from X^stride on: a product of d of them begins at X^(d stride) and ends below the next, and all its values fit a
+    domain of 4 stride points.
     """
     if not circuit.quotient_excess:
         return []
     n = circuit.rows
-    keys = tape.numerator.columns
-    lengths = [len(coefficients[key]) for key in keys]
-    first = n - 2 * (max(lengths) - n - 1)
-    tails = [backend.slice(coefficients[key], first, length) for key, length in zip(keys, lengths, strict=True)]
-    flat = iter(backend.to_ints(backend.concatenate(tails)))
-    leading = [{first + k - n: next(flat) for k in range(len(tail))} for tail in tails]
+    inputs = tape.numerator.tape.inputs
+    polynomials = [coefficients[key] for key in tape.numerator.columns]
+    first = n - 2 * (max(map(len, polynomials)) - n - 1)
+    longest = max(map(len, polynomials)) - first
+    stride = 1 << (_TOP_DEGREE * (longest - 1)).bit_length()
+    below = backend.constant(0, stride)
+    leading = [backend.slice(polynomial, first, len(polynomial)) for polynomial in polynomials]
     w = root_of_unity(n)
-    operands: list[list[_Part]] = []
-    for column, rotation in tape.numerator.tape.inputs:
-        rotated = leading[column]
-        if rotation:
-            rotated = {e: c * pow(w, rotation * e, _R) % _R for e, c in rotated.items()}
-        operands.append([{}, rotated, {}, {}])
-    for constant in tape.numerator.constants:
-        operands.append([{0: values[constant] if isinstance(constant, str) else constant}, {}, {}, {}])
-    first_register = len(operands)
-    operands += [[]] * tape.numerator.tape.registers
-    result: list[_Part] = []
-    for operation, destination, left, right in tape.numerator.tape.instructions.tolist():
-        if operation == Operation.MULTIPLY:
-            result = _multiply(operands[left], operands[right])
-        else:
-            result = _add(operands[left], operands[right], 1 if operation == Operation.ADD else -1)
-        operands[first_register + destination] = result
-    return [result[_TOP_DEGREE].get(e, 0) for e in range(circuit.quotient_excess)]
+    shifted = [
+        _rotated(backend, leading[column], first - n, pow(w, rotation, _R)) if rotation else leading[column]
+        for column, rotation in inputs
+    ]
+    columns = backend.evaluate_on_coset([backend.concatenate([below, each]) for each in shifted], 4 * stride, 1)
+    small = replace(tape.numerator.tape, inputs=tuple((position, 0) for position in range(len(inputs))))
+    constants = [values[name] if isinstance(name, str) else name for name in tape.numerator.constants]
+    product = backend.interpolate([backend.evaluate_tape(small, columns, constants)])[0]
+    # Every column was multiplied by X^(stride - first), where X^(n - first) would have left X^n alone.
+    start = _TOP_DEGREE * (stride + n - first)
+    return backend.to_ints(backend.slice(product, start, start + circuit.quotient_excess))
 
 
-def _add(left: list[_Part], right: list[_Part], sign: int) -> list[_Part]:
-    total = [dict(part) for part in left]
-    for part, other in zip(total, right, strict=True):
-        for e, c in other.items():
-            part[e] = (part.get(e, 0) + sign * c) % _R
-    return total
-
-
-def _multiply(left: list[_Part], right: list[_Part]) -> list[_Part]:
-    product: list[_Part] = [{} for _ in range(_TOP_DEGREE + 1)]
-    for i, a in enumerate(left):
-        for j, b in enumerate(right[: _TOP_DEGREE + 1 - i]):
-            target = product[i + j]
-            # Of the top degree only X^(3n + e) with e >= 0 is asked for, and nothing moves coefficients up to there.
-            lowest = 0 if i + j == _TOP_DEGREE else -math.inf
-            for e, c in a.items():
-                for f, d in b.items():
-                    if e + f >= lowest:
-                        target[e + f] = target.get(e + f, 0) + c * d
-    return [{e: c % _R for e, c in part.items()} for part in product]
+def _rotated(backend: Backend[V, P], leading: V, lowest: int, root: int) -> V:
+    """The coefficients of X^lowest, X^(lowest + 1), ... of f(root X), from those of f."""
+    powers = [pow(root, exponent, _R) for exponent in range(lowest, lowest + len(leading))]
+    return backend.multiply(leading, backend.vector(powers))

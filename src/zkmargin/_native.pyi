@@ -21,6 +21,7 @@ __all__ = [
     "engine_names",
     "keccak256_many",
     "pairing_product_is_one",
+    "segment_sums",
     "set_threads",
     "threads",
     "unavailable",
@@ -130,3 +131,6 @@ def pairing_product_is_one(left: bytes, right: bytes) -> bool:
 
 def keccak256_many(data: bytes, ends: bytes) -> bytes:
     """The 32-byte digests of messages that follow each other; ends are u64, little-endian, the last the length."""
+
+def segment_sums(columns: bytes, weights: bytes, starts: bytes) -> bytes:
+    """Signed 32-byte sums, little-endian, by column and segment; entries are i64, starts u64, little-endian."""

@@ -50,13 +50,16 @@ def test_every_step(folder: Path, work: EpochFolder) -> None:
 
     zkmargin.make_inclusion(work, statement, setup, "bela", out=folder / "i.json")
     assert zkmargin.make_inclusions(folder / "w", folder / "st.json", setup, out=folder / "all") == 2
-    checked = zkmargin.check_inclusion(folder / "i.json", folder / "s.json", statement=statement)
-    assert (checked.customer, checked.compared) == ("bela", True)
+    checked = zkmargin.check_inclusion(folder / "i.json", folder / "s.json", customer="bela", statement=statement)
+    assert (checked.customer, checked.exchange) == ("bela", "Harbor")
     assert {balance.asset: balance.equity for balance in checked.balances} == {"BTC": "12", "USD": "0"}
     assert "12" not in repr(checked)
-    assert not zkmargin.check_inclusion(folder / "i.json", setup).compared
+    with pytest.raises(ArgumentError, match=r"^liabilities: expected the statement, or the liabilities digest"):
+        zkmargin.check_inclusion(folder / "i.json", setup, customer="bela")
     with pytest.raises(zkmargin.ProofRejected, match="other liabilities"):
-        zkmargin.check_inclusion(folder / "i.json", setup, liabilities=bytes(32))
+        zkmargin.check_inclusion(folder / "i.json", setup, customer="bela", liabilities=bytes(32))
+    with pytest.raises(ArgumentError, match=r"^setup: expected a whole setup"):
+        zkmargin.check_inclusion(folder / "i.json", setup.key, customer="bela", statement=statement)
     zkmargin.write_inclusion_page(statement, setup, out=folder / "page.html")
     assert (folder / "page.html").exists()
     with pytest.raises(ArgumentError, match=r"^customer: expected a customer of this epoch"):
@@ -81,4 +84,4 @@ def test_what_is_refused(folder: Path, work: EpochFolder) -> None:
     with pytest.raises(ArgumentError, match=r"^epoch: expected 0x and 64"):
         zkmargin.attest_reserves(work.terms, "0x12", {"BTC": 1}, key=WALLET_KEY, chain="eip155:1")
     with pytest.raises(ArgumentError, match=r"^liabilities: "):
-        zkmargin.check_inclusion(folder / "i.json", folder / "s.json", liabilities="0x12")
+        zkmargin.check_inclusion(folder / "i.json", folder / "s.json", customer="bela", liabilities="0x12")

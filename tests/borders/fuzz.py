@@ -1,7 +1,7 @@
 """Fuzz every reader: mutate one valid file of each format and expect our own errors, in bounded time and memory.
 
-    PYTHONPATH=src:tests python tests/borders/fuzz.py --count 1000000 --seed 7
-    PYTHONPATH=src:tests python tests/borders/fuzz.py --seconds 300
+    ./run fuzz --count 1000000 --seed 7
+    ./run fuzz --seconds 300
 
 A run is a function of its seed, its count and the files, whose keys and signatures are drawn anew each time. Prints how
 many inputs each reader has had and what came of them; the exit code is 1 after any other exception than our own, an

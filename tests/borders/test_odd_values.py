@@ -204,9 +204,9 @@ def test_totals(shelf: Path, total: object) -> None:
     path = shelf / "w" / "proofs" / "00000.json"
 
     def change(document: Any) -> None:
-        document["totals"]["equity"][1] = total
+        document["totals"]["equity"]["amounts"][1] = total
 
-    with spoilt(path, edited(path, change)), pytest.raises(FormatError, match="totals: field 'equity': expected"):
+    with spoilt(path, edited(path, change)), pytest.raises(FormatError, match="equity: field 'amounts'"):
         open_epoch_folder(shelf / "w").read_proof(0)
 
 

@@ -17,6 +17,10 @@ from zkmargin.prover.errors import Failure, UnsatisfiedError
 from zkmargin.verifier.errors import FormatError, ProofRejected, ZkmarginError
 
 
+class Panic(BaseException):
+    """As native code panics: not an Exception, and Python's own exit code for it would be a verdict's."""
+
+
 def raising(error: BaseException | type[BaseException]) -> Any:
     def fail(*_: object, **__: object) -> Any:
         raise error
@@ -34,6 +38,12 @@ def raising(error: BaseException | type[BaseException]) -> Any:
         (FileNotFoundError(2, "No such file or directory", "f"), 2, "f: No such file or directory"),
         (PermissionError(13, "Permission denied", "f"), 2, "f: Permission denied"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (MemoryError("1234567"), 2, "not enough memory"),
+        (
+            Panic("the system refused to start the kernels' threads: os error 11"),
+            2,
+            "the system refused to start the kernels' threads: memory or processes are short",
+        ),
     ],
 )
 def test_errors(zkmargin: Any, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, line: str) -> None:
@@ -42,11 +52,14 @@ def test_errors(zkmargin: Any, monkeypatch: pytest.MonkeyPatch, error: BaseExcep
     assert (outcome.code, outcome.line) == (code, line)
 
 
-def test_a_defect_shows_no_message_and_no_traceback(zkmargin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_report", raising(KeyError("holding 12345")))
+@pytest.mark.parametrize("kind", [KeyError, Panic])
+def test_a_defect_shows_no_message_and_no_traceback(
+    zkmargin: Any, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    monkeypatch.setattr(doctor, "_report", raising(kind("holding 12345")))
     outcome = zkmargin("doctor")
     assert outcome.code == 2
-    assert "a defect of zkmargin: KeyError at test_main.py:" in outcome.line
+    assert f"a defect of zkmargin: {kind.__name__} at test_main.py:" in outcome.line
     assert "12345" not in outcome.line
     monkeypatch.setenv("ZKMARGIN_DEBUG", "1")
     assert "Traceback" in zkmargin("doctor").err

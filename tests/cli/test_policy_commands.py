@@ -74,3 +74,20 @@ def test_calibrate_and_backtest(zkmargin: Any, tmp_path: Path) -> None:
     assert {(item["underlying"], item["side"]) for item in tests} >= {("BTC", "long"), ("SOL", "short")}
     assert zkmargin("policy", "backtest", "span", "--history", tmp_path / "a.json").code == 2
     assert zkmargin(*common, "--out", tmp_path / "c.json", "--decay", "1.5").code == 2
+
+
+def test_a_garch_policy_is_made_again_and_drawn(zkmargin: Any, tmp_path: Path) -> None:
+    history = Path(str(resources.files("zkmargin") / "sample" / "history.json"))
+    made = tmp_path / "garch.json"
+    calibrate = ("policy", "calibrate", "house-var", "--from", "span", "--history", history, "--estimator", "garch")
+    assert zkmargin(*calibrate, "--long-run", "365", "--out", made).code == 0
+    assert zkmargin("policy", "check", made, "--history", history).code == 0
+    changed = tmp_path / "changed.json"
+    changed.write_text(made.read_text().replace('"alpha": "0.1"', '"alpha": "0.11"', 1))
+    assert changed.read_text() != made.read_text()
+    refused = zkmargin("policy", "check", changed, "--history", history)
+    assert refused.code == 2
+    assert "expected the rule calibrated" in refused.err
+    picture = tmp_path / "breaches.png"
+    assert zkmargin("policy", "backtest", made, "--history", history, "--plot", picture).code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")

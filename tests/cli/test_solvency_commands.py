@@ -69,6 +69,7 @@ def test_the_statement_verifies(made: Path, capsys: pytest.CaptureFixture[str]) 
     assert verdict["valid"] is True
     assert verdict["reserves"] == {"BTC": "100", "USD": "50"}
     assert verdict["owed"] is None
+    assert verdict["totals"] == {"debt": {"USD": "900"}, "collateral": {"BTC": "12"}}
     digest = json.loads((made / "s.json").read_text())["digest"]
     assert (verdict["unsafe_setup"], verdict["ceremony"], verdict["setup_digest"]) == (True, None, digest)
     assert call(made, f"solvency verify {{d}}/st.json --setup {{d}}/s.json --require-setup {digest}") == 0
@@ -100,18 +101,20 @@ def test_other_terms_and_damaged_statements_are_told_apart(made: Path, capsys: p
 
 
 def test_a_customer_checks_a_file(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call(made, "solvency inclusion check {d}/i.json --setup {d}/s.json --statement {d}/st.json --json") == 0
+    check = "solvency inclusion check {d}/i.json --customer BELA --setup {d}/s.json"
+    assert call(made, check + " --statement {d}/st.json --json") == 0
     result = printed(capsys)
     assert result["included"] is True
     assert (result["unsafe_setup"], result["ceremony"]) == (True, None)
     assert {"asset": "BTC", "equity": "12", "debt": "0", "collateral": "12"} in result["balances"]
     digest = result["liabilities"]
-    assert call(made, f"solvency inclusion check {{d}}/i.json --setup {{d}}/s.json --liabilities {digest}") == 0
-    assert call(made, "solvency inclusion check {d}/i.json --setup {d}/s.json") == 0
-    assert "compare the liabilities digest" in capsys.readouterr().err
+    assert call(made, f"{check} --liabilities {digest}") == 0
+    assert re.search(r"YOU ARE +bela\n", capsys.readouterr().out)
+    assert call(made, check) == 2
+    assert "the liabilities digest that auditors publish" in capsys.readouterr().err
     other = "0x" + "00" * 32
-    assert call(made, f"solvency inclusion check {{d}}/i.json --setup {{d}}/s.json --liabilities {other}") == 1
-    assert call(made, "solvency inclusion check {d}/i.json --setup {d}/s.json --liabilities 0x12") == 2
+    assert call(made, f"{check} --liabilities {other}") == 1
+    assert call(made, f"{check} --liabilities 0x12") == 2
 
 
 def test_files_made_at_once_are_those_made_one_by_one(made: Path) -> None:
@@ -186,7 +189,7 @@ def test_pages_name_the_ceremony(made: Path, tmp_path: Path, monkeypatch: pytest
 
 def test_the_report_is_one_page_without_secrets(made: Path) -> None:
     page = (made / "report.html").read_text()
-    assert "Reserves cover what is owed to customers." in page
+    assert "The reserves that were signed for cover what all accounts hold, less what customers owe" in page
     assert "Harbor" in page
     for secret in ("anna", "bela", "dora", json.loads((made / "w" / "epoch.json").read_text())["master"]):
         assert secret not in page
@@ -279,11 +282,13 @@ def test_a_customer_drops_a_file_into_the_page(made: Path) -> None:
     for text, verdict in (
         ((made / "i.json").read_text(), "Included in full"),
         ((made / "i.json").read_text().replace('"120000"', '"120001"').replace("100000", "100001"), "Not included"),
-        ("{}", "Not included"),
+        ("{}", "Not checked"),
+        ("%PDF-1.7", "Not checked"),
     ):
         script = f"""
             const transfer = new DataTransfer();
             transfer.items.add(new File([{json.dumps(text)}], "i.json"));
+            document.getElementById("customer").value = " Bela ";
             document.getElementById("drop").dispatchEvent(new DragEvent("drop", {{dataTransfer: transfer}}));
         """
         shown = in_browser(made / "page.html", script)
@@ -298,6 +303,7 @@ def test_the_page_judges_a_thousand_tampered_files_rightly(made: Path) -> None:
     text = (made / "i.json").read_text()
     script = f"""
         const text = {json.dumps(text)};
+        const check = (text) => zkmargin.check(new TextEncoder().encode(text), "bela");
         const places = [...text].map((c, i) => i).filter((i) => i > text.indexOf('"customer"')
             && /[0-9a-f]/.test(text[i]) && !/["x0]/.test(text[i - 1]));
         let accepted = 0, rejected = 0;
@@ -306,11 +312,11 @@ def test_the_page_judges_a_thousand_tampered_files_rightly(made: Path) -> None:
             const i = places[Math.floor(turn * places.length / 1000)];
             if (i > end) {{ rejected += 1; continue; }}
             try {{
-                zkmargin.check(text.slice(0, i) + (text[i] === "1" ? "2" : "1") + text.slice(i + 1));
+                check(text.slice(0, i) + (text[i] === "1" ? "2" : "1") + text.slice(i + 1));
                 accepted += 1;
             }} catch {{ rejected += 1; }}
         }}
-        zkmargin.check(text);
+        check(text);
         document.getElementById("done").textContent = `accepted ${{accepted}}, rejected ${{rejected}}, honest passes`;
     """
     found = re.search(r"accepted (\d+), rejected (\d+), honest passes", in_browser(made / "page.html", script))

@@ -170,8 +170,11 @@ def test_an_unpinned_epoch_takes_the_market_from_calldata(world: World, deployed
     proof = deployed.proof(margin, later.market)
     (policy, universe, time, market), holder = deployed.statement(margin, later.market, pinned=False)
     world.refuses(world.gate.submit(proof, ((policy, universe, time, b""), holder)), "not the one that the oracle")
-    altered = bytes([market[0] ^ 1]) + market[1:]
-    world.refuses(world.gate.submit(proof, ((policy, universe, time, altered), holder)), "not the one that the oracle")
+    # The data's digest in front, and the first commitment after it.
+    for place in (0, 32):
+        altered = market[:place] + bytes([market[place] ^ 1]) + market[place + 1 :]
+        other = world.gate.submit(proof, ((policy, universe, time, altered), holder))
+        world.refuses(other, "not the one that the oracle")
     world.send(world.gate.submit(proof, ((policy, universe, time, market), holder)))
     assert world.adequate(account(1))
 

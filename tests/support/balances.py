@@ -24,12 +24,13 @@ def many_assets(count: int, *, totals: str = "hidden", coverage: str = "asset") 
     prices = 10 ** draw.uniform(-4, 5, count)
     ratios = (Fraction(95, 100), Fraction(85, 100), Fraction(1, 2))
     tiers = tuple(Tier(Fraction(b), r) for b, r in zip((0, 100_000, 1_000_000), ratios, strict=True))
+    caps = (Fraction(10**15), Fraction(10**15))
     assets = tuple(
-        Asset(f"A{i:03d}", 8 if price > 1 else 4, Fraction(f"{price:.6f}"), tiers, Fraction(9, 10))
+        Asset(f"A{i:03d}", 8 if price > 1 else 4, Fraction(f"{price:.6f}"), tiers, Fraction(9, 10), *caps)
         for i, price in enumerate(prices)
     )
     chains = (Chain("eip155:1", 21_000_000, b"\xab" * 32),)
-    return Terms("Harbor", 1_767_340_800, 14, coverage, True, totals, assets, chains)
+    return Terms("Harbor", 1_767_340_800, 14, coverage, True, totals, assets, chains, identifier="document")
 
 
 def write_balances(path: Path, terms: Terms, customers: int, seed: int = 1) -> int:

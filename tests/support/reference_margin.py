@@ -56,6 +56,22 @@ class Reference:
     groups: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0]))
     charges: float = 0.0
     deductions: float = 0.0
+    epoch: Any = None
+
+    def netted_strikes(self, most: int) -> set[tuple[str, Any, Any]]:
+        """Of each expiry the strikes nearest to the forward at which there is both a call and a put."""
+        found: dict[tuple[str, Any], dict[Any, set[str]]] = defaultdict(lambda: defaultdict(set))
+        forwards = {}
+        for i in self.epoch.data.instruments:
+            if i.kind == "option":
+                found[i.underlying, i.expiry][i.strike_usd].add(i.option_type)
+                forwards[i.underlying, i.expiry] = i.forward_usd
+        kept = set()
+        for (name, expiry), strikes in found.items():
+            forward = forwards[name, expiry]
+            both = sorted((abs(k / forward - 1), k) for k, sides in strikes.items() if len(sides) == 2)
+            kept |= {(name, expiry, k) for _, k in both[:most]}
+        return kept
 
 
 def normal(x: float) -> float:
@@ -87,7 +103,7 @@ def greeks(h: Holding) -> tuple[float, float, float]:
 
 
 def reference_margin(policy: Policy, epoch: MarketEpoch, quantities: dict[str, float]) -> Reference:
-    out = Reference()
+    out = Reference(epoch=epoch)
     index: dict[str, float] = {}
     for kind in ("perpetual", "spot"):
         index.update({i.underlying: float(i.mark_price_usd) for i in epoch.data.instruments if i.kind == kind})
@@ -207,6 +223,65 @@ def _penalties(rule: Any, h: Holding) -> tuple[float, float]:
     d = rule.discounting
     long = 1 - min(1.0, float(d.long_base) * math.exp(-float(d.long_rate) * h.years))
     return long, max(1.0, float(d.short_base) * math.exp(float(d.short_rate) * h.years)) - 1
+
+
+def _expiry_scenarios(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    """Each expiry's net value discounted by its sign; shocked model less mark; skew by expiry in absolute value."""
+    for name in {h.instrument.underlying for h in moving}:
+        table, mine = _table(rule.tables, name), [h for h in moving if h.instrument.underlying == name]
+        expiries = {h.instrument.expiry for h in mine if h.is_option}
+        losses = [0.0]
+        for scenario in table.scenarios:
+            profit = sum(h.quantity * h.price * float(scenario.price_move) for h in mine if not h.is_option)
+            move = table.vol_moves.get(scenario.vol_move) if scenario.vol_move else None
+            for expiry in expiries:
+                held = [h for h in mine if h.is_option and h.instrument.expiry == expiry]
+                value = 0.0
+                for h in held:
+                    left = h.years * YEAR / (rule.settlement_window_seconds or 1e-9)
+                    shift = float(scenario.price_move) * min(1.0, left)
+                    value += h.quantity * h.value(shift, _moved_vol(move, float(h.instrument.implied_vol), h.years))
+                profit += _by_sign(table.discounting, held[0].years, value) - sum(h.quantity * h.price for h in held)
+            losses.append(-float(scenario.weight) * profit)
+        for bend in (False, True) if rule.skew is not None else ():
+            total = 0.0
+            for expiry in expiries:
+                held = [h for h in mine if h.is_option and h.instrument.expiry == expiry]
+                value = sum(h.quantity * h.value(0.0, _skewed(rule.skew, h, bend)) for h in held)
+                total += abs(
+                    _by_sign(table.discounting, held[0].years, value) - sum(h.quantity * h.price for h in held)
+                )
+            losses.append(total)
+        out.groups[name].append(float(table.factor) * max(losses))
+
+
+def _by_sign(d: Any, years: float, value: float) -> float:
+    own = math.exp(-float(d.rate) * years)
+    if value > 0:
+        return value * own * float(d.long_base) * math.exp(-float(d.long_rate) * years)
+    return value * min(1.0, own * float(d.short_base) * math.exp(float(d.short_rate) * years))
+
+
+def _skewed(shape: Any, h: Holding, bend: bool) -> float:
+    root = math.sqrt(h.years)
+    cap = max(0.0, float(shape.base_cap) + float(shape.cap_per_sqrt_year) * root)
+    width = max(float(shape.minimum_width), float(shape.width) * root)
+    k = math.log(float(h.instrument.strike_usd) / float(h.instrument.forward_usd))
+    k = abs(k) if bend else k
+    return float(h.instrument.implied_vol) * max(0.0, 1 + min(cap, max(-cap, k * cap / width)))
+
+
+def _strike_netted_shorts(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    sold: dict[tuple[str, Any, Any], list[float]] = defaultdict(list)
+    for h in holdings:
+        if h.is_option:
+            rate = float(_table(rule.rates, h.instrument.underlying)) * h.index
+            sold[h.instrument.underlying, h.instrument.expiry, h.instrument.strike_usd].append(h.quantity * rate)
+    for key, amounts in sold.items():
+        if key in out.netted_strikes(rule.strikes):
+            out.charges += max(0.0, -sum(amounts))
+        else:
+            out.charges += sum(max(0.0, -amount) for amount in amounts)
 
 
 def _basis_contingency(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:

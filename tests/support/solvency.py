@@ -14,8 +14,7 @@ from support.backends import fastest_backend
 from support.statements import Statement
 from zkmargin.circuits.language import Holding, Inputs
 from zkmargin.circuits.statements.solvency.batch import Batch, BatchWitness, batch_witness, records
-from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY
-from zkmargin.circuits.statements.solvency.prover import BatchProver, TotalsOpening
+from zkmargin.circuits.statements.solvency.prover import BatchProver, holdings_of
 from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.proof import PublicInputs
@@ -44,8 +43,12 @@ CUSTOMERS: Final[Mapping[str, Sequence[Row]]] = {
 """BTC has 4 decimals and costs 100 USD, USD has 2: a BTC lot is worth a cent, as is a USD lot."""
 
 
+CAPS: Final = (Fraction(1_000_000), Fraction(10_000_000))
+"""What all customers may owe and pledge of an asset, where debts count."""
+
+
 def terms(**changes: Any) -> Terms:
-    """The terms; a lot of either asset is worth 100 units of value."""
+    """The terms; a lot of either asset is worth 100 units of value. Without counted debts there are no caps."""
     usual = Terms(
         exchange="Harbor",
         as_of=1_700_000_000,
@@ -60,12 +63,16 @@ def terms(**changes: Any) -> Terms:
                 Fraction(100),
                 (Tier(Fraction(0), Fraction(9, 10)), Tier(Fraction(1000), Fraction(1, 2))),
                 Fraction(4, 5),
+                *CAPS,
             ),
-            Asset("USD", 2, Fraction(1), (Tier(Fraction(0), Fraction(1)),), Fraction(1)),
+            Asset("USD", 2, Fraction(1), (Tier(Fraction(0), Fraction(1)),), Fraction(1), *CAPS),
         ),
         chains=(Chain("eip155:1", 21_000_000, b"\xab" * 32),),
         custodians=(Custodian("vault", address_of_key(CUSTODIAN_KEY)),),
+        identifier="document",
     )
+    if not changes.get("count_debts", True) and "assets" not in changes:
+        changes["assets"] = tuple(replace(each, max_debt=None, max_collateral=None) for each in usual.assets)
     return replace(usual, **changes)
 
 
@@ -128,7 +135,7 @@ def statement_of(given: Batch, columns: BatchWitness | None = None, *, check: bo
     opening = by.opening(given, made, MASTER)
     witness = by.witness(made, opening, check=check)
     inputs: Inputs[Any] = Inputs(
-        holdings={EQUITY: Holding(opening.equity, 0), DEBT: Holding(opening.debt, 0)},
+        holdings={name: Holding(held.values, 0) for name, held in holdings_of(opening).items()},
         market=by.table.columns,
         scalars=made.scalars,
         columns=made.columns,
@@ -155,4 +162,4 @@ def reserves(
     return sign_reserves(claim, agreed, epoch(agreed), key)
 
 
-__all__ = ["TotalsOpening", "batch", "columns_of", "prover", "recommitted", "reserves", "statement_of", "terms"]
+__all__ = ["batch", "columns_of", "prover", "recommitted", "reserves", "statement_of", "terms"]

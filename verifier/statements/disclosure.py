@@ -26,7 +26,6 @@ from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, venue_id
 from zkmargin.verifier.statements.margin import (
-    MarketTerms,
     PolicyTerms,
     check_attestations,
 )
@@ -123,7 +122,7 @@ def order_attestations(
 ) -> tuple[Attestation, ...]:
     """The attestations in order of venue id. Raises StatementError unless they go together and with the epoch."""
     ordered = tuple(sorted(attestations, key=lambda attestation: venue_id(attestation.claimed.venue)))
-    check_attestations(ordered, _ANY_AGE, MarketTerms(universe, epoch_time, ()))
+    check_attestations(ordered, _ANY_AGE, universe=universe, epoch_time=epoch_time)
     return ordered
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from zkmargin.circuits.markets import black76
+from zkmargin.circuits.markets.epoch import MarketArrays
 from zkmargin.circuits.markets.models import StrictModel
 from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal
 from zkmargin.circuits.policies.builder import ConstraintBuilder
@@ -29,7 +30,9 @@ from zkmargin.circuits.policies.constraints import LinearForm, Part
 from zkmargin.circuits.policies.rules.rule import (
     ANY,
     PRICING_ERROR,
+    Bools,
     Factor,
+    Floats,
     Refuse,
     RiskView,
     Rule,
@@ -120,15 +123,40 @@ class BasisContingency(Rule):
         return RuleColumns(columns, short_charge=rounding)
 
 
+BaseCap = Annotated[ExactDecimal, Field(ge=0, le=10)]
+CapPerSqrtYear = Annotated[ExactDecimal, Field(ge=-10, le=10)]
+MinimumWidth = Annotated[ExactDecimal, Field(gt=0, le=10)]
+Width = Annotated[ExactDecimal, Field(ge=0, le=20)]
+
+
+class SkewShape(StrictModel):
+    """How far the wings of a smile move, and from where on; see the module."""
+
+    base_cap: BaseCap
+    cap_per_sqrt_year: CapPerSqrtYear
+    minimum_width: MinimumWidth
+    width: Width
+
+
+def skewed_vol(skew: SkewShape | SkewContingency, arrays: MarketArrays, options: Bools, *, bend: bool) -> Floats:
+    """(rows,) volatilities with wings tilted, or bent; rows that are not `options` come out as they are."""
+    root_years = np.sqrt(np.maximum(arrays.years, 0.0))
+    cap = np.maximum(float(skew.base_cap) + float(skew.cap_per_sqrt_year) * root_years, 0.0)
+    width = np.maximum(float(skew.minimum_width), float(skew.width) * root_years)
+    k = np.log(np.where(options, arrays.strike, 1.0) / np.where(options, arrays.forward, 1.0))
+    k = np.abs(k) if bend else k
+    return arrays.vol * np.maximum(1.0 + np.clip(k * cap / width, -cap, cap), 0.0)
+
+
 class SkewContingency(Rule):
     """The skew floors, linear and absolute; see the module. Options count, by expiry; `factors` scale the losses."""
 
     kind: Literal["skew_contingency"]
     factors: dict[UnderlyingOrAny, Factor] | None = None
-    base_cap: Annotated[ExactDecimal, Field(ge=0, le=10)]
-    cap_per_sqrt_year: Annotated[ExactDecimal, Field(ge=-10, le=10)]
-    minimum_width: Annotated[ExactDecimal, Field(gt=0, le=10)]
-    width: Annotated[ExactDecimal, Field(ge=0, le=20)]
+    base_cap: BaseCap
+    cap_per_sqrt_year: CapPerSqrtYear
+    minimum_width: MinimumWidth
+    width: Width
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -160,16 +188,12 @@ class SkewContingency(Rule):
         counted = view.moves & arrays.is_kind("option")
         strike = np.where(counted, arrays.strike, 1.0)
         forward = np.where(counted, arrays.forward, 1.0)
-        root_years = np.sqrt(np.maximum(arrays.years, 0.0))
-        cap = np.maximum(float(self.base_cap) + float(self.cap_per_sqrt_year) * root_years, 0.0)
-        width = np.maximum(float(self.minimum_width), float(self.width) * root_years)
-        moneyness = np.log(strike / forward)
         base = black76.price(forward, strike, arrays.vol, arrays.years, arrays.is_call)
         factor = 1.0 if self.factors is None else view.by_underlying(self.factors)
         error = np.where(counted, factor * (PRICING_ERROR * 2.0 * (forward + strike)), 0.0)
         columns = {}
-        for shape, k in (("linear", moneyness), ("absolute", np.abs(moneyness))):
-            vol = arrays.vol * np.maximum(1.0 + np.clip(k * cap / width, -cap, cap), 0.0)
+        for shape in ("linear", "absolute"):
+            vol = skewed_vol(self, arrays, counted, bend=shape == "absolute")
             value = black76.price(forward, strike, vol, arrays.years, arrays.is_call)
             columns[f"{self.name}.{shape}"] = floor_units(np.where(counted, factor * (value - base), 0.0), error)
         rounding = np.where(counted, rounding_charge(error), 0) * view.risk_ceiling

@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from zkmargin.circuits.language.errors import RowsError
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.models import parse_model
@@ -28,12 +27,12 @@ from zkmargin.prover.commitments import commit, commitments_match
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.writing import write_document
-from zkmargin.verifier.curve import G1, decode_g1, encode_g1
+from zkmargin.verifier.curve import G1, encode_g1
 from zkmargin.verifier.documents import Fields, read_arrays, read_document, read_json
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.attestation import universe_id
 from zkmargin.verifier.statements.margin import MarketTerms, PolicyTerms
-from zkmargin.verifier.statements.margin.statement import market_epoch_id
+from zkmargin.verifier.statements.margin.files import columns_from_fields, market_terms_from_fields
 
 KIND: Final = "market"
 _SCALAR_SIXTEENTHS: Final = (1, 2, 4, 6, 8)
@@ -60,7 +59,7 @@ class Market:
     @cached_property
     def terms(self) -> MarketTerms:
         """What a verifier needs of it."""
-        return MarketTerms(self.universe, self.epoch_time, self.commitments)
+        return MarketTerms(self.universe, self.epoch_time, self.epoch.data_digest, self.commitments)
 
     @property
     def epoch_time(self) -> int:
@@ -69,8 +68,8 @@ class Market:
 
     @cached_property
     def epoch_id(self) -> bytes:
-        """Names the epoch's data under the policy."""
-        return market_epoch_id(self.universe, self.policy.digest, self.epoch_time, self.commitments)
+        """Names all of the epoch's data, the policy and what it makes of them."""
+        return self.terms.epoch_id(self.policy.digest)
 
 
 def policy_terms(policy: Policy) -> PolicyTerms:
@@ -121,12 +120,10 @@ def build_epoch(
     rows = MIN_ROWS
     while rows <= min(most_rows, MAX_ROWS):
         for sixteenths in _SCALAR_SIXTEENTHS:
-            try:
-                universe = Universe.create(data.instruments, rows=rows, scalar_rows=rows // 16 * sixteenths)
-                compile_margin(policy, UniverseLayout.of(universe))
-            except (UniverseError, RowsError):
-                continue
-            return MarketEpoch.build(data, previous=universe)
+            scalar_rows = rows // 16 * sixteenths
+            universe = Universe.fitting(data.instruments, rows=rows, scalar_rows=scalar_rows)
+            if universe is not None and policy.constraints(universe.shape).scalar_rows <= scalar_rows:
+                return MarketEpoch.build(data, previous=universe)
         rows *= 2
     raise UniverseError(
         f"universe: {len(data.instruments)} instruments under policy {policy.name} do not fit {most_rows} rows; make "
@@ -137,13 +134,13 @@ def build_epoch(
 def write_market(path: str | Path, market: Market) -> None:
     """Write M and its columns, whole or not at all."""
     fields = {
-        "as_of": market.epoch.data.to_json()["as_of"],
         "policy": {"name": market.policy.name, "digest": "0x" + market.policy.digest.hex()},
         "setup": "0x" + market.setup_digest.hex(),
         "universe_id": "0x" + market.universe.hex(),
+        "data": "0x" + market.epoch.data_digest.hex(),
         "epoch": "0x" + market.epoch_id.hex(),
         "universe": _body(market.epoch.universe.to_json()),
-        "instruments": _body(market.epoch.data.to_json())["instruments"],
+        **market.epoch.data.public_data(),
         "columns": [
             {"name": name, "commitment": "0x" + encode_g1(point).hex()}
             for name, point in zip(market.names, market.commitments, strict=True)
@@ -184,12 +181,12 @@ def read_market(
     program = compile_margin(policy, UniverseLayout.of(epoch.universe))
     columns = _read_columns(path, document, policy, epoch)
     names = program.circuit.market
-    commitments = _read_commitments(fields, names, where)
-    market = Market(epoch, policy_terms(policy), setup.digest, identity, columns, names, commitments)
-    if fields.hexadecimal("epoch", 32) != market.epoch_id:
+    if tuple(name for name, _ in columns_from_fields(fields, where)) != names:
         raise FormatError(
-            f"{where}: field 'epoch': expected 0x{market.epoch_id.hex()}, which the data have, got another"
+            f"{where}: field 'columns': expected the policy's {len(names)} columns in their order, got others"
         )
+    commitments = market_terms_from_fields(fields, where).commitments
+    market = Market(epoch, policy_terms(policy), setup.digest, identity, columns, names, commitments)
     fields.finish("arrays", "arrays_digest")
     if check_commitments:
         vectors = program.market_vectors(backend, columns)
@@ -201,7 +198,10 @@ def read_market(
 
 
 def read_universe_of_market(path: str | Path, setup: Setup) -> tuple[MarketEpoch, bytes]:
-    """The epoch and the universe's id of M: what an attestation needs, whatever the policy. Raises FormatError."""
+    """The epoch and the universe's id of M: what an attestation needs, whatever the policy.
+
+    The data are checked against M's epoch id, its columns are not looked at. Raises FormatError.
+    """
     fields = Fields(path, read_document(path, KIND))
     epoch = _read_epoch(fields, str(path))
     identity = universe_id(epoch.universe.digest, setup.key)
@@ -209,6 +209,7 @@ def read_universe_of_market(path: str | Path, setup: Setup) -> tuple[MarketEpoch
         raise FormatError(
             f"{path}: field 'universe_id': expected 0x{identity.hex()} under this setup, got another: another setup"
         )
+    market_terms_from_fields(fields, str(path))
     return epoch, identity
 
 
@@ -236,23 +237,14 @@ def read_universe_of(path: str | Path) -> Universe:
 
 def _read_epoch(fields: Fields, where: str) -> MarketEpoch:
     universe = parse_model(Universe, fields.raw("universe"), f"{where}: field 'universe'")
-    data = {"as_of": fields.text("as_of"), "instruments": fields.array("instruments")}
-    return MarketEpoch(universe, parse_model(InstrumentSet, data, where))
-
-
-def _read_commitments(fields: Fields, expected: tuple[str, ...], path: str) -> tuple[G1, ...]:
-    where = f"{path}: field 'columns'"
-    names, points = [], []
-    for index, item in enumerate(fields.array("columns")):
-        if not isinstance(item, dict):
-            raise FormatError(f"{where}: expected objects")
-        column = Fields(f"{where}[{index}]", item)
-        names.append(column.text("name"))
-        points.append(decode_g1(column.hexadecimal("commitment", 64), f"{where}[{index}]", allow_infinity=True))
-        column.finish()
-    if tuple(names) != expected:
-        raise FormatError(f"{where}: expected the policy's {len(expected)} columns in their order, got others")
-    return tuple(points)
+    data = {name: fields.raw(name) for name in InstrumentSet.model_fields if name in fields.names}
+    epoch = MarketEpoch(universe, parse_model(InstrumentSet, data, where))
+    if fields.hexadecimal("data", 32) != epoch.data_digest:
+        raise FormatError(
+            f"{where}: field 'data': expected 0x{epoch.data_digest.hex()}, which universe, time and instruments have, "
+            "got another"
+        )
+    return epoch
 
 
 def _read_columns(

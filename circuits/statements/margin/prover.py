@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic
+
+import numpy as np
+from numpy.typing import NDArray
 
 from zkmargin.circuits.language.proving import Prover
 from zkmargin.circuits.language.witness import Holding, Inputs
 from zkmargin.circuits.markets.positions import Positions, net, refuse_expired
-from zkmargin.circuits.policies.constraints import Constraints
 from zkmargin.circuits.policies.evaluate import MarginResult, check_quantities, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy
-from zkmargin.circuits.policies.solution import ColumnLimbs, assign
+from zkmargin.circuits.policies.solution import Solver
 from zkmargin.circuits.statements.attestation import Opening, check_openings
 from zkmargin.circuits.statements.margin.circuit import HOLDING, MarginProgram, UniverseLayout, compile_margin
 from zkmargin.circuits.statements.margin.market import Market
@@ -53,7 +55,6 @@ class MarginProver(Generic[V, P]):
     market: Market
     setup: Setup
     backend: Backend[V, P]
-    _limbs: ColumnLimbs = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"MarginProver({self.policy!r}, {self.market!r}, {self.backend.name})"
@@ -64,9 +65,18 @@ class MarginProver(Generic[V, P]):
         return compile_margin(self.policy, UniverseLayout.of(self.market.epoch.universe))
 
     @cached_property
-    def constraints(self) -> Constraints:
-        """What the policy asks of the universe's books."""
-        return self.policy.constraints(self.market.epoch.universe.shape)
+    def solver(self) -> Solver:
+        """What finds a book's private scalars: the policy's constraints over the market's columns."""
+        universe = self.market.epoch.universe
+        return Solver(self.policy.constraints(universe.shape), universe, self.market.columns, self.backend)
+
+    @cached_property
+    def expired(self) -> NDArray[np.int64]:
+        """The rows of instruments that have expired at the epoch's time."""
+        epoch = self.market.epoch
+        listings = epoch.universe.listings
+        rows = [item.row for item in listings if item.expiry is not None and item.expiry <= epoch.as_of]
+        return np.array(rows, dtype=np.int64)
 
     @cached_property
     def argument(self) -> Prover[V, P]:
@@ -80,7 +90,7 @@ class MarginProver(Generic[V, P]):
 
     def prepare(self) -> None:
         """Make now what the first proof would make: keys, bases, the market's columns."""
-        _ = self.constraints, self.columns
+        _ = self.solver, self.expired, self.columns
         self.argument.prepare()
 
     def prove(
@@ -104,10 +114,11 @@ class MarginProver(Generic[V, P]):
         check_openings(attestations, openings, self.setup, self.backend, universe.rows)
         books = [Positions(universe.digest, opening.lots) for opening in openings]
         for opening, book in zip(openings, books, strict=True):
-            refuse_expired(universe, book, self.market.epoch.as_of, f"opening of {opening.venue}")
+            if np.any(book.lots[self.expired]):
+                refuse_expired(universe, book, self.market.epoch.as_of, f"opening of {opening.venue}")
         netted = net(books, universe)
         check_quantities(self.policy, universe, netted)
-        values = assign(self.constraints, universe, self.market.columns, netted.lots, kept=self._limbs)
+        values = self.solver.solve(netted.lots)
         if not values.adequate:
             raise InadequateError(evaluate_margin(self.policy, self.market.epoch, netted, columns=self.market.columns))
         blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS

@@ -69,11 +69,10 @@ class Batch:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BatchWitness:
-    """The columns of a batch by the names of the program's hints, its totals by asset number, its public scalars."""
+    """The columns of a batch by the names of the program's hints, its `TOTALS` by asset number, its public scalars."""
 
     columns: dict[str, Ints | list[int]]
-    equity: list[int]
-    debt: list[int]
+    totals: dict[str, list[int]]
     scalars: dict[str, int]
 
 
@@ -165,8 +164,11 @@ def batch_witness(batch: Batch, terms: Terms, rows: int, recorded: Sequence[int]
     assets = len(terms.assets) + 1
     return BatchWitness(
         columns=columns,
-        equity=_totals(looked_up["asset"], [row["free"], row["collateral"]], assets),
-        debt=_totals(looked_up["asset"], [row["debt"]], assets),
+        totals={
+            "equity": _totals(looked_up["asset"], [row["free"], row["collateral"]], assets),
+            "debt": _totals(looked_up["asset"], [row["debt"]], assets),
+            "collateral": _totals(looked_up["asset"], [row["collateral"]], assets),
+        },
         scalars={"low": batch.low, "high": batch.high, "accounts": int(first.sum())},
     )
 

@@ -2,7 +2,7 @@
 
 A batch has one row a customer, asset and haircut tier: cost follows what customers hold, whatever the number of listed
 assets. Hidden: everything in the rows. Public: two separators that all account numbers of the batch lie between, how
-many accounts there are, and commitments to the totals of equity and debt by asset.
+many accounts there are, and commitments to the totals of equity, debt and collateral by asset.
 
     accounts    first = 1 where a customer's rows begin; numbers rise strictly from customer to customer, from `low` in
                 the first row to `high` in the last, which belong to nobody
@@ -12,9 +12,11 @@ many accounts there are, and commitments to the totals of equity and debt by ass
     balances    free, collateral and debt are at least 0; collateral fits its tier's width; equity = free + collateral
     margin      over each customer's rows, sum of rate * collateral - price * debt is at least 0, by a running value
                 that starts again at every customer
-    totals      equity and debt by asset number, by fraction sums, equal the committed columns
+    totals      equity, debt and collateral by asset number, by fraction sums, equal the committed columns
 
-The settlement adds up the batches' commitments and shows that reserves cover what is owed, asset by asset or in value.
+The settlement adds up the batches' commitments to equity and shows that what is public (reserves, and debts where they
+count) covers it, asset by asset or in value. Where debts count, their totals are published, and those of collateral:
+no circuit hides what makes liabilities smaller.
 """
 
 from __future__ import annotations
@@ -40,8 +42,11 @@ TOTAL_BITS: Final = 100
 """Totals over up to 2^20 batches of 2^20 rows of 60 bits."""
 RESERVE_TOTAL_BITS: Final = 100
 """Reserves of one asset over all attestations, at most 2^10 of them of `reserves.ATTESTED_LOTS_BITS`."""
+COVER_BITS: Final = 1 + max(RESERVE_TOTAL_BITS, TOTAL_BITS)
+"""Reserves and counted debts of one asset together."""
 EQUITY: Final = "equity totals"
 DEBT: Final = "debt totals"
+COLLATERAL: Final = "collateral totals"
 
 
 def digit_bits(rows: int) -> int:
@@ -74,8 +79,10 @@ def define_batch(p: Program) -> None:
     number = p.fixed("number", list(range(p.rows)))
     equity = p.holding(EQUITY)
     owed = p.holding(DEBT)
+    pledged = p.holding(COLLATERAL)
     p.require_grouped_sums_equal((free + collateral, [row["asset"]]), (equity, [number]), label="equity.totals")
     p.require_grouped_sums_equal((debt, [row["asset"]]), (owed, [number]), label="debt.totals")
+    p.require_grouped_sums_equal((collateral, [row["asset"]]), (pledged, [number]), label="collateral.totals")
 
 
 def _segments(p: Program) -> tuple[Vector, Vector]:
@@ -115,30 +122,21 @@ def _margin(p: Program, last: Vector, value: Vector) -> None:
     p.require_zero(p.following(running) - running - value + surplus, label="running.restart")
 
 
-def define_settlement_by_asset(p: Program, *, count_debts: bool) -> None:
-    """Reserves cover what is owed of every asset. Rows are asset numbers."""
-    equity = p.holding(EQUITY)
-    owed = equity - p.holding(DEBT) if count_debts else equity
-    reserves = p.market("reserves", RESERVE_TOTAL_BITS)
-    p.require_range(reserves - owed, whole_digits(TOTAL_BITS + 1, p.rows), label="cover")
+def define_settlement_by_asset(p: Program) -> None:
+    """Reserves, and debts where they count, cover the equity of every asset. Rows are asset numbers."""
+    cover = p.market("covering", COVER_BITS)
+    p.require_range(cover - p.holding(EQUITY), whole_digits(COVER_BITS + 1, p.rows), label="cover")
 
 
-def define_settlement_by_value(p: Program, *, count_debts: bool) -> None:
-    """The value of all reserves, under their ratios, covers the value of all that is owed, prices rounded up."""
+def define_settlement_by_value(p: Program) -> None:
+    """The value of all reserves and counted debts, rounded down, covers that of all equity, prices rounded up."""
     price = p.market("price", PRICE_BITS)
-    worth = p.public_scalar("reserves_value", RESERVE_TOTAL_BITS + PRICE_BITS)
-    owed = _ranged_total(p, EQUITY)
-    if count_debts:
-        owed = owed - _ranged_total(p, DEBT)
-    bits = RESERVE_TOTAL_BITS + PRICE_BITS + 1
-    slack = p.private_scalar("cover.slack", bits, lambda context: context.scalar(worth) - context.sum(price * owed))
-    p.require_sum(price * owed, worth - slack, label="cover")
-
-
-def _ranged_total(p: Program, label: str) -> Vector:
-    total = p.holding(label)
-    p.require_range(total, whole_digits(TOTAL_BITS, p.rows), label=f"{label}.range")
-    return total
+    worth = p.public_scalar("cover_value", COVER_BITS + PRICE_BITS)
+    equity = p.holding(EQUITY)
+    p.require_range(equity, whole_digits(TOTAL_BITS, p.rows), label=f"{EQUITY}.range")
+    bits = COVER_BITS + PRICE_BITS + 1
+    slack = p.private_scalar("cover.slack", bits, lambda context: context.scalar(worth) - context.sum(price * equity))
+    p.require_sum(price * equity, worth - slack, label="cover")
 
 
 def check_batch_rows(rows: int) -> None:
@@ -155,11 +153,8 @@ def compile_batch(rows: int) -> CompiledProgram:
 
 
 @lru_cache(maxsize=8)
-def compile_settlement(rows: int, coverage: str, *, count_debts: bool) -> CompiledProgram:
-    """The program over the totals of batches of so many rows."""
+def compile_settlement(rows: int, coverage: str) -> CompiledProgram:
+    """The program over the equity of batches of so many rows."""
     check_batch_rows(rows)
     define = define_settlement_by_asset if coverage == "asset" else define_settlement_by_value
-    name = f"solvency settlement by {coverage}, {'net of' if count_debts else 'without'} debts"
-    return compile_program(
-        lambda p: define(p, count_debts=count_debts), name=name, rows=rows, digit_bits=digit_bits(rows)
-    )
+    return compile_program(define, name=f"solvency settlement by {coverage}", rows=rows, digit_bits=digit_bits(rows))

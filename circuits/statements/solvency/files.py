@@ -15,7 +15,7 @@ from zkmargin.verifier.statements.solvency import files, inclusion, reserves, te
 from zkmargin.verifier.statements.solvency.files import NUMBERS, POINTS
 from zkmargin.verifier.statements.solvency.inclusion import Inclusion, inclusion_to_json
 from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation
-from zkmargin.verifier.statements.solvency.statement import PublicTotals, Solvency
+from zkmargin.verifier.statements.solvency.statement import OpenedTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import Terms
 
 
@@ -40,8 +40,7 @@ def write_solvency(path: str | Path, statement: Solvency) -> None:
     for name, attribute in POINTS.items():
         arrays[name] = _bytes([encode_g1(getattr(batch, attribute)) for batch in statement.batches])
     arrays["proofs"] = _bytes([batch.proof for batch in statement.batches])
-    settlement = statement.settlement
-    fields = {
+    fields: dict[str, Any] = {
         "terms": statement.terms.to_json(),
         "nonce": "0x" + statement.nonce.hex(),
         "setup": "0x" + statement.setup.hex(),
@@ -50,9 +49,10 @@ def write_solvency(path: str | Path, statement: Solvency) -> None:
         "proof_bytes": length,
         "liabilities": "0x" + statement.liabilities.hex(),
         "reserves": [attestation.to_json(statement.terms) for attestation in statement.reserves],
-        "totals": _totals_to_json(settlement) if isinstance(settlement, PublicTotals) else None,
-        "settlement": None if isinstance(settlement, PublicTotals) else "0x" + settlement.hex(),
+        "totals": {name: totals_to_json(opened) for name, opened in statement.totals.items()},
     }
+    if statement.settlement is not None:
+        fields["settlement"] = "0x" + statement.settlement.hex()
     write_document(path, files.KIND, fields, arrays=arrays)
 
 
@@ -67,12 +67,11 @@ def encode_inclusion(made: Inclusion, liabilities: bytes) -> bytes:
     return encode_compactly(inclusion.KIND, inclusion_to_json(made, liabilities))
 
 
-def _totals_to_json(totals: PublicTotals) -> dict[str, Any]:
+def totals_to_json(totals: OpenedTotals) -> dict[str, Any]:
+    """What `opened_totals` reads."""
     return {
-        "equity": [str(value) for value in totals.equity],
-        "debt": [str(value) for value in totals.debt],
-        "equity_blinding": "0x" + totals.equity_blinding.to_bytes(32, "big").hex(),
-        "debt_blinding": "0x" + totals.debt_blinding.to_bytes(32, "big").hex(),
+        "amounts": [str(value) for value in totals.amounts],
+        "blinding": "0x" + totals.blinding.to_bytes(32, "big").hex(),
     }
 
 

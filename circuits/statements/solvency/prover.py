@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
-from typing import Generic
+from typing import Final, Generic
 
 from zkmargin.circuits.language.compiler import CompiledProgram
 from zkmargin.circuits.language.proving import Prover, Published
 from zkmargin.circuits.language.witness import Holding, Inputs, Witness
 from zkmargin.circuits.statements.solvency.batch import Batch, BatchWitness, batch_witness, records
-from zkmargin.circuits.statements.solvency.circuit import DEBT, EQUITY, compile_batch
+from zkmargin.circuits.statements.solvency.circuit import COLLATERAL, DEBT, EQUITY, compile_batch
 from zkmargin.circuits.statements.solvency.verification import table_vectors
 from zkmargin.prover.commitments import weighted_sum
 from zkmargin.prover.kernels.interface import Backend, P, V
@@ -24,28 +24,20 @@ from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import PublicInputs, decode_proof
 from zkmargin.verifier.statements.solvency.batched_opening import batched_points, coefficient
-from zkmargin.verifier.statements.solvency.statement import BatchStatement, batch_context
-from zkmargin.verifier.statements.solvency.terms import Terms
+from zkmargin.verifier.statements.solvency.statement import BatchStatement, OpenedTotals, batch_context
+from zkmargin.verifier.statements.solvency.terms import TOTALS, Terms
 
-_BLINDING = b"zkmargin/solvency-blinding/v1"
+_BLINDING: Final = b"zkmargin/solvency-blinding/v1"
 
 
-@dataclass(frozen=True)
-class TotalsOpening:
-    """What opens a batch's commitments to its totals. Secret."""
+TotalsOpening = Mapping[str, OpenedTotals]
+"""What opens a batch's commitments to its totals, by the names of `TOTALS`. Secret."""
+_LABELS: Final = dict(zip(TOTALS, (EQUITY, DEBT, COLLATERAL), strict=True))
 
-    equity: tuple[int, ...]
-    debt: tuple[int, ...]
-    equity_blinding: int
-    debt_blinding: int
 
-    @property
-    def holdings(self) -> dict[str, Holding]:
-        """The totals as the circuit's holdings, in its order."""
-        return {EQUITY: Holding(self.equity, self.equity_blinding), DEBT: Holding(self.debt, self.debt_blinding)}
-
-    def __repr__(self) -> str:
-        return f"TotalsOpening(assets={len(self.equity)})"
+def holdings_of(totals: TotalsOpening) -> dict[str, Holding]:
+    """Totals as the batch circuit's holdings, in its order."""
+    return {_LABELS[name]: Holding(totals[name].amounts, totals[name].blinding) for name in TOTALS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +78,11 @@ class BatchProver(Generic[V, P]):
         public = self.public(batch.index, witness, opening)
         options = replace(options or Options(), blinding=Blinding(self.blinding_source(batch, master)))
         proof = prove(self.argument.key, public, witness.assignment, options)
-        (equity,), (debt,) = public.holdings
+        equity, debt, collateral = (point for (point,) in public.holdings)
         opened = self.batched_commitment(batch.index, proof)
         accounts = columns.scalars["accounts"]
-        return BatchStatement(batch.index, batch.low, batch.high, accounts, equity, debt, opened, proof), opening
+        bounds = (batch.index, batch.low, batch.high, accounts)
+        return BatchStatement(*bounds, equity, debt, collateral, opened, proof), opening
 
     def batched_commitment(self, index: int, proof: bytes) -> G1:
         """Return the commitment to the batched polynomial that inclusion files open."""
@@ -113,17 +106,16 @@ class BatchProver(Generic[V, P]):
 
     def opening(self, batch: Batch, columns: BatchWitness, master: bytes) -> TotalsOpening:
         """The totals, and blinding that is another for other totals, other batches and other epochs."""
-        parts = (columns.equity, columns.debt)
+        parts = [columns.totals[name] for name in TOTALS]
         encoded = b"".join(value.to_bytes(16, "big") for part in parts for value in part)
         seed = master + self.epoch + batch.index.to_bytes(8, "big") + keccak256(encoded)
         draw = derived_scalars(b"totals" + seed)
-        blinding = draw(), draw()
-        return TotalsOpening(tuple(columns.equity), tuple(columns.debt), *blinding)
+        return {name: OpenedTotals(tuple(part), draw()) for name, part in zip(TOTALS, parts, strict=True)}
 
     def witness(self, columns: BatchWitness, opening: TotalsOpening, *, check: bool = True) -> Witness[V]:
         """Every column of the circuit."""
         inputs = Inputs(
-            holdings=opening.holdings,
+            holdings=holdings_of(opening),
             market=self.table.columns,
             scalars=columns.scalars,
             columns=columns.columns,
@@ -132,9 +124,9 @@ class BatchProver(Generic[V, P]):
 
     def public(self, index: int, witness: Witness[V], opening: TotalsOpening) -> PublicInputs:
         """What the proof of batch `index` is about."""
-        equity, debt = self.argument.commit(*opening.holdings.values())
+        points = self.argument.commit(*holdings_of(opening).values())
         context = batch_context(self.epoch, self.rows, index)
-        return PublicInputs(context, witness.scalars, ((equity,), (debt,)), self.table.points)
+        return PublicInputs(context, witness.scalars, tuple((point,) for point in points), self.table.points)
 
 
 def derived_scalars(seed: bytes) -> Callable[[], int]:

@@ -15,7 +15,7 @@ from zkmargin.prover.vectors import vector_of
 from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency.reserves import verify_reserves
-from zkmargin.verifier.statements.solvency.statement import PublicTotals, Solvency
+from zkmargin.verifier.statements.solvency.statement import Solvency
 from zkmargin.verifier.statements.solvency.terms import TABLE, Terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyKeys, SolvencyVerdict, verify_solvency
 
@@ -30,13 +30,15 @@ def table_vectors(terms: Terms, rows: int, backend: Backend[V, P]) -> Sequence[V
 
 def settlement_program(terms: Terms, rows: int) -> CompiledProgram:
     """The settlement's program under these terms."""
-    return compile_settlement(rows, terms.coverage, count_debts=terms.count_debts)
+    return compile_settlement(rows, terms.coverage)
 
 
-def settlement_vectors(terms: Terms, reserves: Sequence[int], rows: int, backend: Backend[V, P]) -> Sequence[V]:
-    """The settlement's public column: reserves or, by value, prices, by asset number."""
+def settlement_vectors(
+    terms: Terms, reserves: Sequence[int], debts: Sequence[int], rows: int, backend: Backend[V, P]
+) -> Sequence[V]:
+    """The settlement's public column by asset number: reserves and counted debts or, by value, prices."""
     if terms.coverage == "asset":
-        return [vector_of(backend, list(reserves), rows)]
+        return [vector_of(backend, [held + owed for held, owed in zip(reserves, debts, strict=True)], rows)]
     return [vector_of(backend, [0, *(lines[0].price for lines in terms.table_rows_of[1:])], rows)]
 
 
@@ -46,16 +48,18 @@ def verification_keys(statement: Solvency, setup: Setup, backend: Backend[V, P])
     monomial = setup.monomial(backend)
     table = commit_from_powers(backend, monomial, table_vectors(terms, rows, backend))
     batch = verifying_key(compile_batch(rows), setup, backend)
-    if isinstance(statement.settlement, PublicTotals):
-        totals = statement.settlement
-        parts = ((totals.equity, totals.equity_blinding), (totals.debt, totals.debt_blinding))
-        vectors = [vector_of(backend, list(values), rows) for values, _ in parts]
-        tails = [[blinding] for _, blinding in parts]
-        equity, debt = backend.msm(monomial, backend.interpolate(vectors, tails))
-        return SolvencyKeys(batch, table, totals=(equity, debt))
+    published = list(statement.totals.values())
+    vectors = [vector_of(backend, list(opened.amounts), rows) for opened in published]
+    tails = [[opened.blinding] for opened in published]
+    points = backend.msm(monomial, backend.interpolate(vectors, tails)) if published else []
+    totals = dict(zip(statement.totals, points, strict=True))
+    if terms.totals == "public":
+        return SolvencyKeys(batch, table, totals=totals)
     held = verify_reserves(statement.reserves, terms, statement.epoch, key_recovery())
-    market = commit_from_powers(backend, monomial, settlement_vectors(terms, held, rows, backend))
-    return SolvencyKeys(batch, table, verifying_key(settlement_program(terms, rows), setup, backend), market)
+    columns = settlement_vectors(terms, held, statement.counted_debts, rows, backend)
+    market = commit_from_powers(backend, monomial, columns)
+    settlement = verifying_key(settlement_program(terms, rows), setup, backend)
+    return SolvencyKeys(batch, table, settlement, market, totals)
 
 
 def verify_solvency_under_setup(

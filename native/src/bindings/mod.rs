@@ -14,6 +14,7 @@ use crate::kernels::group::{self, G2_BYTES};
 use crate::kernels::hashing;
 use crate::kernels::parallel;
 use crate::kernels::portable::Portable;
+use crate::kernels::sums;
 
 /// Use `count` threads, 0 for one per core.
 #[pyfunction]
@@ -54,6 +55,13 @@ fn keccak256_many<'py>(py: Python<'py>, data: &[u8], ends: &[u8]) -> PyResult<Bo
     Ok(PyBytes::new(py, digests.as_flattened()))
 }
 
+/// Column by column, the sums of entry times weight over segments of rows: 32 signed bytes each, little-endian.
+#[pyfunction]
+fn segment_sums<'py>(py: Python<'py>, columns: &[u8], weights: &[u8], starts: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let sums = py.detach(|| sums::segment_sums(columns, weights, &convert::offsets(starts)?))?;
+    Ok(PyBytes::new(py, &sums))
+}
+
 #[pymodule]
 mod _native {
     #[pymodule_export]
@@ -63,5 +71,5 @@ mod _native {
     #[pymodule_export]
     use super::handles::{FieldVector, PointVector, Work};
     #[pymodule_export]
-    use super::{combine, keccak256_many, pairing_product_is_one, set_threads, threads};
+    use super::{combine, keccak256_many, pairing_product_is_one, segment_sums, set_threads, threads};
 }

@@ -11,4 +11,5 @@ pub mod multiples;
 pub mod parallel;
 pub mod portable;
 pub mod scalars;
+pub mod sums;
 pub mod tape;

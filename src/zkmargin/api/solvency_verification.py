@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zkmargin.api.arguments import PathLike, check_outputs, digest_of, loaded, path_of
+from zkmargin.api.arguments import PathLike, check_outputs, digest_of, kind_of, loaded, path_of
 from zkmargin.api.trusting import required_setup, setup_fields, setup_line
 from zkmargin.circuits.statements.solvency.verification import verify_solvency_under_setup
 from zkmargin.prover.kernels import load_backend, verifying_engine
@@ -66,6 +66,12 @@ class SolvencyResult:
         return _amounts(self.statement.terms, self.verdict.owed)
 
     @property
+    def totals(self) -> dict[str, dict[str, str]]:
+        """By `equity`, `debt` and `collateral`, amounts by asset of all customers, where the terms publish them."""
+        published = {} if self.verdict is None else self.verdict.totals
+        return {name: _amounts(self.statement.terms, lots) for name, lots in published.items()}
+
+    @property
     def setup_line(self) -> str:
         """The setup's digest, and who vouches for it."""
         return setup_line(self.setup_digest, self.ceremony, unsafe=self.unsafe_setup)
@@ -90,7 +96,9 @@ class SolvencyResult:
             "ceremony": self.ceremony,
             "unsafe_setup": self.unsafe_setup,
         }
-        return {**document, "reserves": self.reserves, "owed": self.owed} if self.valid else document
+        if not self.valid:
+            return document
+        return {**document, "reserves": self.reserves, "owed": self.owed, "totals": self.totals}
 
     def to_table(self) -> dict[str, str]:
         """Return what `solvency verify` prints, by name."""
@@ -99,9 +107,10 @@ class SolvencyResult:
             "verdict": "valid" if self.valid else "REJECTED",
             **{name: str(value) for name, value in summary(self.statement).items()},
             "setup": self.setup_line,
-            "reserves": ", ".join(f"{asset} {amount}" for asset, amount in self.reserves.items()) or "none",
+            "reserves": _listed(self.reserves),
             "signed by": ", ".join(signers) or "nobody",
-            "totals": "published" if self.statement.terms.totals == "public" else "hidden",
+            **{name: _listed(amounts) for name, amounts in self.totals.items()},
+            "totals": "published" if self.statement.terms.totals == "public" else "equity hidden",
         }
 
 
@@ -179,35 +188,40 @@ def report_solvency(
 
 
 def write_inclusion_page(statement: PathLike | Solvency, setup: PathLike | Setup, *, out: PathLike) -> None:
-    """Write the static page on which customers check their inclusion files in the browser."""
+    """Write the static page on which customers check their inclusion files in the browser.
+
+    Only about a statement that verifies under this setup. Raises ProofRejected, and then writes nothing.
+    """
     from zkmargin.reports.inclusion_page import write_page  # noqa: PLC0415 - verifying writes nothing
 
     check_outputs({"out": out}, inputs={"statement": statement, "setup": setup})
-    published = loaded(statement, Solvency, read_solvency, "statement")
-    write_page(path_of(out, "out"), setup_key_of(setup), published.liabilities)
+    found = verify_solvency(statement, setup)
+    write_page(path_of(out, "out"), setup_key_of(setup), found.statement)
 
 
 @dataclass(frozen=True, repr=False)
 class IncludedBalances:
-    """What an inclusion file was found to show. `compared` says whether the digest came from outside of the file."""
+    """What an inclusion file was found to show to the customer who typed their identifier."""
 
     customer: str
+    exchange: str
+    as_of: str
     liabilities: bytes
     balances: tuple[Balance, ...]
-    compared: bool
     setup: SetupKey
 
     def __repr__(self) -> str:
         """Say nothing of what is held."""
-        return f"IncludedBalances({len(self.balances)} assets, compared={self.compared})"
+        return f"IncludedBalances({len(self.balances)} assets)"
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `solvency inclusion check --json` prints."""
         return {
             "included": True,
             "customer": self.customer,
+            "exchange": self.exchange,
+            "as_of": self.as_of,
             "liabilities": "0x" + self.liabilities.hex(),
-            "compared": self.compared,
             **setup_fields(self.setup),
             "balances": [vars(balance) for balance in self.balances],
         }
@@ -217,27 +231,35 @@ def check_inclusion(
     inclusion: PathLike,
     setup: PathLike | Setup | SetupKey,
     *,
+    customer: str,
     statement: PathLike | Solvency | None = None,
     liabilities: str | bytes | None = None,
 ) -> IncludedBalances:
-    """Check that a customer's balances are in an exchange's liabilities, in full and once. Pure Python.
+    """Check that a customer's balances are in an exchange's liabilities, in full and once.
 
-    statement: the one that auditors verified; liabilities: its digest in its place. Without either the digest in the
-    file is believed, which the exchange wrote: compare it before relying on the result, whose `compared` is False.
+    customer: the identifier as its owner types it. statement: verified here, under the same setup; or liabilities: the
+    digest that auditors publish. The file's own word for it counts for nothing: one of the two is needed.
 
-    Raises ProofRejected when the balances are not in the liabilities, FormatError for bad input.
+    Raises ProofRejected when the statement is not valid, the file is somebody else's or the balances are not in the
+    liabilities, FormatError for bad input.
     """
-    if statement is not None and liabilities is not None:
-        raise ArgumentError("liabilities", "expected either a statement or its liabilities digest")
-    given = None if liabilities is None else digest_of(liabilities, "liabilities")
-    if statement is not None:
-        given = loaded(statement, Solvency, read_solvency, "statement").liabilities
-    found, stated = read_inclusion(path_of(inclusion, "inclusion"))
-    trusted = stated if given is None else given
+    if (statement is None) == (liabilities is None):
+        raise ArgumentError("liabilities", "expected the statement, or the liabilities digest that auditors publish")
+    if not isinstance(customer, str):
+        raise ArgumentError("customer", f"expected the identifier as text, got {kind_of(customer)}")
+    found, _ = read_inclusion(path_of(inclusion, "inclusion"))
     key = setup_key_of(setup)
-    shown = inclusions.verify_inclusion(found, key, trusted)
-    compared = statement is not None or liabilities is not None
-    return IncludedBalances(found.customer, trusted, tuple(shown), compared, key)
+    trusted = digest_of(liabilities, "liabilities") if liabilities is not None else _liabilities_of(statement, setup)
+    shown = inclusions.verify_inclusion(found, key, trusted, customer)
+    heading = inclusions.heading_of(found)
+    return IncludedBalances(found.customer, heading.exchange, heading.as_of, trusted, tuple(shown), key)
+
+
+def _liabilities_of(statement: PathLike | Solvency | None, setup: PathLike | Setup | SetupKey) -> bytes:
+    """Return the digest of a statement that verifies. Raises ProofRejected."""
+    if statement is None or isinstance(setup, SetupKey):
+        raise ArgumentError("setup", "expected a whole setup, its points beside it, as the statement is verified")
+    return verify_solvency(statement, setup).statement.liabilities
 
 
 def setup_key_of(setup: PathLike | Setup | SetupKey) -> SetupKey:
@@ -245,6 +267,10 @@ def setup_key_of(setup: PathLike | Setup | SetupKey) -> SetupKey:
     if isinstance(setup, Setup):
         return setup.key
     return loaded(setup, SetupKey, load_setup_key, "setup")
+
+
+def _listed(amounts: Mapping[str, str]) -> str:
+    return ", ".join(f"{asset} {amount}" for asset, amount in amounts.items()) or "none"
 
 
 def _amounts(terms: Terms, lots: Sequence[int]) -> dict[str, str]:

@@ -22,7 +22,6 @@ from zkmargin.prover.signing import sign_digest
 from zkmargin.verifier.contracts.artifacts import load_artifact
 from zkmargin.verifier.contracts.table import build_table, creation_code, fits, holder_code, runtime_code
 from zkmargin.verifier.ethereum import format_address
-from zkmargin.verifier.proof import encode_points
 from zkmargin.verifier.statements.attestation import venue_id
 
 DEFAULT_GRACE_SECONDS: Final = 3600
@@ -148,8 +147,7 @@ def publish(
     signature = sign_digest(_epoch_digest(client, registry, deployment, market), oracle_key)
     receipt = client.send(registry.functions.publishEpoch(*arguments, [signature]), "publishing the epoch")
     if pin:
-        points = encode_points(market.commitments)
-        client.send(registry.functions.pinEpoch(*arguments[:3], points), "pinning the epoch")
+        client.send(registry.functions.pinEpoch(*arguments[:3], market.terms.published), "pinning the epoch")
     return Published(
         digest=market.epoch_id,
         epoch_time=market.epoch_time,

@@ -14,15 +14,13 @@ from zkmargin.chain.contracts import check_chain
 from zkmargin.chain.deployment import DeploymentRecord
 from zkmargin.chain.errors import ChainError
 from zkmargin.verifier.contracts.table import encode_public_inputs, hint_for_code, table_holder
-from zkmargin.verifier.curve import decode_g1
 from zkmargin.verifier.documents import Fields, read_document
-from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.errors import ProofRejected
 from zkmargin.verifier.ethereum import ADDRESS_BYTES, format_address
-from zkmargin.verifier.instants import format_seconds, parse_seconds_down
-from zkmargin.verifier.proof import encode_points
+from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.attestation import Attestation, venue_id
 from zkmargin.verifier.statements.margin import MarginProof, MarketTerms, public_inputs
-from zkmargin.verifier.statements.margin.statement import market_epoch_id
+from zkmargin.verifier.statements.margin.files import market_terms_from_fields
 
 MARKET_KIND: Final = "market"
 ANY_AGE: Final = (1 << 256) - 1
@@ -90,31 +88,12 @@ def read_market_terms(path: str | Path) -> MarketTerms:
 
     They are checked against each other here, and by the gate against what the oracle published. Raises FormatError.
     """
-    where = str(path)
-    fields = Fields(path, read_document(path, MARKET_KIND))
-    points = []
-    for index, item in enumerate(fields.array("columns")):
-        if not isinstance(item, dict):
-            raise FormatError(f"{where}: field 'columns': expected objects")
-        column = Fields(f"{where}: field 'columns'[{index}]", item)
-        points.append(
-            decode_g1(column.hexadecimal("commitment", 64), f"{where}: columns[{index}]", allow_infinity=True)
-        )
-    universe = fields.hexadecimal("universe_id", 32)
-    named = fields.record("policy")
-    policy = named.hexadecimal("digest", 32)
-    epoch = fields.hexadecimal("epoch", 32)
-    # The file's time may have a fraction; the epoch's digest tells which whole second it was rounded down to.
-    seconds = parse_seconds_down(fields.text("as_of"), f"{where}: field 'as_of'")
-    terms = MarketTerms(universe, seconds, tuple(points))
-    if market_epoch_id(universe, policy, seconds, terms.commitments) != epoch:
-        raise FormatError(f"{where}: field 'epoch': expected the digest of the file's data, got another")
-    return terms
+    return market_terms_from_fields(Fields(path, read_document(path, MARKET_KIND)), str(path))
 
 
 def epoch_argument(policy: bytes, market: MarketTerms, *, pinned: bool) -> tuple[Any, ...]:
     """The gate's `Epoch`; the commitments of a pinned epoch are on chain already."""
-    return (policy, market.universe, market.epoch_time, b"" if pinned else encode_points(market.commitments))
+    return (policy, market.universe, market.epoch_time, b"" if pinned else market.published)
 
 
 def holder_argument(account: bytes, snapshot_time: int, attestations: Sequence[Attestation]) -> tuple[Any, ...]:
@@ -171,7 +150,7 @@ def submit(client: Client, deployment: DeploymentRecord, margin: MarginProof, ma
             f"proof: expected one for gate {format_address(deployment.gate)} on chain {deployment.chain_id}, got one "
             f"for gate {format_address(bound.gate)} on chain {bound.chain_id}; prove again with --deployment"
         )
-    if market_epoch_id(market.universe, statement.policy, market.epoch_time, market.commitments) != statement.epoch:
+    if market.epoch_id(statement.policy) != statement.epoch:
         raise ChainError("--market: expected the market of the proof's epoch, got another")
     registry = client.contract("Registry", deployment.registry)
     gate = client.contract("Gate", deployment.gate)

@@ -132,6 +132,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             with standard_output():
                 # A command returns None; typer turns its own Exit, and an interruption, into the code.
                 code = typer.main.get_command(app)(arguments, prog_name="zkmargin", standalone_mode=False) or 0
+        except SystemExit:
+            raise
         except BaseException as error:
             # A panic of native code is no Exception, and Python's own exit code for it would be the one of a verdict.
             code, message = _verdict(error)

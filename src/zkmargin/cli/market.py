@@ -9,11 +9,13 @@ import typer
 
 from zkmargin.api import margin as api
 from zkmargin.api.trusting import setup_fields
+from zkmargin.circuits.markets.instruments import read_instruments
 from zkmargin.circuits.policies.row_notes import row_notes
 from zkmargin.cli.console import note, print_json, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, Out, Policy, SetupFile, Threads, writes
 from zkmargin.connectors.deribit import import_deribit as read_deribit
 from zkmargin.prover.writing import write_document
+from zkmargin.risk.history import read_history, with_history
 
 SHOWN = 10
 """Instruments priced in a way of their own that are named without --json."""
@@ -31,6 +33,9 @@ def build(
         Path | None,
         typer.Option("--universe", metavar="OLD", help="An earlier market file or universe, whose rows are kept."),
     ] = None,
+    history: Annotated[
+        Path | None, typer.Option("--history", metavar="H", help="The price history that the policy is calibrated on.")
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -40,7 +45,8 @@ def build(
     instruments take free rows and expired ones stay closed, so that attestations over the old rows remain good."""
     with progress() as report:
         source = api.load_setup(setup)
-        market = api.build_market(instruments, policy, source, universe=universe, out=out, report=report)
+        data = None if history is None else with_history(read_instruments(instruments), read_history(history))
+        market = api.build_market(data or instruments, policy, source, universe=universe, out=out, report=report)
     warn_if_unsafe(source, setup)
     epoch = market.epoch
     notes = [str(item) for item in row_notes(api.load_policy(policy), epoch)]

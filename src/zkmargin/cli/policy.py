@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -11,16 +11,19 @@ from rich.table import Table
 
 from zkmargin.api import margin as api
 from zkmargin.circuits.markets.models import parse_model
+from zkmargin.circuits.policies.calibration import AnyEstimator, Ewma, Garch
 from zkmargin.circuits.policies.describe import derived, differences, parameters, remarks, shipped_as
 from zkmargin.circuits.policies.shipped import versions_of
 from zkmargin.circuits.statements.margin.market import read_epoch
 from zkmargin.cli.console import print_json, print_table
 from zkmargin.cli.options import Json, decimals, writes
 from zkmargin.prover.writing import write_document
+from zkmargin.reports.backtest_plot import plot_backtest, save_backtest_plot
 from zkmargin.risk.backtest import backtest as run_backtest
 from zkmargin.risk.calibration import calibrate as make_calibrated
-from zkmargin.risk.estimators import Ewma
-from zkmargin.risk.history import read_history
+from zkmargin.risk.calibration import check_calibration
+from zkmargin.risk.fitting import fit_garch
+from zkmargin.risk.history import History, read_history
 from zkmargin.verifier.errors import FormatError
 
 app = typer.Typer(help="Look at policies, compare them, make new ones.", add_completion=False, rich_markup_mode=None)
@@ -77,12 +80,18 @@ def check(
     market: Annotated[
         Path | None, typer.Option("--market", metavar="M", help="A market to look for underlyings without parameters.")
     ] = None,
+    history: Annotated[
+        Path | None, typer.Option("--history", metavar="H", help="The price history that a policy is calibrated on.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check a policy file, and say what its author should know.
 
-    A file that cannot be sound is refused with exit code 2, its field named; remarks do not change the exit code."""
+    A file that cannot be sound is refused with exit code 2, its field named; remarks do not change the exit code. With
+    --history a calibrated policy's rule is made again and compared."""
     rules = api.load_policy(policy)
+    if history is not None:
+        check_calibration(rules, read_history(history))
     epoch = None if market is None else read_epoch(market, rules)[0]
     found = remarks(rules, epoch)
     if as_json:
@@ -153,15 +162,23 @@ def calibrate(
     ] = None,
     floor: Annotated[str | None, typer.Option("--floor", help="Least volatility over the horizon.")] = None,
     cap: Annotated[str | None, typer.Option("--cap", help="Largest volatility over the horizon.")] = None,
+    long_run: Annotated[
+        int | None, typer.Option("--long-run", help="No variance below the average of so many last steps.")
+    ] = None,
+    estimator: Annotated[
+        Literal["ewma", "garch"],
+        typer.Option("--estimator", help="Of variances; garch: a filter, its parameters fitted to the history."),
+    ] = "ewma",
     as_json: Json = False,
 ) -> None:
     """Make a policy whose value-at-risk add-on comes from a price history.
 
     Volatilities and correlations are filtered in integers, so that whoever has the history makes the same policy,
-    digest and all: compare with `zkmargin policy diff`."""
-    ewma = _ewma(decay=decay, horizon_steps=horizon, stress_weight=stress_weight, floor=floor, cap=cap)
+    digest and all: `zkmargin policy check FILE --history H` does. GARCH parameters are fitted here and published."""
     read = read_history(history)
-    rules = make_calibrated(api.load_policy(base), read, ewma, name=name, z=decimals("--z", [f"z={z}"])["z"])
+    given = {"stress_weight": stress_weight, "floor": floor, "cap": cap, "long_run_steps": long_run}
+    made = _estimator(read if estimator == "garch" else None, decay=decay, horizon_steps=horizon, **given)
+    rules = make_calibrated(api.load_policy(base), read, made, name=name, z=decimals("--z", [f"z={z}"])["z"])
     document = {key: value for key, value in rules.to_json().items() if key not in ("format", "version")}
     write_document(out, "policy", document)
     added = [rule for rule in rules.rules if rule.kind == "value_at_risk"]
@@ -174,6 +191,7 @@ def calibrate(
 
 
 @app.command()
+@writes("plot")
 def backtest(
     policy: Named,
     history: HistoryFile,
@@ -182,6 +200,9 @@ def backtest(
     ] = "0.99",
     decay: Decay = None,
     horizon: Horizon = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw margins, losses and breaches.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Count how often a policy's margin of one perpetual would have failed over a price history.
@@ -192,7 +213,12 @@ def backtest(
     level = decimals("--confidence", [f"confidence={confidence}"])["confidence"]
     if not 0 < level < 1:
         raise FormatError("--confidence: expected a decimal between 0 and 1")
-    found = run_backtest(rules, read, confidence=level, ewma=_ewma(decay=decay, horizon_steps=horizon))
+    calibrated = None if rules.calibration is None or decay or horizon else rules.calibration.estimator
+    estimator = calibrated or _estimator(None, decay=decay, horizon_steps=horizon)
+    found = run_backtest(rules, read, confidence=level, estimator=estimator)
+    if plot is not None:
+        series = {f"{item.underlying} {item.side}": item.series for item in found}
+        save_backtest_plot(plot, plot_backtest(series, title=f"{rules.name} at {confidence}"))
     if as_json:
         print_json(
             {"policy": rules.name, "history": "0x" + read.digest.hex(), "tests": [item.to_json() for item in found]}
@@ -205,9 +231,13 @@ def backtest(
     Console(highlight=False, width=WIDTH).print(table)
 
 
-def _ewma(**given: object) -> Ewma:
-    """The estimator with what was given. Raises FormatError naming the field."""
-    return parse_model(Ewma, {key: value for key, value in given.items() if value is not None}, "estimator")
+def _estimator(fitted: History | None, **given: object) -> AnyEstimator:
+    """The estimator with what was given, a GARCH filter where a history is to be fitted. Raises FormatError."""
+    fields = {key: value for key, value in given.items() if value is not None}
+    if fitted is None:
+        return parse_model(Ewma, fields, "estimator")
+    parameters = {name: found.model_dump(mode="json") for name, found in fit_garch(fitted).items()}
+    return parse_model(Garch, {**fields, "kind": "garch", "parameters": parameters}, "estimator")
 
 
 def _plain(text: str) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from zkmargin.api import solvency_verification as verification
 from zkmargin.api.trusting import setup_fields, setup_line
-from zkmargin.cli.console import note, print_json, print_line, print_table, progress, warn_if_unsafe
+from zkmargin.cli.console import print_json, print_line, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, RequireSetup, SetupFile, Threads, read_key, writes
 from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup, load_setup_key
@@ -204,7 +204,9 @@ def page(
     statement: Annotated[Path, typer.Option("--statement", metavar="STATEMENT", help="What was published.")],
     out: Annotated[Path, typer.Option("--out", metavar="PAGE.html", help="Where to write the page.")],
 ) -> None:
-    """Write the static page on which customers check their files in the browser."""
+    """Verify a statement, and write the static page on which customers check their files in the browser.
+
+    Exit code 1, and no page, when the statement is rejected."""
     verification.write_inclusion_page(statement, setup, out=out)
     print_line(str(out))
 
@@ -212,28 +214,36 @@ def page(
 @inclusion_app.command()
 def check(
     inclusion: Annotated[Path, typer.Argument(metavar="FILE", help="An inclusion file.")],
+    customer: Annotated[
+        str, typer.Option("--customer", metavar="ID", help="Your own identifier, such as your e-mail address.")
+    ],
     setup: SetupFile,
     statement: Annotated[
-        Path | None, typer.Option("--statement", metavar="STATEMENT", help="The statement that auditors verified.")
+        Path | None, typer.Option("--statement", metavar="STATEMENT", help="The published statement: it is verified.")
     ] = None,
     liabilities: Annotated[
-        str | None, typer.Option("--liabilities", metavar="0x..", help="Its liabilities digest, in its place.")
+        str | None,
+        typer.Option("--liabilities", metavar="0x..", help="The digest that auditors publish, in its place."),
     ] = None,
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Check that these balances are in an exchange's liabilities, in full and once. Pure Python.
+    """Check that your balances are in an exchange's liabilities, in full and once.
 
-    Without --statement or --liabilities the digest in the file is believed, which the exchange wrote: compare it."""
-    found = verification.check_inclusion(inclusion, setup, statement=statement, liabilities=liabilities)
-    if not found.compared:
-        note("warning: compare the liabilities digest with the one that auditors verified, or give --statement")
+    Somebody else's file is refused, whatever is in it. Needs --statement, or --liabilities as auditors publish it: the
+    digest in the file is the exchange's own word. Exit code 1 when the file shows nothing of you."""
+    found = verification.check_inclusion(
+        inclusion, setup, customer=customer, statement=statement, liabilities=liabilities
+    )
     if as_json:
         print_json(found.to_json())
         return
     print_table(
         {
             "verdict": "included in full",
-            "customer": found.customer,
+            "YOU ARE": found.customer,
+            "exchange": found.exchange,
+            "as of": found.as_of,
             "liabilities": "0x" + found.liabilities.hex(),
             "setup": setup_line(
                 "0x" + found.setup.digest.hex(), found.setup.ceremony, unsafe=found.setup.ceremony is None

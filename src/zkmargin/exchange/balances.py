@@ -1,9 +1,10 @@
 """Customers' balances as they come: Parquet through polars, CSV, SQL through SQLAlchemy, a chunk at a time.
 
-Five columns, whatever else there is: customer, asset, equity, debt, collateral, one row a holding. Customers and assets
-are text or integers; amounts are decimal numbers in units of the asset, as text, decimals or integers. A column of any
-other type is refused by its name: floating-point numbers merge customers and round amounts. Every row is checked, whole
-chunks at once, and the first that is wrong is named by its number.
+Five columns, whatever else there is: customer, asset, equity, debt, collateral, one row a holding. A customer is the
+identifier that they will type to check their file, such as their e-mail address. Customers and assets are text or
+integers; amounts are decimal numbers in units of the asset, as text, decimals or integers. A column of any other type
+is refused by its name: floating-point numbers merge customers and round amounts. Every row is checked, whole chunks at
+once, and the first that is wrong is named by its number.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from zkmargin.extras import MissingExtraError, extra
 from zkmargin.verifier.decimals import DECIMAL_PATTERN
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.statements.solvency.accounts import MAX_CUSTOMER_BYTES
+from zkmargin.verifier.statements.solvency.accounts import CUSTOMER_PATTERN, IDENTIFIERS, MAX_CUSTOMER_BYTES
 from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, Terms
 from zkmargin.verifier.tables import count_lines, read_table
 from zkmargin.verifier.text import one_line, quoted
@@ -40,7 +41,7 @@ _DIGITS: Final = 18
 _AMOUNT: Final = rf"^(?:{DECIMAL_PATTERN})$"
 _PARTS: Final = r"^0*([0-9]*)(?:\.([0-9]*?)0*)?$"
 """The digits that count on either side of the point."""
-_CONTROL: Final = r"\p{Cc}"
+_SPELLING: Final = "in printable ASCII without capital letters, as customers will type it to check their file"
 
 
 class InputError(FormatError):
@@ -284,7 +285,9 @@ def _check(frame: pl.DataFrame, rows: NDArray[np.int64], source: BalanceTable, t
 
     length = frame["customer"].str.len_bytes()
     refuse((length < 1) | (length > MAX_CUSTOMER_BYTES), "customer", f"an id of 1 to {MAX_CUSTOMER_BYTES} bytes")
-    refuse(frame["customer"].str.contains(_CONTROL), "customer", "an id without control characters")
+    named, form = IDENTIFIERS[terms.identifier]
+    for pattern in (CUSTOMER_PATTERN, form):
+        refuse(~frame["customer"].str.contains(f"^(?:{pattern})$"), "customer", f"an id, the {named}, {_SPELLING}")
     numbers = frame["asset"].replace_strict(terms.numbers, default=0, return_dtype=polars.Int64).fill_null(0)
     refuse(numbers == 0, "asset", "an asset of the terms")
     asset = numbers.to_numpy()

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from zkmargin.circuits.statements.solvency.batch import Batch
 from zkmargin.circuits.statements.solvency.circuit import check_batch_rows
+from zkmargin.circuits.statements.solvency.files import totals_to_json
 from zkmargin.circuits.statements.solvency.prover import TotalsOpening
 from zkmargin.exchange.balances import BalanceTable, InputError
 from zkmargin.exchange.batching import CollisionError, cut_batches, fill_buckets
@@ -32,12 +33,11 @@ from zkmargin.prover.writing import appearing, write_document
 from zkmargin.verifier.curve import decode_g1, encode_g1
 from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
-from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.hexadecimal import parse_hex
 from zkmargin.verifier.statements.solvency.accounts import ACCOUNT_BITS, MAX_CUSTOMER_BYTES, solvency_epoch_id
-from zkmargin.verifier.statements.solvency.files import MAX_SOLVENCY_PROOF_BYTES, is_total
+from zkmargin.verifier.statements.solvency.files import MAX_SOLVENCY_PROOF_BYTES, POINTS, opened_totals
 from zkmargin.verifier.statements.solvency.statement import MAX_BATCHES, BatchStatement
-from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, Terms, terms_from_fields
+from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, TOTALS, Terms, terms_from_fields
 
 EPOCH_KIND: Final = "solvency-epoch"
 BATCH_KIND: Final = "solvency-batch"
@@ -114,16 +114,10 @@ class EpochFolder:
             "low": statement.low,
             "high": statement.high,
             "accounts": statement.accounts,
-            "equity": "0x" + encode_g1(statement.equity).hex(),
-            "debt": "0x" + encode_g1(statement.debt).hex(),
+            **{name: "0x" + encode_g1(getattr(statement, name)).hex() for name in TOTALS},
             "opened": "0x" + encode_g1(statement.batched_opening).hex(),
             "proof": "0x" + statement.proof.hex(),
-            "totals": {
-                "equity": [str(value) for value in opening.equity],
-                "debt": [str(value) for value in opening.debt],
-                "equity_blinding": "0x" + opening.equity_blinding.to_bytes(32, "big").hex(),
-                "debt_blinding": "0x" + opening.debt_blinding.to_bytes(32, "big").hex(),
-            },
+            "totals": {name: totals_to_json(opening[name]) for name in TOTALS},
         }
         write_document(self.proof_path(statement.index), PROOF_KIND, fields, secret=True)
 
@@ -138,13 +132,15 @@ class EpochFolder:
             )
         low, high = (fields.integer(name, 0, 1 << ACCOUNT_BITS) for name in ("low", "high"))
         accounts = fields.integer("accounts", 1, self.rows)
-        equity, debt, batched_opening = (
-            decode_g1(fields.hexadecimal(name, 64), f"{path}: {name}") for name in ("equity", "debt", "opened")
-        )
+        points = {
+            attribute: decode_g1(fields.hexadecimal(name, 64), f"{path}: {name}") for name, attribute in POINTS.items()
+        }
         proof = parse_hex(fields.text("proof"), f"{path}: field 'proof'", most=MAX_SOLVENCY_PROOF_BYTES)
-        opening = _read_totals(fields.record("totals"), len(self.terms.assets) + 1)
+        totals = fields.record("totals")
+        opening = {name: opened_totals(totals.record(name), len(self.terms.assets) + 1) for name in TOTALS}
+        totals.finish()
         fields.finish()
-        return BatchStatement(index, low, high, accounts, equity, debt, batched_opening, proof), opening
+        return BatchStatement(index, low, high, accounts, proof=proof, **points), opening
 
 
 # -- making a work folder ----------------------------------------------------------------------------------------------
@@ -295,17 +291,3 @@ def _check_batch(path: Path, arrays: dict[str, NDArray[Any]], between: tuple[int
                 f"{path}: array {what!r}: expected what a batch is cut into, got other numbers; the work folder was "
                 "altered: restore it, or take the balances again"
             )
-
-
-def _read_totals(fields: Fields, count: int) -> TotalsOpening:
-    parts: dict[str, tuple[int, ...]] = {}
-    for name in ("equity", "debt"):
-        values = fields.array(name)
-        if len(values) != count or not all(map(is_total, values)):
-            raise WorkError(f"totals: field {name!r}: expected {count} totals")
-        parts[name] = tuple(map(int, values))
-    blinding = [int.from_bytes(fields.hexadecimal(f"{name}_blinding", 32), "big") for name in ("equity", "debt")]
-    fields.finish()
-    if max(blinding) >= SCALAR_MODULUS:
-        raise WorkError("totals: expected blinding scalars below r")
-    return TotalsOpening(parts["equity"], parts["debt"], *blinding)

@@ -16,7 +16,7 @@ from zkmargin.prover.setup import Setup
 from zkmargin.prover.staging import locked
 from zkmargin.prover.writing import appearing, create_secret, replacing
 from zkmargin.verifier.keccak import keccak256
-from zkmargin.verifier.statements.solvency.accounts import account_number, customer_bytes
+from zkmargin.verifier.statements.solvency.accounts import account_number, as_identifier, customer_bytes
 from zkmargin.verifier.statements.solvency.inclusion import Inclusion
 from zkmargin.verifier.statements.solvency.statement import Solvency
 
@@ -28,7 +28,7 @@ def make_inclusion(
 ) -> Inclusion:
     """One customer's file. Raises UnknownCustomerError when the epoch has no such customer."""
     _check(work, statement, setup)
-    name = customer_bytes(customer, "customer")
+    name = customer_bytes(as_identifier(customer), "customer", work.terms.identifier)
     number = account_number(work.epoch, name)
     index = next(batch.index for batch in statement.batches if number < batch.high or batch is statement.batches[-1])
     opener = _opener(work, statement, BatchProver(work.terms, work.epoch, work.rows, setup, backend), index)

@@ -80,7 +80,8 @@ def plot_profit(
     axes.set_xlabel("price move, %" + (f"\nbinding scenario: {binding}" if binding else ""))
     axes.set_ylabel("volatility move, % of itself")
     axes.set_title(title)
-    axes.legend(loc="upper right")
+    # Beside the picture: a legend in it would cover cells.
+    figure.legend(loc="outside lower right")
     return figure
 
 

@@ -14,20 +14,28 @@ from typing import Final
 from zkmargin.prover.writing import replacing
 from zkmargin.verifier.curve import encode_g2
 from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.srs import SetupKey
+from zkmargin.verifier.statements.solvency.statement import Solvency
 
-_CONFIG: Final = '{"g2_x":"","liabilities":""}'
+_CONFIG: Final = '{"g2_x":"","liabilities":"","exchange":"","as_of":"","identifier":""}'
 _SETUP: Final = "<!--setup-->"
 
 
-def write_page(path: str | Path, setup: SetupKey, liabilities: bytes) -> None:
-    """Write the page that checks against these liabilities, whole or not at all."""
+def write_page(path: str | Path, setup: SetupKey, statement: Solvency) -> None:
+    """Write the page that checks against the liabilities of a statement that was verified, whole or not at all."""
     page = files("zkmargin").joinpath("reports/pages/inclusion.html").read_text(encoding="utf-8")
     if _CONFIG not in page or _SETUP not in page:
         raise FormatError(
             "pages/inclusion.html: expected a place for the settings and one for the setup; build it again"
         )
-    config = {"g2_x": "0x" + encode_g2(setup.g2_x).hex(), "liabilities": "0x" + liabilities.hex()}
+    config = {
+        "g2_x": "0x" + encode_g2(setup.g2_x).hex(),
+        "liabilities": "0x" + statement.liabilities.hex(),
+        "exchange": statement.terms.exchange,
+        "as_of": format_seconds(statement.terms.as_of),
+        "identifier": statement.terms.identifier,
+    }
     with replacing(path) as stream:
         stream.write(page.replace(_CONFIG, json.dumps(config), 1).replace(_SETUP, _setup(setup), 1).encode())
 

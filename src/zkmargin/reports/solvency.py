@@ -12,11 +12,12 @@ from zkmargin.prover.writing import replacing
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.solvency.statement import Solvency
+from zkmargin.verifier.statements.solvency.terms import TOTALS, Terms, decimal_text
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
 from zkmargin.verifier.text import shown
 
 _STYLE: Final = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
+body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid #ddd;vertical-align:top}
 td.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;word-break:break-all}
@@ -52,11 +53,11 @@ def render(
     """
     terms = statement.terms
     word = "valid" if verdict else "rejected"
-    said = "Reserves cover what is owed to customers." if verdict else f"Rejected: {reason}."
+    said = _said(terms) if verdict else f"Rejected: {reason}."
     facts = [
         ("Exchange", terms.exchange),
         ("As of", format_seconds(terms.as_of)),
-        ("Coverage", f"by {terms.coverage}, {'net of' if terms.count_debts else 'without counting'} customers' debts"),
+        ("Coverage", f"by {terms.coverage}, {'less' if terms.count_debts else 'without counting'} customers' debts"),
         ("Accounts", f"{sum(batch.accounts for batch in statement.batches):,} at most, empty ones included"),
         ("Batches", f"{len(statement.batches):,} of {statement.rows:,} rows"),
         ("Epoch", f"0x{statement.epoch.hex()}"),
@@ -75,10 +76,12 @@ def render(
             _table((), ((escape(name), f"<code>{escape(value)}</code>") for name, value in facts)),
             "<h2>Reserves and what is owed</h2>",
             _balances(statement, verdict),
+            "<h2>Prices, haircuts and reserve ratios</h2>",
+            _prices(terms),
             "<h2>Who signed for reserves</h2>",
             _signers(statement),
             "<h2>What was checked</h2>",
-            _list(_CHECKED),
+            _list(_checked(terms)),
             "<h2>What this does not say</h2>",
             _list(_NOT_SAID),
             "<h2>What is public</h2>",
@@ -92,40 +95,89 @@ def render(
 _UNSAFE: Final = (
     "UNSAFE setup: it is not the known ceremony's. Whoever made it may know its secret, and could forge this statement."
 )
-_CHECKED: Final = (
-    "No account holds less than nothing of any asset, and every account's debts are within its collateral under the "
-    "haircuts of the terms: no dummy account makes liabilities smaller.",
-    "Accounts rise strictly through all batches: none stands twice.",
-    "The totals are those of all accounts, and reserves cover them.",
-    "What customers' inclusion files open is made of the very columns that were proven.",
-    "Every wallet and custodian signed for this epoch; wallets for their chain's block of the terms.",
-)
 _NOT_SAID: Final = (
     "That wallets held these amounts at their block: look them up on their chains.",
     "That no customer was left out: customers find out with their inclusion files.",
-    "That reserves were not borrowed for the day, and that prices and haircuts are fair.",
+    "That reserves were not borrowed for the day.",
+    "That prices, haircuts and reserve ratios are fair, or that an asset of the exchange's own making is worth "
+    "anything: they are the exchange's, and shown above.",
 )
 
 
-def _public(statement: Solvency) -> Sequence[str]:
-    totals = "per-asset totals" if statement.terms.totals == "public" else "commitments to per-asset totals"
+def _said(terms: Terms) -> str:
+    """What a valid statement says in one sentence."""
+    how = "asset by asset" if terms.coverage == "asset" else "in value, under the prices and reserve ratios below"
+    owed = ", less what customers owe" if terms.count_debts else ""
+    return f"The reserves that were signed for cover what all accounts hold{owed}: {how}."
+
+
+def _checked(terms: Terms) -> Sequence[str]:
+    debts = (
+        "Debts make what is owed smaller. By asset they come to what is shown above, and so does the collateral of all "
+        "accounts; neither passes the cap of the terms. Anybody may be the borrower, the exchange too: a debt is worth "
+        "what the collateral is worth."
+        if terms.count_debts
+        else "Customers' debts make nothing smaller: what is owed is what accounts hold."
+    )
     return (
-        f"Prices, haircuts, reserves with their addresses, {totals}, how many accounts there are at most, and "
-        "separators between batches.",
+        "No account holds, pledges or owes less than nothing of any asset.",
+        "Every account's debts are worth no more than its collateral at the prices and haircuts below.",
+        debts,
+        "Accounts rise strictly through all batches: none stands twice.",
+        "The totals are those of all accounts, and reserves cover them.",
+        "What customers' inclusion files open is made of the very columns that were proven.",
+        "Every wallet and custodian signed for this epoch; wallets for their chain's block of the terms.",
+    )
+
+
+def _public(statement: Solvency) -> Sequence[str]:
+    terms = statement.terms
+    published = ", ".join(terms.published) or "none"
+    hidden = ", ".join(name for name in TOTALS if name not in terms.published) or "none"
+    return (
+        "Prices, haircuts, caps, reserves with their addresses, how many accounts there are at most, and separators "
+        "between batches.",
+        f"Totals by asset of all accounts: {published}. Only commitments to: {hidden}.",
         "Not public: any customer, any balance, who holds which assets, how many do.",
     )
 
 
 def _balances(statement: Solvency, verdict: SolvencyVerdict | None) -> str:
+    """Every asset of the terms, whether anybody holds it or not."""
     if verdict is None:
         return "<p>Nothing is shown of a rejected statement.</p>"
     terms = statement.terms
+    header = ["Asset", "Reserves", "Owed"]
+    if terms.count_debts:
+        header += ["Customers' debt", "at most", "Customers' collateral", "at most"]
     rows = []
     for number, asset in enumerate(terms.assets, 1):
-        owed = "hidden" if verdict.owed is None else terms.format_amount(number, verdict.owed[number])
-        if verdict.reserves[number] or owed not in ("0", "hidden"):
-            rows.append((escape(asset.id), terms.format_amount(number, verdict.reserves[number]), owed))
-    return _table(("Asset", "Reserves", "Owed"), rows, numeric=2)
+
+        def amount(lots: Sequence[int] | None, number: int = number) -> str:
+            return "hidden" if lots is None else terms.format_amount(number, lots[number])
+
+        row = [escape(asset.id), amount(verdict.reserves), amount(verdict.owed)]
+        if terms.count_debts:
+            for name in ("debt", "collateral"):
+                row += [amount(verdict.totals[name]), amount(terms.caps(name))]
+        rows.append(row)
+    return _table(header, rows, numeric=len(header) - 1)
+
+
+def _prices(terms: Terms) -> str:
+    """What every asset counts for."""
+    rows = [
+        (
+            escape(asset.id),
+            decimal_text(asset.price_usd),
+            "; ".join(f"{decimal_text(t.ratio)} from {decimal_text(t.from_usd)} USD" for t in asset.tiers),
+            decimal_text(asset.reserve_ratio) if terms.coverage == "value" else "1",
+            f"10<sup>-{asset.decimals}</sup>",
+        )
+        for asset in terms.assets
+    ]
+    header = ("Asset", "Price in USD", "Collateral counts for", "Reserves count for", "Least amount")
+    return _table(header, rows, numeric=0)
 
 
 def _signers(statement: Solvency) -> str:

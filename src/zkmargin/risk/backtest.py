@@ -25,11 +25,11 @@ from typing import Any
 from zkmargin.circuits.markets.instruments import InstrumentSet
 from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.markets.units import format_decimal, format_instant
+from zkmargin.circuits.policies.calibration import RULE_NAME, Estimator
 from zkmargin.circuits.policies.evaluate import evaluate_margin
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.margin.market import build_epoch
-from zkmargin.risk.calibration import RULE_NAME
-from zkmargin.risk.estimators import Ewma, volatilities
+from zkmargin.risk.estimators import volatilities
 from zkmargin.risk.history import History
 
 WINDOW = 30
@@ -49,31 +49,39 @@ class Backtest:
     margin: float
     largest_rise: float
     peak_over_median: float
+    series: tuple[tuple[float, float], ...] = ()
+    """Of every window its margin and its loss, shares of the price: what a picture shows."""
 
     def to_json(self) -> dict[str, Any]:
         """Counts as numbers, everything else as strings of four significant digits."""
-        return {key: format(value, ".4g") if isinstance(value, float) else value for key, value in vars(self).items()}
+        shown = {key: value for key, value in vars(self).items() if key != "series"}
+        return {key: format(value, ".4g") if isinstance(value, float) else value for key, value in shown.items()}
 
 
-def backtest(policy: Policy, history: History, *, confidence: Decimal, ewma: Ewma) -> list[Backtest]:
-    """Every underlying of the history that the policy admits, long and short. Raises FormatError as `volatilities`."""
+def backtest(policy: Policy, history: History, *, confidence: Decimal, estimator: Estimator) -> list[Backtest]:
+    """Every underlying of the history that the policy admits, long and short. Raises FormatError as `volatilities`.
+
+    estimator: of the add-on of a calibrated policy at every step, and whose horizon the windows have.
+    """
     calibrated = next((rule for rule in policy.rules if rule.name == RULE_NAME and rule.kind == "value_at_risk"), None)
-    floor = policy.model_copy(update={"rules": tuple(rule for rule in policy.rules if rule is not calibrated)})
+    rest = tuple(rule for rule in policy.rules if rule is not calibrated)
+    floor = policy.model_copy(update={"rules": rest, "calibration": None})
     found = []
     for name, prices in history.prices.items():
         if policy.refuses(name):
             continue
-        moves = volatilities(history, ewma, name)
+        moves = volatilities(history, estimator, name)
         listed = calibrated is not None and name in {factor.underlying for factor in calibrated.factors}
         add_on = float(calibrated.z) if calibrated is not None and listed else 0.0
         for side, sign in (("long", 1), ("short", -1)):
             constant = _share(floor, history, name, prices[-1], sign)
             margins = [constant + add_on * float(move) for move in moves]
-            breaches = [
-                -sign * (float(prices[t + ewma.horizon_steps]) / float(prices[t]) - 1) > margins[t - ewma.warm_up]
-                for t in range(ewma.warm_up, len(prices) - ewma.horizon_steps, ewma.horizon_steps)
-            ]
-            found.append(_judge(name, side, breaches, margins, 1.0 - float(confidence)))
+            steps = estimator.horizon_steps
+            series = tuple(
+                (margins[t - estimator.warm_up], -sign * (float(prices[t + steps]) / float(prices[t]) - 1))
+                for t in range(estimator.warm_up, len(prices) - steps, steps)
+            )
+            found.append(_judge(name, side, series, margins, 1.0 - float(confidence)))
     return found
 
 
@@ -91,7 +99,10 @@ def _share(policy: Policy, history: History, name: str, price: Decimal, sign: in
     return evaluate_margin(policy, epoch, book).requirement_usd_e12 / 1e12 / float(price)
 
 
-def _judge(name: str, side: str, breaches: Sequence[bool], margins: Sequence[float], p: float) -> Backtest:
+def _judge(
+    name: str, side: str, series: tuple[tuple[float, float], ...], margins: Sequence[float], p: float
+) -> Backtest:
+    breaches = [loss > margin for margin, loss in series]
     middle = median(margins)
     rises = [later / earlier for earlier, later in zip(margins, margins[WINDOW:], strict=False)]
     return Backtest(
@@ -105,6 +116,7 @@ def _judge(name: str, side: str, breaches: Sequence[bool], margins: Sequence[flo
         margin=margins[-1],
         largest_rise=max(rises, default=1.0),
         peak_over_median=max(margins) / middle,
+        series=series,
     )
 
 

@@ -1,56 +1,37 @@
 """Volatility and correlation of a price history, filtered in integers: the same on every machine, without a library.
 
-Exponentially weighted (RiskMetrics), with returns r in units of 10^-12 and lambda = decay:
+With returns r in units of 10^-12 and lambda = decay, exponentially weighted (RiskMetrics):
 
     C_t = lambda C_{t-1} + (1 - lambda) r_t r_t',   C of the first `warm_up` returns their plain average;
-    volatility over a horizon of h steps = sqrt(h C_ii);   correlation = (1 - shrinkage) C_ij / sqrt(C_ii C_jj).
+    correlation = (1 - shrinkage) C_ij / sqrt(C_ii C_jj),   volatility over a horizon of h steps = sqrt(h C_ii),
 
-Shrinkage towards the identity (Ledoit and Wolf, with a published intensity) keeps the matrix positive definite.
+or, with a GARCH(1,1) filter, h C_ii replaced by the sum of the h next variances that it expects,
 
-Anti-procyclicality (Regulation (EU) 153/2013, article 28(1)(b)): a variance is (1 - stress_weight) C_ii + stress_weight
-times the largest C_ii of the history, at least 25 % of it by default; so margin rises less when markets do.
-Volatilities are rounded up to 10^-6, then floored and capped; correlations to nearest.
+    s^2_t = (1 - alpha - beta) V + alpha r^2_t + beta s^2_{t-1},   E s^2_{t+k} = V + (alpha + beta)^k (s^2_t - V),
+
+where s^2_t is known after step t. Shrinkage towards the identity (Ledoit and Wolf, with a published intensity) keeps
+the matrix positive definite.
+
+Anti-procyclicality (Regulation (EU) 153/2013, article 28(1)): a variance is (1 - stress_weight) times its own plus
+stress_weight times the largest of the history so far, 25 % of it by default (b); with `long_run_steps`, it is at least
+the plain average of so many last squared returns (c). So margin rises less when markets do.
+Variances and volatilities are rounded up, volatilities to 10^-6, then floored and capped; correlations to nearest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Final, Literal, Self
+from typing import Final
 
-from pydantic import Field, model_validator
-
-from zkmargin.circuits.markets.models import StrictModel
-from zkmargin.circuits.markets.units import ExactDecimal
+from zkmargin.circuits.policies.calibration import Estimator, Garch, GarchParameters
 from zkmargin.risk.history import RETURN_SCALE, History
 from zkmargin.verifier.errors import FormatError
 
 PARTS: Final = 10**6
-"""Decay, shrinkage and stress weight are integers in parts of a million."""
-
-Share = Annotated[ExactDecimal, Field(ge=0, lt=1, decimal_places=6)]
-Volatility = Annotated[ExactDecimal, Field(gt=0, le=5, decimal_places=6)]
-
-
-class Ewma(StrictModel):
-    """The estimator's parameters; see the module. `floor` and `cap` are of the volatility over the horizon."""
-
-    kind: Literal["ewma"] = "ewma"
-    decay: Annotated[ExactDecimal, Field(gt=0, lt=1, decimal_places=6)] = Decimal("0.97")
-    warm_up: Annotated[int, Field(ge=2, le=1000)] = 30
-    horizon_steps: Annotated[int, Field(ge=1, le=365)] = 1
-    shrinkage: Annotated[ExactDecimal, Field(gt=0, le=1, decimal_places=6)] = Decimal("0.1")
-    stress_weight: Share = Decimal("0.25")
-    floor: Volatility = Decimal("0.01")
-    cap: Volatility = Decimal("0.5")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.cap < self.floor:
-            raise ValueError("cap: expected at least the floor")
-        return self
+"""Decay, shrinkage, stress weight and volatilities are integers in parts of a million."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +42,25 @@ class Estimate:
     correlation: tuple[tuple[Decimal, ...], ...]
 
 
-def estimate(history: History, ewma: Ewma) -> Estimate:
-    """The estimate at the end of a history. Raises FormatError when the history is too short."""
+def estimate(history: History, estimator: Estimator) -> Estimate:
+    """The estimate at the end of a history. Raises FormatError when the history is too short or lacks parameters."""
     names = list(history.prices)
     final: dict[tuple[int, int], int] = {}
-    for final in covariances(history, ewma):  # noqa: B007
+    for final in covariances(history, estimator):  # noqa: B007
         pass
-    moves = {name: volatilities(history, ewma, name)[-1] for name in names}
-    return Estimate(moves, _correlation(final, len(names), ewma))
+    moves = {name: volatilities(history, estimator, name)[-1] for name in names}
+    return Estimate(moves, _correlation(final, len(names), estimator))
 
 
-def covariances(history: History, ewma: Ewma) -> Iterator[dict[tuple[int, int], int]]:
+def covariances(history: History, estimator: Estimator) -> Iterator[dict[tuple[int, int], int]]:
     """C_t of every step after the warm-up, entries (i, j) with i <= j, in units of 10^-24 rounded down."""
     returns = list(history.returns.values())
-    count = _checked(history, ewma)
+    count = _checked(history, estimator)
     pairs = [(i, j) for i in range(len(returns)) for j in range(i, len(returns))]
-    start = ewma.warm_up
+    start = estimator.warm_up
     state = {(i, j): sum(returns[i][t] * returns[j][t] for t in range(start)) // start for i, j in pairs}
     yield state
-    decay = int(ewma.decay * PARTS)
+    decay = int(estimator.decay * PARTS)
     for t in range(start, count):
         state = {
             (i, j): (decay * value + (PARTS - decay) * returns[i][t] * returns[j][t]) // PARTS
@@ -88,39 +69,80 @@ def covariances(history: History, ewma: Ewma) -> Iterator[dict[tuple[int, int], 
         yield state
 
 
-def volatilities(history: History, ewma: Ewma, underlying: str) -> list[Decimal]:
+def volatilities(history: History, estimator: Estimator, underlying: str) -> list[Decimal]:
     """One standard deviation over the horizon after every step from the warm-up on, nothing of later steps in it."""
-    count, start = _checked(history, ewma), ewma.warm_up
-    returns = history.returns[underlying]
-    decay, weight = int(ewma.decay * PARTS), int(ewma.stress_weight * PARTS)
-    variance = -(-sum(value * value for value in returns[:start]) // start)
-    found, worst = [], variance
-    for t in range(start, count + 1):
-        if t > start:
-            # Rounded up: a variance is never estimated too low.
-            variance = -(-(decay * variance + (PARTS - decay) * returns[t - 1] ** 2) // PARTS)
-            worst = max(worst, variance)
-        mixed = -(-((PARTS - weight) * variance + weight * worst) // PARTS) * ewma.horizon_steps
-        found.append(_bounded(mixed, ewma))
+    count, start = _checked(history, estimator), estimator.warm_up
+    squares = [value * value for value in history.returns[underlying]]
+    weight, horizon = int(estimator.stress_weight * PARTS), estimator.horizon_steps
+    found, worst = [], 0
+    for t, variance in zip(range(start, count + 1), _horizon_variances(squares, estimator, underlying), strict=True):
+        worst = max(worst, variance)
+        mixed = -(-((PARTS - weight) * variance + weight * worst) // PARTS)
+        if (most := estimator.long_run_steps) is not None and t >= most:
+            mixed = max(mixed, -(-horizon * sum(squares[t - most : t]) // most))
+        found.append(_bounded(mixed, estimator))
     return found
 
 
-def _checked(history: History, ewma: Ewma) -> int:
-    if history.steps <= ewma.warm_up:
-        raise FormatError(f"history: expected more than {ewma.warm_up} returns, got {history.steps}")
+def _horizon_variances(squares: Sequence[int], estimator: Estimator, underlying: str) -> Iterator[int]:
+    """The variance over the horizon after every step from the warm-up on, units of 10^-24, rounded up at every step."""
+    start = estimator.warm_up
+    variance = -(-sum(squares[:start]) // start)
+    if isinstance(estimator, Garch):
+        parameters = estimator.parameters.get(underlying)
+        if parameters is None:
+            raise FormatError(f"estimator: parameters: expected some for {underlying}")
+        yield _expected(variance, parameters, estimator.horizon_steps)
+        for square in squares[start:]:
+            variance = _garch_step(variance, square, parameters)
+            yield _expected(variance, parameters, estimator.horizon_steps)
+        return
+    decay = int(estimator.decay * PARTS)
+    yield variance * estimator.horizon_steps
+    for square in squares[start:]:
+        variance = -(-(decay * variance + (PARTS - decay) * square) // PARTS)
+        yield variance * estimator.horizon_steps
+
+
+def _garch_step(variance: int, square: int, parameters: GarchParameters) -> int:
+    alpha, beta = int(parameters.alpha * PARTS), int(parameters.beta * PARTS)
+    total = (PARTS - alpha - beta) * _long_run(parameters) + alpha * square + beta * variance
+    return -(-total // PARTS)
+
+
+def _expected(variance: int, parameters: GarchParameters, steps: int) -> int:
+    """The sum of the next variances, each expected from the last; the first is known."""
+    total = 0
+    for _ in range(steps):
+        total += variance
+        variance = _garch_step(variance, variance, parameters)
+    return total
+
+
+def _long_run(parameters: GarchParameters) -> int:
+    """The long-run variance of a step, units of 10^-24."""
+    return (int(parameters.volatility * PARTS) * (RETURN_SCALE // PARTS)) ** 2
+
+
+def _checked(history: History, estimator: Estimator) -> int:
+    least = max(estimator.warm_up, (estimator.long_run_steps or 1) - 1)
+    if history.steps <= least:
+        raise FormatError(f"history: expected more than {least} returns, got {history.steps}")
     return history.steps
 
 
-def _bounded(variance: int, ewma: Ewma) -> Decimal:
+def _bounded(variance: int, estimator: Estimator) -> Decimal:
     """The square root in 10^-6, rounded up, within floor and cap."""
     root = math.isqrt(variance)
     root += root * root < variance
     move = Decimal(-(-root * PARTS // RETURN_SCALE)).scaleb(-6)
-    return min(max(move, ewma.floor), ewma.cap)
+    return min(max(move, estimator.floor), estimator.cap)
 
 
-def _correlation(state: Mapping[tuple[int, int], int], size: int, ewma: Ewma) -> tuple[tuple[Decimal, ...], ...]:
-    kept = PARTS - int(ewma.shrinkage * PARTS)
+def _correlation(
+    state: Mapping[tuple[int, int], int], size: int, estimator: Estimator
+) -> tuple[tuple[Decimal, ...], ...]:
+    kept = PARTS - int(estimator.shrinkage * PARTS)
     rows = [[Decimal(1)] * size for _ in range(size)]
     for (i, j), value in state.items():
         if i == j:

@@ -11,11 +11,12 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from zkmargin.circuits.markets.instruments import Underlying
+from zkmargin.circuits.markets.instruments import InstrumentSet, Underlying
 from zkmargin.circuits.markets.models import StrictModel, canonical_json, parse_model
 from zkmargin.circuits.markets.units import ExactDecimal, Instant
 from zkmargin.verifier.decimals import in_units
 from zkmargin.verifier.documents import read_document
+from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.instants import MAX_SECONDS
 from zkmargin.verifier.keccak import keccak256
 
@@ -70,6 +71,14 @@ def read_history(path: str | Path) -> History:
     document = read_document(path, KIND)
     body = {key: value for key, value in document.items() if key not in ("format", "version")}
     return parse_model(History, body, str(path))
+
+
+def with_history(data: InstrumentSet, history: History) -> InstrumentSet:
+    """An epoch's data that names a history. Raises FormatError where it names another."""
+    digest = "0x" + history.digest.hex()
+    if data.history not in (None, digest):
+        raise FormatError(f"instruments: history: expected {digest}, which is the history's digest, got {data.history}")
+    return data.model_copy(update={"history": digest})
 
 
 def _return(before: Decimal, after: Decimal) -> int:

@@ -26,6 +26,7 @@ from zkmargin.circuits.policies.constraints import (
 )
 from zkmargin.circuits.policies.policy import load_policy, preset_names
 from zkmargin.circuits.policies.solution import Sums, assign
+from zkmargin.circuits.statements.margin.circuit import UniverseLayout, compile_margin
 from zkmargin.circuits.statements.margin.market import build_epoch
 from zkmargin.verifier.field import SCALAR_MODULUS
 
@@ -108,6 +109,16 @@ def test_obligations_depend_on_policy_and_layout_alone(name: str, small_data: In
     assert policy.constraints(later.universe.shape) == policy.constraints(market.universe.shape)
     assert later.universe.segments == market.universe.segments
     assert set(policy.public_columns(later)) == set(policy.public_columns(market))
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_the_rows_that_scalars_take_are_known_before_compiling(name: str, small_data: InstrumentSet) -> None:
+    """`build_epoch` asks the constraints, not the compiler, whether a universe leaves rows for the private scalars."""
+    policy = load_policy(name)
+    universe = build_epoch(small_data, policy).universe
+    program = compile_margin(policy, UniverseLayout.of(universe)).compiled
+    taken = sum(len(rows) for rows in program.scalar_rows)
+    assert taken == policy.constraints(universe.shape).scalar_rows <= universe.rows - universe.instrument_rows
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -24,7 +24,8 @@ def models_of(annotation: Any) -> set[type[BaseModel]]:
 def test_every_field_of_a_policy_has_a_unit() -> None:
     seen: set[type[BaseModel]] = set()
     waiting: set[type[BaseModel]] = {Policy}
-    containers = {"rules", "scenarios", "vol_moves", "discounting", "charges", "call", "put"}
+    containers = {"rules", "scenarios", "vol_moves", "discounting", "charges", "call", "put", "skew"}
+    containers |= {"calibration", "estimator", "parameters"}
     while waiting:
         model = waiting.pop()
         seen.add(model)

@@ -18,12 +18,19 @@ from zkmargin.circuits.markets.positions import Positions, positions_from_quanti
 from zkmargin.circuits.markets.units import RangeError
 from zkmargin.circuits.policies.constraints import Constraints
 from zkmargin.circuits.policies.evaluate import evaluate_margin
-from zkmargin.circuits.policies.policy import Policy, find_shipped, load_policy, preset_names, shipped_policies
+from zkmargin.circuits.policies.policy import (
+    ONE_UNDERLYING,
+    Policy,
+    find_shipped,
+    load_policy,
+    preset_names,
+    shipped_policies,
+)
 from zkmargin.circuits.policies.solution import assign
 from zkmargin.circuits.statements.margin.market import build_epoch
 
 SUPERSEDED = tuple(shipped.alias for shipped in shipped_policies() if shipped != find_shipped(shipped.name))
-POLICY_NAMES = (*preset_names(), "value-at-risk", "account-netting", "by-underlying")
+POLICY_NAMES = (*preset_names(), *ONE_UNDERLYING, "value-at-risk", "account-netting", "by-underlying")
 EVERY_POLICY = (*POLICY_NAMES, *(pytest.param(alias, marks=pytest.mark.slow) for alias in SUPERSEDED))
 FLOAT_ERROR = 1e-9
 """Relative error granted to the floating-point reference."""

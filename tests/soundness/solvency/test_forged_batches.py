@@ -30,7 +30,7 @@ from zkmargin.verifier.field import inverse
 from zkmargin.verifier.statements.solvency.accounts import Row
 
 Forgery = Callable[[Statement], tuple[Statement, set[str]]]
-EQUITY, DEBT = "equity totals", "debt totals"
+EQUITY, DEBT, COLLATERAL = "equity totals", "debt totals", "collateral totals"
 # Rows of the batch: 0 is the lower separator.
 ANNA, BELA, CARL, DORA, EMIL, FRED = 1, 2, 5, 6, 8, 9
 TOP_DIGIT: Final = 9
@@ -75,6 +75,7 @@ def negative_collateral_lowers_equity(s: Statement) -> tuple[Statement, set[str]
     # Carl's surplus would be negative, and is made up for by a debt below zero.
     forged = shift_digits(shift_digits(s, "collateral", CARL, -10), "collateral.room", CARL, 10)
     forged = shift_digits(forged, "debt", CARL, -9).shift(EQUITY, BTC, -10).shift(DEBT, BTC, -9)
+    forged = forged.shift(COLLATERAL, BTC, -10)
     return forged, {f"collateral.digit[{TOP_DIGIT}]", f"debt.digit[{TOP_DIGIT}]"}
 
 
@@ -241,6 +242,15 @@ def debt_total_off_by_one(s: Statement) -> tuple[Statement, set[str]]:
     return s.shift(DEBT, USD, 1), {"debt.totals"}
 
 
+def collateral_total_off_by_one(s: Statement) -> tuple[Statement, set[str]]:
+    return s.shift(COLLATERAL, BTC, -1), {"collateral.totals"}
+
+
+def collateral_moved_to_another_asset(s: Statement) -> tuple[Statement, set[str]]:
+    # The exchange's own token backs the debts, and the published totals say it was USD.
+    return s.shift(COLLATERAL, BTC, -1_000).shift(COLLATERAL, USD, 1_000), {"collateral.totals"}
+
+
 def equity_moved_to_an_asset_beyond_the_list(s: Statement) -> tuple[Statement, set[str]]:
     return s.shift(EQUITY, BTC, -30_000).shift(EQUITY, ROWS - 1, 30_000), {"equity.totals"}
 
@@ -286,6 +296,8 @@ FORGERIES: Final[list[Forgery]] = [
     surplus_that_is_not_the_running_value,
     equity_total_off_by_one,
     debt_total_off_by_one,
+    collateral_total_off_by_one,
+    collateral_moved_to_another_asset,
     equity_moved_to_an_asset_beyond_the_list,
     total_off_by_a_fraction,
 ]

@@ -1,9 +1,14 @@
 """The margin statement: what it claims (statement), when it holds (verify), its file (files)."""
 
 from zkmargin.verifier.statements.margin.files import read_margin_proof
-from zkmargin.verifier.statements.margin.statement import OFF_CHAIN, Deployment, MarginProof, MarginStatement
-from zkmargin.verifier.statements.margin.verify import (
+from zkmargin.verifier.statements.margin.statement import (
+    OFF_CHAIN,
+    Deployment,
+    MarginProof,
+    MarginStatement,
     MarketTerms,
+)
+from zkmargin.verifier.statements.margin.verify import (
     PolicyTerms,
     StatementError,
     check_attestations,

@@ -1,17 +1,18 @@
-"""The file of a margin proof: a document of kind `proof`."""
+"""The file of a margin proof, a document of kind `proof`, and what a market's file says of its epoch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
+from zkmargin.verifier.curve import G1, decode_g1
 from zkmargin.verifier.documents import Fields, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.ethereum import KeyRecovery, parse_address
 from zkmargin.verifier.hexadecimal import parse_hex
-from zkmargin.verifier.instants import parse_seconds
+from zkmargin.verifier.instants import parse_seconds, parse_seconds_down
 from zkmargin.verifier.statements.attestation import Attestation, attestation_from_fields
-from zkmargin.verifier.statements.margin.statement import Deployment, MarginProof, MarginStatement
+from zkmargin.verifier.statements.margin.statement import Deployment, MarginProof, MarginStatement, MarketTerms
 from zkmargin.verifier.statements.trust import MAX_VENUES
 
 KIND: Final = "proof"
@@ -60,3 +61,37 @@ def attestations_from_fields(
         attestation_from_fields(Fields(place, item), place, recovery)
         for place, item in zip(places, listed, strict=True)
     )
+
+
+def market_terms_from_fields(fields: Fields, where: str) -> MarketTerms:
+    """Take what a market's document states of its epoch, and check that its `epoch` is their id.
+
+    That the commitments and the data's digest are those of its columns and instruments is for the caller to check.
+    Raises FormatError.
+    """
+    policy = fields.record("policy").hexadecimal("digest", 32)
+    terms = MarketTerms(
+        fields.hexadecimal("universe_id", 32),
+        parse_seconds_down(fields.text("as_of"), f"{where}: field 'as_of'"),
+        fields.hexadecimal("data", 32),
+        tuple(point for _, point in columns_from_fields(fields, where)),
+    )
+    if fields.hexadecimal("epoch", 32) != terms.epoch_id(policy):
+        raise FormatError(
+            f"{where}: field 'epoch': expected 0x{terms.epoch_id(policy).hex()}, which the data have, got another"
+        )
+    return terms
+
+
+def columns_from_fields(fields: Fields, where: str) -> list[tuple[str, G1]]:
+    """Take the names and commitments of a market's columns, in order. Raises FormatError."""
+    found = []
+    for index, item in enumerate(fields.array("columns")):
+        place = f"{where}: field 'columns'[{index}]"
+        if not isinstance(item, dict):
+            raise FormatError(f"{place}: expected an object")
+        column = Fields(place, item)
+        name = column.text("name")
+        found.append((name, decode_g1(column.hexadecimal("commitment", 64), place, allow_infinity=True)))
+        column.finish()
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from zkmargin.verifier.curve import G1
@@ -17,7 +18,7 @@ from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.proof import encode_points
 from zkmargin.verifier.statements.attestation import Attestation
 
-EPOCH_DOMAIN: Final = b"zkmargin/epoch/v1"
+EPOCH_DOMAIN: Final = b"zkmargin/epoch/v2"
 STATEMENT_TYPE: Final = (
     "MarginStatement(uint256 chainId,address gate,address account,bytes32 policy,bytes32 epoch,uint64 epochTime,"
     "uint64 snapshotTime,uint64 validUntil,bytes32 attestations)"
@@ -35,9 +36,26 @@ class Deployment:
 OFF_CHAIN: Final = Deployment()
 
 
-def market_epoch_id(universe: bytes, policy: bytes, epoch_time: int, market: Sequence[G1]) -> bytes:
-    """Return the id of an epoch's data under a policy: every public column counts through its commitment."""
-    return keccak256(EPOCH_DOMAIN + universe + policy + word(epoch_time) + encode_points(market))
+@dataclass(frozen=True)
+class MarketTerms:
+    """What a verifier needs of an epoch: its universe's id, its time, its data's digest, its columns' commitments.
+
+    data: 32 bytes over everything that the policy was applied to, also what it does not price.
+    """
+
+    universe: bytes
+    epoch_time: int
+    data: bytes
+    commitments: tuple[G1, ...]
+
+    @cached_property
+    def published(self) -> bytes:
+        """The bytes that an oracle publishes: the data's digest, then 64 bytes a commitment."""
+        return self.data + encode_points(self.commitments)
+
+    def epoch_id(self, policy: bytes) -> bytes:
+        """Return the id of the epoch under a policy's digest; on chain it is the digest that the oracle signs."""
+        return keccak256(EPOCH_DOMAIN + self.universe + policy + word(self.epoch_time) + self.published)
 
 
 @dataclass(frozen=True)

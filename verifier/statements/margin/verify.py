@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from zkmargin.verifier.curve import G1, GroupEngine
+from zkmargin.verifier.curve import GroupEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.ethereum import format_address
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.proof import PublicInputs
 from zkmargin.verifier.statements.attestation import Attestation, Attestor, venue_id
-from zkmargin.verifier.statements.margin.statement import Deployment, MarginProof, MarginStatement, market_epoch_id
+from zkmargin.verifier.statements.margin.statement import Deployment, MarginProof, MarginStatement, MarketTerms
 from zkmargin.verifier.statements.trust import MAX_VENUES, check_attestors
 from zkmargin.verifier.verify import BatchItem, VerifyingKey, verify, verify_batch
 
@@ -36,15 +36,6 @@ class PolicyTerms:
     attestors: tuple[Attestor, ...] = ()
 
 
-@dataclass(frozen=True)
-class MarketTerms:
-    """What a verifier needs of an epoch: its universe's id, its time, its public columns' commitments."""
-
-    universe: bytes
-    epoch_time: int
-    commitments: tuple[G1, ...]
-
-
 def make_statement(
     attestations: Collection[Attestation], policy: PolicyTerms, market: MarketTerms, deployment: Deployment
 ) -> tuple[MarginStatement, tuple[Attestation, ...]]:
@@ -53,13 +44,13 @@ def make_statement(
     Raises StatementError when they do not go together.
     """
     ordered = tuple(sorted(attestations, key=lambda a: venue_id(a.claimed.venue)))
-    check_attestations(ordered, policy, market)
+    check_attestations(ordered, policy, universe=market.universe, epoch_time=market.epoch_time)
     first = ordered[0].claimed
     statement = MarginStatement(
         deployment=deployment,
         account=first.account,
         policy=policy.digest,
-        epoch=market_epoch_id(market.universe, policy.digest, market.epoch_time, market.commitments),
+        epoch=market.epoch_id(policy.digest),
         epoch_time=market.epoch_time,
         snapshot_time=first.snapshot_time,
         valid_until=market.epoch_time + policy.validity_seconds,
@@ -67,7 +58,9 @@ def make_statement(
     return statement, ordered
 
 
-def check_attestations(attestations: tuple[Attestation, ...], policy: PolicyTerms, market: MarketTerms) -> None:
+def check_attestations(
+    attestations: tuple[Attestation, ...], policy: PolicyTerms, *, universe: bytes, epoch_time: int
+) -> None:
     """Check the rules that exclude omission, double counting, staleness and mixing. Raises StatementError."""
     if not 1 <= len(attestations) <= MAX_VENUES:
         raise StatementError(f"attestations: expected 1 to {MAX_VENUES}, got {len(attestations)}")
@@ -92,9 +85,9 @@ def check_attestations(attestations: tuple[Attestation, ...], policy: PolicyTerm
                 f"attestation of {claimed.venue}: field 'account': expected {format_address(first.account)} as in the "
                 f"others, got {format_address(claimed.account)}"
             )
-        if claimed.universe != market.universe:
+        if claimed.universe != universe:
             raise StatementError(
-                f"attestation of {claimed.venue}: field 'universe': expected the market's 0x{market.universe.hex()}, "
+                f"attestation of {claimed.venue}: field 'universe': expected the market's 0x{universe.hex()}, "
                 f"got 0x{claimed.universe.hex()}: another universe or another setup"
             )
         if claimed.snapshot_time != first.snapshot_time:
@@ -102,16 +95,16 @@ def check_attestations(attestations: tuple[Attestation, ...], policy: PolicyTerm
                 f"attestation of {claimed.venue}: field 'snapshot_time': expected {format_seconds(first.snapshot_time)}"
                 f" as in the others, got {format_seconds(claimed.snapshot_time)}: what moved between could count twice"
             )
-    age = market.epoch_time - first.snapshot_time
+    age = epoch_time - first.snapshot_time
     if age < 0:
         raise StatementError(
             f"attestations: field 'snapshot_time': expected no later than the market's "
-            f"{format_seconds(market.epoch_time)}, got {format_seconds(first.snapshot_time)}"
+            f"{format_seconds(epoch_time)}, got {format_seconds(first.snapshot_time)}"
         )
     if age > policy.max_attestation_age_seconds:
         raise StatementError(
             f"attestations: field 'snapshot_time': expected at most {policy.max_attestation_age_seconds} s before the "
-            f"market's {format_seconds(market.epoch_time)}, got {format_seconds(first.snapshot_time)}: stale"
+            f"market's {format_seconds(epoch_time)}, got {format_seconds(first.snapshot_time)}: stale"
         )
 
 

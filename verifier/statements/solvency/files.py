@@ -9,15 +9,20 @@ from zkmargin.verifier.curve import POINT_BYTES, decode_g1
 from zkmargin.verifier.documents import Fields, read_arrays, read_document
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.hexadecimal import parse_hex
 from zkmargin.verifier.statements.solvency.reserves import reserves_from_fields
-from zkmargin.verifier.statements.solvency.statement import MAX_BATCHES, BatchStatement, PublicTotals, Solvency
-from zkmargin.verifier.statements.solvency.terms import terms_from_fields
+from zkmargin.verifier.statements.solvency.statement import (
+    MAX_BATCHES,
+    MAX_TOTAL,
+    BatchStatement,
+    OpenedTotals,
+    Solvency,
+)
+from zkmargin.verifier.statements.solvency.terms import TOTALS, terms_from_fields
 
 KIND: Final = "solvency"
 MAX_SOLVENCY_PROOF_BYTES: Final = 1 << 17
 NUMBERS: Final = ("low", "high", "accounts")
-POINTS: Final = {"equity": "equity", "debt": "debt", "opened": "batched_opening"}
+POINTS: Final = {**{name: name for name in TOTALS}, "opened": "batched_opening"}
 """Arrays of points, and the attribute of a batch that each holds."""
 
 
@@ -32,25 +37,19 @@ def read_solvency(path: str | Path) -> Solvency:
     length = fields.integer("proof_bytes", 1, MAX_SOLVENCY_PROOF_BYTES)
     stated = fields.hexadecimal("liabilities", 32)
     attestations = fields.array("reserves")
-    totals = fields.optional_record("totals")
-    proof = fields.raw("settlement")
+    published = fields.record("totals")
+    totals = {name: opened_totals(published.record(name), len(terms.assets) + 1) for name in published.names}
+    proof = fields.data("settlement", MAX_SOLVENCY_PROOF_BYTES) if terms.totals == "hidden" else None
     fields.finish("arrays", "arrays_digest")
     batches = _read_batches(path, document, count, length)
-    settlement: bytes | PublicTotals
-    if totals is not None and proof is None:
-        settlement = _totals(totals, f"{path}: totals", len(terms.assets) + 1)
-    elif totals is None and isinstance(proof, str):
-        settlement = parse_hex(proof, f"{path}: field 'settlement'", most=MAX_SOLVENCY_PROOF_BYTES)
-    else:
-        raise FormatError(f"{path}: expected either 'totals' or 'settlement', and null for the other")
-    bare = Solvency(terms, nonce, setup, rows, batches, (), settlement)
+    bare = Solvency(terms, nonce, setup, rows, batches, (), totals, proof)
     reserves = []
     for position, value in enumerate(attestations):
         where = f"{path}: reserves[{position}]"
         if not isinstance(value, dict):
             raise FormatError(f"{where}: expected an object")
         reserves.append(reserves_from_fields(Fields(where, value), terms, bare.epoch, where))
-    statement = Solvency(terms, nonce, setup, rows, batches, tuple(reserves), settlement)
+    statement = Solvency(terms, nonce, setup, rows, batches, tuple(reserves), totals, proof)
     if statement.liabilities != stated:
         raise FormatError(f"{path}: field 'liabilities': expected 0x{statement.liabilities.hex()}, got another")
     return statement
@@ -65,30 +64,29 @@ def _read_batches(path: str | Path, document: dict[str, Any], count: int, length
     arrays = read_arrays(path, document, shapes)
     batches = []
     for index in range(count):
-        equity, debt, batched_opening = (
-            decode_g1(arrays[name][index].tobytes(), f"{path}: {name}[{index}]") for name in POINTS
-        )
+        points = {
+            attribute: decode_g1(arrays[name][index].tobytes(), f"{path}: {name}[{index}]")
+            for name, attribute in POINTS.items()
+        }
         low, high, accounts = (int(arrays[name][index]) for name in NUMBERS)
         proof = arrays["proofs"][index].tobytes()
-        batches.append(BatchStatement(index, low, high, accounts, equity, debt, batched_opening, proof))
+        batches.append(BatchStatement(index, low, high, accounts, proof=proof, **points))
     return tuple(batches)
 
 
-def _totals(fields: Fields, where: str, count: int) -> PublicTotals:
-    parts: dict[str, tuple[int, ...]] = {}
-    for name in ("equity", "debt"):
-        values = fields.array(name)
-        if len(values) != count or not all(is_total(value) for value in values):
-            raise FormatError(f"{where}: field {name!r}: expected {count} whole numbers below 2^100 as strings")
-        parts[name] = tuple(map(int, values))
-    blinding = [int.from_bytes(fields.hexadecimal(f"{name}_blinding", 32), "big") for name in ("equity", "debt")]
+def opened_totals(fields: Fields, count: int) -> OpenedTotals:
+    """Totals of `count` numbers and what opens them. Raises FormatError."""
+    amounts = fields.array("amounts")
+    if len(amounts) != count or not all(map(is_total, amounts)):
+        fields.refuse("amounts", f"{count} whole numbers below 2^100 as strings")
+    blinding = int.from_bytes(fields.hexadecimal("blinding", 32), "big")
+    if blinding >= SCALAR_MODULUS:
+        fields.refuse("blinding", "a scalar below r")
     fields.finish()
-    if max(blinding) >= SCALAR_MODULUS:
-        raise FormatError(f"{where}: expected blinding scalars below r")
-    return PublicTotals(parts["equity"], parts["debt"], *blinding)
+    return OpenedTotals(tuple(map(int, amounts)), blinding)
 
 
 def is_total(value: object) -> bool:
     """Whether a value is a whole number below 2^100 in decimal digits."""
     digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 31
-    return digits and int(str(value)) < 1 << 100
+    return digits and int(str(value)) <= MAX_TOTAL

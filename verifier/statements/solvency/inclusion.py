@@ -2,17 +2,17 @@
 
 | field | content |
 |---|---|
-| `exchange`, `customer`, `salt` | whose balances; the salt makes the record unguessable |
-| `header`, `nonce`, `setup`, `rows`, `batches` | what the epoch and the liabilities digest are made from |
+| `customer`, `salt` | whose balances, by the identifier that they type; the salt makes the record unguessable |
+| `heading`, `nonce`, `setup`, `rows`, `batches` | what the epoch and the liabilities digest are made from |
 | `batch`, `batch_path` | the batch's leaf (`statement.BatchStatement.leaf`) and its way up to the digest |
 | `first_row` | where the customer's rows begin |
 | `holdings` | a row each: row of the terms' table with its Merkle path, amounts in lots, the opening's point |
 | `liabilities` | the digest; whoever checks compares it with the one that auditors verified |
 
-The check recomputes the customer's record and account number from what they read here, combines each row's values with
-the batch's coefficient, and verifies that the one batched polynomial has these values in these rows, of which the
-first begins a customer and the last ends one. Nothing of another row can be learnt from it: an opening's point follows
-from the commitment, the value and the row alone.
+The check compares the identifier that the customer types, recomputes their record and account number from what they
+read here, combines each row's values with the batch's coefficient, and verifies that the one batched polynomial has
+these values in these rows, of which the first begins a customer and the last ends one. Nothing of another row can be
+learnt from it: an opening's point follows from the commitment, the value and the row alone.
 """
 
 from __future__ import annotations
@@ -41,9 +41,11 @@ from zkmargin.verifier.hexadecimal import decode_hex
 from zkmargin.verifier.merkle import path_length, root_of_path
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.statements.solvency.accounts import (
+    IDENTIFIERS,
     SALT_BYTES,
     Row,
     account_number,
+    as_identifier,
     customer_bytes,
     record,
     solvency_epoch_id,
@@ -53,10 +55,12 @@ from zkmargin.verifier.statements.solvency.statement import MAX_BATCHES, batch_c
 from zkmargin.verifier.statements.solvency.terms import QUANTITY_BITS, terms_digest
 
 KIND: Final = "solvency-inclusion"
-LEAF_BYTES: Final = 4 * 8 + 3 * 64 + 32
+LEAF_BYTES: Final = 4 * 8 + 4 * 64 + 32
 MAX_HOLDINGS: Final = 1 << 12
 HASH_BYTES: Final = 32
 MAX_PATH: Final = 32
+MIN_ROWS: Final = 1 << 5
+MAX_ROWS: Final = 1 << 20
 _CHECK_BITS: Final = 128
 _R = SCALAR_MODULUS
 
@@ -77,7 +81,7 @@ class IncludedRow:
 
 @dataclass(frozen=True)
 class Inclusion:
-    """An inclusion file, decoded and not yet checked."""
+    """An inclusion file, decoded and not yet checked. Construction raises FormatError for what no batch has."""
 
     customer: str
     salt: bytes
@@ -90,6 +94,19 @@ class Inclusion:
     leaf_path: tuple[bytes, ...]
     first_row: int
     holdings: tuple[IncludedRow, ...]
+
+    def __post_init__(self) -> None:
+        if not MIN_ROWS <= self.rows <= MAX_ROWS or self.rows & (self.rows - 1):
+            raise FormatError(f"inclusion: rows: expected a power of two from {MIN_ROWS} to {MAX_ROWS}")
+        count = len(self.holdings)
+        if not 1 <= count <= MAX_HOLDINGS or not 1 <= self.first_row <= self.rows - 1 - count:
+            raise FormatError("inclusion: holdings: expected rows between the batch's separators")
+        if not all(0 <= lots < 1 << QUANTITY_BITS for held in self.holdings for lots in held.row[1:]):
+            raise FormatError(f"inclusion: holdings: expected lots below 2^{QUANTITY_BITS}")
+        if len(self.leaf) != LEAF_BYTES or not self.batch < self.batches <= MAX_BATCHES:
+            raise FormatError("inclusion: batch: expected a batch's leaf")
+        if len(self.leaf_path) != path_length(self.batches):
+            raise FormatError(f"inclusion: batch_path: expected a path in a tree of {self.batches} batches")
 
     def __repr__(self) -> str:
         """Say nothing of the customer, nor of what is held."""
@@ -111,14 +128,34 @@ class Balance:
     collateral: str
 
 
+class SomebodyElsesError(ProofRejected):
+    """The file is about another customer than the one who checks it."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a file says of its epoch, and the terms' digest binds."""
+
+    exchange: str
+    as_of: str
+    identifier: str
+    lines: int
+
+
 def verify_inclusion(
-    inclusion: Inclusion, setup: SetupKey, liabilities: bytes, engine: GroupEngine | None = None
+    inclusion: Inclusion, setup: SetupKey, liabilities: bytes, customer: str, engine: GroupEngine | None = None
 ) -> list[Balance]:
     """The customer's balances if these liabilities have them in full. Raises ProofRejected with why, FormatError.
 
-    `liabilities` is the digest that the customer trusts: the one that auditors have verified.
+    `liabilities` is the digest that the customer trusts: the one that auditors have verified. `customer` is what they
+    typed: their own identifier, of the kind that the terms name.
     """
     engine = engine or PythonEngine()
+    kind = heading_of(inclusion).identifier
+    customer_bytes(inclusion.customer, "inclusion: field 'customer'", kind)
+    if as_identifier(customer) != inclusion.customer:
+        name = IDENTIFIERS[kind][0]
+        raise SomebodyElsesError(f"the file is about another {name} than yours: it is somebody else's")
     if setup.digest != inclusion.setup:
         raise ProofRejected("the file is for another setup")
     table_rows = [_table_row(held, inclusion) for held in inclusion.holdings]
@@ -129,7 +166,7 @@ def verify_inclusion(
     context = batch_context(epoch, inclusion.rows, inclusion.batch)
     c = coefficient(context, inclusion.leaf[-32:])
     values = [batched_value(c, columns) for columns in batched_columns(inclusion, epoch)]
-    batched_opening = decode_g1(inclusion.leaf[32 + 128 : 32 + 192], "batch: opened")
+    batched_opening = decode_g1(inclusion.leaf[-96:-32], "batch: opened")
     if not _opens(batched_opening, inclusion, values, setup, engine):
         raise ProofRejected("the liabilities do not contain these balances in these rows")
     return _balances(inclusion, table_rows)
@@ -173,16 +210,23 @@ def _terms_of(inclusion: Inclusion) -> bytes:
     return terms_digest(inclusion.header, roots.pop())
 
 
+def heading_of(inclusion: Inclusion) -> Heading:
+    """Parse the heading of the terms. Only their digest makes it true. Raises FormatError."""
+    fields = parse_object(inclusion.header, "inclusion: heading")
+    names = [fields.get(name) for name in ("exchange", "as_of", "identifier")]
+    lines = fields.get("lines")
+    if not all(isinstance(name, str) for name in names) or type(lines) is not int or names[2] not in IDENTIFIERS:
+        raise FormatError("inclusion: heading: expected that of solvency terms")
+    return Heading(str(names[0]), str(names[1]), str(names[2]), lines)
+
+
 def _table_row(held: IncludedRow, inclusion: Inclusion) -> dict[str, Any]:
     """Parse a table row. Only its place in the Merkle tree makes it true: its number must be the leaf's."""
-    try:
-        row = parse_object(held.table_row, "inclusion: line")
-        header = parse_object(inclusion.header, "inclusion: header")
-        asset, decimals, number, count = row["asset"], row["decimals"], row["line"], header["lines"]
-    except (FormatError, KeyError):
-        raise FormatError("inclusion: expected table rows and a header of solvency terms") from None
-    known = isinstance(asset, str) and type(decimals) is type(number) is type(count) is int and 0 <= decimals <= 18
-    if not known or number != held.row.line or not 1 <= number <= count or len(held.path) != path_length(count):
+    row = parse_object(held.table_row, "inclusion: line")
+    asset, decimals, number, count = row.get("asset"), row.get("decimals"), row.get("line"), heading_of(inclusion).lines
+    if not isinstance(asset, str) or type(decimals) is not int or type(number) is not int or not 0 <= decimals <= 18:
+        raise FormatError("inclusion: line: expected a table row of solvency terms")
+    if number != held.row.line or not 1 <= number <= count or len(held.path) != path_length(count):
         raise ProofRejected("a holding's line is not the one that it names")
     return row
 
@@ -246,7 +290,7 @@ def read_inclusion(path: str | Path) -> tuple[Inclusion, bytes]:
     where = str(path)
     customer = fields.text("customer")
     customer_bytes(customer, f"{where}: field 'customer'")
-    rows = fields.integer("rows", 1 << 5, 1 << 20)
+    rows = fields.integer("rows", MIN_ROWS, MAX_ROWS)
     batches = fields.integer("batches", 1, MAX_BATCHES)
     held = fields.array("holdings")
     if not 1 <= len(held) <= MAX_HOLDINGS or not all(isinstance(each, dict) for each in held):
@@ -269,10 +313,6 @@ def read_inclusion(path: str | Path) -> tuple[Inclusion, bytes]:
     )
     stated = fields.hexadecimal("liabilities", 32)
     fields.finish()
-    if inclusion.first_row + len(held) > rows - 1:
-        raise FormatError(f"{where}: field 'holdings': expected rows between the batch's separators")
-    if rows & (rows - 1) or len(inclusion.leaf_path) != path_length(batches) or inclusion.batch >= batches:
-        raise FormatError(f"{where}: field 'batch_path': expected a path in a tree of {batches} batches")
     return inclusion, stated
 
 

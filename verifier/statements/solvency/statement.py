@@ -5,10 +5,11 @@
 | `terms`, `nonce`, `rows`, `setup` | what the epoch is named after |
 | `batches` | how many |
 | arrays `low`, `high`, `accounts` | uint64 a batch: separators, and how many accounts lie between them |
-| arrays `equity`, `debt` | 64 bytes a batch: commitments to totals by asset number |
+| arrays `equity`, `debt`, `collateral` | 64 bytes a batch: commitments to totals by asset number |
 | array `opened` | 64 bytes a batch: what inclusion files open |
 | array `proofs` | one proof a batch, all of one length |
-| `settlement` | that reserves cover what is owed: a proof over hidden totals, or the totals and what opens them |
+| `totals` | published totals and what opens the sums of those commitments: `Terms.published` says which |
+| `settlement` | where equity is hidden, the proof that reserves, and debts where they count, cover it |
 | `reserves` | signed by wallets and custodians |
 
 The *liabilities digest* names the epoch and all batches through a Merkle root. It is what customers compare: an
@@ -17,12 +18,14 @@ inclusion file that leads to the digest that auditors verified is about the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from zkmargin.verifier.curve import G1
+from zkmargin.verifier.errors import FormatError
+from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.merkle import MerkleTree
 from zkmargin.verifier.proof import encode_points
@@ -31,9 +34,11 @@ from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation
 from zkmargin.verifier.statements.solvency.terms import Terms
 
 BATCH_DOMAIN: Final = b"zkmargin/solvency-batch/v1"
-LIABILITIES_DOMAIN: Final = b"zkmargin/solvency-liabilities/v1"
-SETTLEMENT_DOMAIN: Final = b"zkmargin/solvency-settlement/v1"
+LIABILITIES_DOMAIN: Final = b"zkmargin/solvency-liabilities/v2"
+SETTLEMENT_DOMAIN: Final = b"zkmargin/solvency-settlement/v2"
 MAX_BATCHES: Final = 65535
+MAX_TOTAL: Final = (1 << 100) - 1
+"""Totals over up to 2^20 batches of 2^20 rows of 60 bits."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class BatchStatement:
     accounts: int
     equity: G1
     debt: G1
+    collateral: G1
     batched_opening: G1
     """The commitment to the batched polynomial that customers' inclusion files open."""
     proof: bytes
@@ -54,25 +60,28 @@ class BatchStatement:
     def leaf(self) -> bytes:
         """What the Merkle root is over."""
         numbers = b"".join(value.to_bytes(8, "big") for value in (self.index, self.low, self.high, self.accounts))
-        return numbers + encode_points((self.equity, self.debt, self.batched_opening)) + keccak256(self.proof)
+        points = (self.equity, self.debt, self.collateral, self.batched_opening)
+        return numbers + encode_points(points) + keccak256(self.proof)
 
     def __repr__(self) -> str:
         return f"BatchStatement({self.index})"
 
 
 @dataclass(frozen=True)
-class PublicTotals:
-    """Totals by asset number, from 0, and the scalars that open the sums of the batches' commitments."""
+class OpenedTotals:
+    """Totals in lots by asset number, from 0, and the scalar that opens their commitment or a sum of such."""
 
-    equity: tuple[int, ...]
-    debt: tuple[int, ...]
-    equity_blinding: int
-    debt_blinding: int
+    amounts: tuple[int, ...]
+    blinding: int
+
+    def __repr__(self) -> str:
+        """Say nothing of the amounts: a batch's are secret."""
+        return f"OpenedTotals({len(self.amounts) - 1} assets)"
 
 
 @dataclass(frozen=True)
 class Solvency:
-    """A whole statement. Decoded, not yet verified."""
+    """A whole statement. Decoded, not yet verified. Construction raises FormatError for totals of another form."""
 
     terms: Terms
     nonce: bytes
@@ -80,7 +89,18 @@ class Solvency:
     rows: int
     batches: tuple[BatchStatement, ...]
     reserves: tuple[ReserveAttestation, ...]
-    settlement: bytes | PublicTotals
+    totals: Mapping[str, OpenedTotals]
+    settlement: bytes | None
+
+    def __post_init__(self) -> None:
+        if tuple(self.totals) != self.terms.published:
+            what = ", ".join(self.terms.published) or "none"
+            raise FormatError(f"statement: totals: expected what the terms publish, in this order: {what}")
+        for name, opened in self.totals.items():
+            in_range = all(0 <= amount <= MAX_TOTAL for amount in opened.amounts)
+            whole = in_range and 0 <= opened.blinding < SCALAR_MODULUS
+            if len(opened.amounts) != len(self.terms.assets) + 1 or not whole:
+                raise FormatError(f"statement: totals of {name}: expected one below 2^100 for every asset")
 
     def __repr__(self) -> str:
         return f"Solvency({self.terms.exchange}, {len(self.batches)} batches, {len(self.reserves)} reserves)"
@@ -104,6 +124,12 @@ class Solvency:
     def settlement_context(self) -> bytes:
         """What the settlement's proof is bound to."""
         return settlement_context(self.liabilities, self.reserves)
+
+    @property
+    def counted_debts(self) -> tuple[int, ...]:
+        """Debts that lessen what is owed, in lots by asset number, from 0: none unless the terms count them."""
+        count = len(self.terms.assets) + 1
+        return self.totals["debt"].amounts if self.terms.count_debts else (0,) * count
 
 
 def batch_context(epoch: bytes, rows: int, index: int) -> bytes:

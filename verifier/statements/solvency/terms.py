@@ -15,6 +15,12 @@ asset is a row of one public table, numbered from 1 in the order of the terms:
 
 A customer's collateral in one asset is split over the asset's table rows, each used at most once and never beyond its
 width: as ratios fall, no split counts for more than the tiers say. Row 0 is "nothing": no asset, no price, no room.
+
+No rounding moves a rate, price or width by more than a millionth of itself: a lot that is worth less than the unit of
+value would else let a small debt weigh as much as a large one.
+
+Where debts lessen what is owed (`count_debts`), each asset has caps on all customers' debt and collateral, and those
+totals are published: however many accounts borrow against whatever collateral, it is seen, and bounded by these terms.
 """
 
 from __future__ import annotations
@@ -36,18 +42,26 @@ from zkmargin.verifier.ethereum import format_address, parse_address
 from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.merkle import MerkleTree
+from zkmargin.verifier.statements.solvency.accounts import IDENTIFIERS
 
 KIND: Final = "solvency-terms"
-DOMAIN: Final = b"zkmargin/solvency-terms/v1"
+DOMAIN: Final = b"zkmargin/solvency-terms/v2"
 QUANTITY_BITS: Final = 60
 PRICE_BITS: Final = 52
 MAX_ASSETS: Final = 1 << 13
 MAX_TIERS: Final = 16
+MOST_ROUNDING: Final = Fraction(1, 10**6)
+"""By how much of itself rounding may move a rate, a price or a width."""
+TOTALS: Final = ("equity", "debt", "collateral")
+"""The totals by asset that every batch commits to, in the order of the circuit's holdings."""
 TABLE: Final = ("line", "asset", "rate", "price", "width")
 """The columns of the public table, in the order of the circuit's market columns."""
 TABLE_BITS: Final = {"line": 32, "asset": 32, "rate": PRICE_BITS, "price": PRICE_BITS, "width": QUANTITY_BITS}
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,63}")
+_NAME: Final = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9]+(?:[ ._/+-][A-Za-z0-9]+)*")
+"""Nothing that cannot be seen: single signs between letters and digits, none at the end."""
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
+_CHAIN_ID: Final = re.compile(r"eip155:[1-9][0-9]{0,31}|(?!eip155:)[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
+"""CAIP-2, a number of EIP-155 in its one spelling."""
 
 
 class TermsError(FormatError):
@@ -64,13 +78,18 @@ class Tier:
 
 @dataclass(frozen=True)
 class Asset:
-    """A listed asset. reserve_ratio: what a unit of reserves counts for when coverage is by value."""
+    """A listed asset. reserve_ratio: what a unit of reserves counts for when coverage is by value.
+
+    max_debt, max_collateral: caps, in units of the asset, on what all customers owe and pledge; where debts count.
+    """
 
     id: str
     decimals: int
     price_usd: Fraction
     tiers: tuple[Tier, ...]
     reserve_ratio: Fraction
+    max_debt: Fraction | None = None
+    max_collateral: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -94,9 +113,11 @@ class Custodian:
 class Terms:
     """Checked terms. Construction raises TermsError naming what is wrong.
 
+    identifier: by what customers are known, one of `IDENTIFIERS`: something that the exchange does not choose.
     chains: the block of each chain at which wallets are counted. custodians: who else may vouch for reserves.
     coverage: reserves cover what is owed `by asset`, or `by value` under reserve ratios. count_debts: whether what
-    customers owe lessens what is owed to them. totals: whether per-asset totals are published or hidden.
+    customers owe lessens what is owed to them; then debt and collateral by asset are capped and published. totals:
+    whether equity by asset, and with it all totals, are published or hidden.
     """
 
     exchange: str
@@ -108,12 +129,23 @@ class Terms:
     assets: tuple[Asset, ...]
     chains: tuple[Chain, ...] = ()
     custodians: tuple[Custodian, ...] = ()
+    identifier: str = "email"
 
     def __repr__(self) -> str:
         return f"Terms({self.exchange}, {len(self.assets)} assets)"
 
     def __post_init__(self) -> None:
         _check(self)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Which of `TOTALS` every statement under these terms publishes."""
+        return TOTALS if self.totals == "public" else TOTALS[1:] if self.count_debts else ()
+
+    def caps(self, total: str) -> tuple[int, ...]:
+        """The caps on `debt` or `collateral` in lots by asset number, from 0, where debts count."""
+        caps = [getattr(asset, f"max_{total}") or Fraction(0) for asset in self.assets]
+        return (0, *(int(cap * 10**asset.decimals) for cap, asset in zip(caps, self.assets, strict=True)))
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -168,10 +200,11 @@ class Terms:
                         "line": row.line,
                         "asset": asset.id,
                         "decimals": asset.decimals,
-                        "price_usd": _text(asset.price_usd),
-                        "from_usd": _text(tier.from_usd),
-                        "ratio": _text(tier.ratio),
-                        "reserve_ratio": _text(asset.reserve_ratio),
+                        "price_usd": decimal_text(asset.price_usd),
+                        "from_usd": decimal_text(tier.from_usd),
+                        "ratio": decimal_text(tier.ratio),
+                        "reserve_ratio": decimal_text(asset.reserve_ratio),
+                        **_caps_to_json(asset),
                     }
                 )
             )
@@ -182,6 +215,7 @@ class Terms:
         return {
             "exchange": self.exchange,
             "as_of": format_seconds(self.as_of),
+            "identifier": self.identifier,
             "value_decimals": self.value_decimals,
             "coverage": self.coverage,
             "count_debts": self.count_debts,
@@ -192,9 +226,12 @@ class Terms:
                 {
                     "id": asset.id,
                     "decimals": asset.decimals,
-                    "price_usd": _text(asset.price_usd),
-                    "tiers": [{"from_usd": _text(t.from_usd), "ratio": _text(t.ratio)} for t in asset.tiers],
-                    "reserve_ratio": _text(asset.reserve_ratio),
+                    "price_usd": decimal_text(asset.price_usd),
+                    "tiers": [
+                        {"from_usd": decimal_text(t.from_usd), "ratio": decimal_text(t.ratio)} for t in asset.tiers
+                    ],
+                    "reserve_ratio": decimal_text(asset.reserve_ratio),
+                    **_caps_to_json(asset),
                 }
                 for asset in self.assets
             ],
@@ -226,11 +263,12 @@ def terms_from_fields(fields: Fields, where: str) -> Terms:
         as_of=parse_seconds(fields.text("as_of"), f"{where}: field 'as_of'"),
         value_decimals=fields.integer("value_decimals", 0, 30),
         coverage=fields.text("coverage"),
-        count_debts=fields.boolean("count_debts"),
+        count_debts=fields.boolean("count_debts") if "count_debts" in fields.names else False,
         totals=fields.text("totals"),
         assets=tuple(_asset(each, f"{where}: assets[{i}]") for i, each in enumerate(_records(fields, "assets", where))),
         chains=tuple(_chain(each) for each in _records(fields, "chains", where)),
         custodians=tuple(_custodian(each, where) for each in _records(fields, "custodians", where)),
+        identifier=fields.text("identifier"),
     )
     fields.finish()
     return terms
@@ -290,28 +328,50 @@ def _asset(fields: Fields, where: str) -> Asset:
         price_usd=decimal_fraction(fields.raw("price_usd"), f"{where}: field 'price_usd'"),
         tiers=tuple(tiers),
         reserve_ratio=decimal_fraction(fields.raw("reserve_ratio"), f"{where}: field 'reserve_ratio'"),
+        max_debt=_cap(fields, "max_debt", where),
+        max_collateral=_cap(fields, "max_collateral", where),
     )
     fields.finish()
     return asset
 
 
+def _cap(fields: Fields, name: str, where: str) -> Fraction | None:
+    return decimal_fraction(fields.raw(name), f"{where}: field {name!r}") if name in fields.names else None
+
+
+def _caps_to_json(asset: Asset) -> dict[str, str]:
+    caps = {"max_debt": asset.max_debt, "max_collateral": asset.max_collateral}
+    return {name: decimal_text(cap) for name, cap in caps.items() if cap is not None}
+
+
 def _check(terms: Terms) -> None:
     if not _NAME.fullmatch(terms.exchange):
-        raise TermsError("exchange: expected a name of 1 to 64 letters, digits, spaces or ._/+-")
-    for name, allowed in (("coverage", ("asset", "value")), ("totals", ("hidden", "public"))):
+        raise TermsError("exchange: expected a name of 1 to 64 letters and digits, single spaces or ._/+- between them")
+    choices = (("coverage", ("asset", "value")), ("totals", ("hidden", "public")), ("identifier", tuple(IDENTIFIERS)))
+    for name, allowed in choices:
         if getattr(terms, name) not in allowed:
             raise TermsError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {getattr(terms, name)!r:.40}")
     if not 1 <= len(terms.assets) <= MAX_ASSETS:
         raise TermsError(f"assets: expected 1 to {MAX_ASSETS}, got {len(terms.assets)}")
-    for what, names in (("chain", [c.id for c in terms.chains]), ("custodian", [c.name for c in terms.custodians])):
-        if len(set(names)) < len(names) or not all(map(_IDENTIFIER.fullmatch, names)):
-            raise TermsError(f"{what}s: expected different names of 1 to 64 letters, digits or :._-")
+    chains = [chain.id for chain in terms.chains]
+    if len(set(chains)) < len(chains) or not all(map(_CHAIN_ID.fullmatch, chains)):
+        raise TermsError("chains: expected different CAIP-2 ids, such as eip155:1")
+    if len({chain.block_hash for chain in terms.chains}) < len(chains):
+        raise TermsError("chains: expected a block of its own for each: one chain under two names counts wallets twice")
+    names = [custodian.name for custodian in terms.custodians]
+    if len(set(names)) < len(names) or not all(map(_IDENTIFIER.fullmatch, names)):
+        raise TermsError("custodians: expected different names of 1 to 64 letters, digits or :._-")
     seen: set[str] = set()
     for asset in terms.assets:
-        if not _NAME.fullmatch(asset.id) or asset.id in seen:
-            raise TermsError(f"asset {asset.id!r:.40}: expected an id of 1 to 64 characters that no other asset has")
-        seen.add(asset.id)
+        # Customers read the name in their file, not the price beside it: no two may look alike.
+        if not _NAME.fullmatch(asset.id) or asset.id.lower() in seen:
+            raise TermsError(
+                f"asset {asset.id!r:.40}: expected an id of 1 to 64 letters and digits, single spaces or ._/+- between "
+                "them, that no other asset has in small or capital letters"
+            )
+        seen.add(asset.id.lower())
         _check_asset(asset)
+        _check_caps(asset, count_debts=terms.count_debts)
     for row in terms.table_rows:
         asset = terms.assets[row.asset - 1]
         if row.price >= 1 << PRICE_BITS:
@@ -319,6 +379,7 @@ def _check(terms: Terms) -> None:
                 f"asset {asset.id}: a lot is worth 2^{PRICE_BITS} units of value or more; give the asset more decimals "
                 "or the terms fewer value_decimals"
             )
+        _check_rounding(row, asset, asset.tiers[row.line - terms.table_rows_of[row.asset][0].line], terms)
 
 
 def _check_asset(asset: Asset) -> None:
@@ -333,11 +394,43 @@ def _check_asset(asset: Asset) -> None:
         raise TermsError(f"asset {asset.id}: expected ratios of at most 1")
 
 
+def _check_caps(asset: Asset, *, count_debts: bool) -> None:
+    for name, cap in (("max_debt", asset.max_debt), ("max_collateral", asset.max_collateral)):
+        if count_debts and cap is None:
+            raise TermsError(
+                f"asset {asset.id}: {name}: expected a cap, as count_debts is true: debts that lessen what is owed are "
+                "bounded by the terms"
+            )
+        if cap is not None and not count_debts:
+            raise TermsError(f"asset {asset.id}: {name}: expected no cap, as debts do not count")
+        if cap is not None and (cap * 10**asset.decimals).denominator != 1:
+            raise TermsError(f"asset {asset.id}: {name}: expected at most {asset.decimals} decimals")
+
+
+def _check_rounding(row: TableRow, asset: Asset, tier: Tier, terms: Terms) -> None:
+    """Raise TermsError where a column of the table differs from what it stands for by more than `MOST_ROUNDING`."""
+    value = lot_value(asset, terms.value_decimals)
+    exact = [("price", row.price, value), ("rate", row.rate, value * tier.ratio)]
+    if (following := row.line - terms.table_rows_of[row.asset][0].line + 1) < len(asset.tiers):
+        room = (asset.tiers[following].from_usd - tier.from_usd) / (asset.price_usd / 10**asset.decimals)
+        exact.append(("width", row.width, min(room, Fraction((1 << QUANTITY_BITS) - 1))))
+    for column, rounded, wanted in exact:
+        if abs(rounded - wanted) > wanted * MOST_ROUNDING:
+            remedy = "give the asset more decimals" if column == "width" else "give the terms more value_decimals"
+            where = f"asset {asset.id}: tier from {decimal_text(tier.from_usd)}"
+            raise TermsError(f"{where}: rounding moves its {column} by more than a millionth: {remedy}")
+
+
+def lot_value(asset: Asset, value_decimals: int) -> Fraction:
+    """Units of value that a lot is worth, exactly."""
+    return asset.price_usd * Fraction(10) ** (value_decimals - asset.decimals)
+
+
 def _table_rows(terms: Terms) -> Sequence[TableRow]:
     rows: list[TableRow] = []
     for number, asset in enumerate(terms.assets, 1):
         lot_usd = asset.price_usd / 10**asset.decimals
-        value = lot_usd * 10**terms.value_decimals
+        value = lot_value(asset, terms.value_decimals)
         for position, tier in enumerate(asset.tiers):
             width = (1 << QUANTITY_BITS) - 1
             if position + 1 < len(asset.tiers):
@@ -347,7 +440,7 @@ def _table_rows(terms: Terms) -> Sequence[TableRow]:
     return rows
 
 
-def _text(value: Fraction) -> str:
+def decimal_text(value: Fraction) -> str:
     """A decimal fraction, exactly, in one way only."""
     scale = 0
     while (value * 10**scale).denominator != 1:

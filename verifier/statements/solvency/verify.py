@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from zkmargin.verifier.curve import G1, INFINITY, GroupEngine, PythonEngine
@@ -17,12 +17,11 @@ from zkmargin.verifier.statements.solvency.batched_opening import batched_points
 from zkmargin.verifier.statements.solvency.reserves import verify_reserves
 from zkmargin.verifier.statements.solvency.statement import (
     BatchStatement,
-    PublicTotals,
     Solvency,
     batch_context,
     separators_fault,
 )
-from zkmargin.verifier.statements.solvency.terms import Terms
+from zkmargin.verifier.statements.solvency.terms import Terms, lot_value
 from zkmargin.verifier.verify import BatchItem, VerifyingKey, verify_batch
 
 TOP: int = (1 << ACCOUNT_BITS) - 1
@@ -34,25 +33,29 @@ _CHECK_BITS = 128
 class SolvencyKeys:
     """What the verifier rebuilds from the terms and the setup before it looks at a statement.
 
-    table: commitments to the public table's columns. settlement and settlement_market: for hidden totals, the key and
-    the public columns' commitments. totals: for published totals, what they and their blinding commit to.
+    table: commitments to the public table's columns. settlement and settlement_market: for hidden equity, the key and
+    the public columns' commitments. totals: by name, what each published total and its blinding commit to.
     """
 
     batch: VerifyingKey
     table: tuple[G1, ...]
     settlement: VerifyingKey | None = None
     settlement_market: tuple[G1, ...] = ()
-    totals: tuple[G1, G1] | None = None
+    totals: Mapping[str, G1] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class SolvencyVerdict:
-    """What a valid statement says. reserves and, when published, owed: lots by asset number, from 0."""
+    """What a valid statement says, in lots by asset number, from 0.
+
+    totals: those of `terms.TOTALS` that are published. owed: equity, less debts where they count; when it is published.
+    """
 
     accounts: int
     batches: int
     reserves: tuple[int, ...]
     owed: tuple[int, ...] | None
+    totals: Mapping[str, tuple[int, ...]]
 
 
 def verify_solvency(
@@ -75,76 +78,95 @@ def verify_solvency(
         BatchItem(keys.batch, batch_inputs(statement.epoch, statement.rows, batch, keys.table), batch.proof)
         for batch in statement.batches
     ]
+    _check_totals(statement, keys, engine)
     owed: tuple[int, ...] | None = None
-    if isinstance(statement.settlement, PublicTotals):
-        owed = _check_public(statement, statement.settlement, keys, reserves, engine)
+    if terms.totals == "public":
+        if statement.settlement is not None:
+            raise ProofRejected("the terms publish totals, and the statement hides them")
+        owed = _check_cover(statement, reserves)
     else:
-        items.append(_settlement_item(statement, statement.settlement, keys, reserves))
+        items.append(_settlement_item(statement, keys, reserves))
     for position, verdict in enumerate(verify_batch(items, engine)):
         if verdict is not None:
             what = f"batch {position}" if position < len(statement.batches) else "settlement"
             raise ProofRejected(f"{what}: {verdict}")
     _verify_batched_openings(statement, keys.batch, engine)
     accounts = sum(batch.accounts for batch in statement.batches)
-    return SolvencyVerdict(accounts, len(statement.batches), tuple(reserves), owed)
+    totals = {name: opened.amounts for name, opened in statement.totals.items()}
+    return SolvencyVerdict(accounts, len(statement.batches), tuple(reserves), owed, totals)
 
 
 def batch_inputs(epoch: bytes, rows: int, batch: BatchStatement, table: Sequence[G1]) -> PublicInputs:
     """What the proof of a batch is about; scalars in the circuit's order: accounts, low, high."""
     context = batch_context(epoch, rows, batch.index)
     scalars = (batch.accounts, batch.low, batch.high)
-    return PublicInputs(context, scalars, ((batch.equity,), (batch.debt,)), tuple(table))
+    return PublicInputs(context, scalars, ((batch.equity,), (batch.debt,), (batch.collateral,)), tuple(table))
 
 
 def settlement_inputs(statement: Solvency, market: Sequence[G1], reserves: Sequence[int]) -> PublicInputs:
     """What the settlement's proof is about."""
-    holdings = [tuple(batch.equity for batch in statement.batches)]
-    if statement.terms.count_debts:
-        holdings.append(tuple(batch.debt for batch in statement.batches))
-    scalars = (reserves_value(statement.terms, reserves),) if statement.terms.coverage == "value" else ()
-    return PublicInputs(statement.settlement_context, scalars, tuple(holdings), tuple(market))
+    equity = tuple(batch.equity for batch in statement.batches)
+    by_value = statement.terms.coverage == "value"
+    scalars = (cover_value(statement.terms, reserves, statement.counted_debts),) if by_value else ()
+    return PublicInputs(statement.settlement_context, scalars, (equity,), tuple(market))
 
 
-def reserves_value(terms: Terms, reserves: Sequence[int]) -> int:
-    """Units of value that reserves count for, rounded down at the end only."""
+def cover_value(terms: Terms, reserves: Sequence[int], debts: Sequence[int]) -> int:
+    """Units of value that reserves, under their ratios, and counted debts come to: rounded down, at the end only."""
     total = Fraction(0)
-    for asset, lots in zip(terms.assets, reserves[1:], strict=True):
-        lot_value = asset.price_usd * Fraction(10) ** (terms.value_decimals - asset.decimals)
-        total += lots * lot_value * asset.reserve_ratio
+    for asset, held, owed in zip(terms.assets, reserves[1:], debts[1:], strict=True):
+        total += lot_value(asset, terms.value_decimals) * (held * asset.reserve_ratio + owed)
     return int(total // 1)
 
 
-def cover_fault(terms: Terms, reserves: Sequence[int], equity: Sequence[int], debt: Sequence[int]) -> str | None:
-    """Where reserves fall short of published totals, None where they nowhere do."""
-    owed = [e - d if terms.count_debts else e for e, d in zip(equity, debt, strict=True)]
+def cover_fault(terms: Terms, reserves: Sequence[int], equity: Sequence[int], debts: Sequence[int]) -> str | None:
+    """Where reserves and counted debts fall short of equity, None where they nowhere do. Lots by asset number."""
     if terms.coverage == "value":
-        value = sum(terms.table_rows_of[number][0].price * owed[number] for number in range(1, len(owed)))
-        return None if reserves_value(terms, reserves) >= value else "reserves are worth less than what is owed"
-    short = [asset.id for number, asset in enumerate(terms.assets, 1) if reserves[number] < owed[number]]
+        value = sum(terms.table_rows_of[number][0].price * equity[number] for number in range(1, len(equity)))
+        covered = cover_value(terms, reserves, debts) >= value
+        return None if covered else "reserves are worth less than what is owed"
+    short = [
+        asset.id for number, asset in enumerate(terms.assets, 1) if reserves[number] + debts[number] < equity[number]
+    ]
     return f"reserves of {', '.join(short[:8])} are less than what is owed" if short else None
 
 
-def _settlement_item(statement: Solvency, proof: bytes, keys: SolvencyKeys, reserves: Sequence[int]) -> BatchItem:
-    if statement.terms.totals != "hidden" or keys.settlement is None:
-        raise ProofRejected("the terms publish totals, and the statement hides them")
-    return BatchItem(keys.settlement, settlement_inputs(statement, keys.settlement_market, reserves), proof)
+def caps_fault(terms: Terms, totals: Mapping[str, Sequence[int]]) -> str | None:
+    """Which total passes the terms' cap, None where none does. Caps exist where debts count."""
+    for name in ("debt", "collateral") if terms.count_debts else ():
+        for number, (amount, cap) in enumerate(zip(totals[name], terms.caps(name), strict=True)):
+            if number and amount > cap:
+                return f"{name} in {terms.assets[number - 1].id} is more than the terms' max_{name}"
+    return None
 
 
-def _check_public(
-    statement: Solvency, totals: PublicTotals, keys: SolvencyKeys, reserves: Sequence[int], engine: GroupEngine
-) -> tuple[int, ...]:
-    if statement.terms.totals != "public" or keys.totals is None:
-        raise ProofRejected("the terms hide totals, and the statement publishes them")
+def _check_totals(statement: Solvency, keys: SolvencyKeys, engine: GroupEngine) -> None:
+    """Published totals are those that the terms ask for, open the batches' commitments and keep to the terms' caps."""
+    terms = statement.terms
+    if tuple(keys.totals) != terms.published:
+        raise FormatError("keys: expected one for every total that the terms publish")
     ones = [1] * len(statement.batches)
-    sums = tuple(
-        engine.combine([getattr(batch, name) for batch in statement.batches], ones) for name in ("equity", "debt")
-    )
-    if sums != keys.totals:
-        raise ProofRejected("the published totals are not those that the batches commit to")
-    if fault := cover_fault(statement.terms, reserves, totals.equity, totals.debt):
+    for name in statement.totals:
+        committed = engine.combine([getattr(batch, name) for batch in statement.batches], ones)
+        if keys.totals[name] != committed:
+            raise ProofRejected(f"the published totals of {name} are not those that the batches commit to")
+    if fault := caps_fault(terms, {name: opened.amounts for name, opened in statement.totals.items()}):
         raise ProofRejected(fault)
-    net = statement.terms.count_debts
-    return tuple(e - d if net else e for e, d in zip(totals.equity, totals.debt, strict=True))
+
+
+def _check_cover(statement: Solvency, reserves: Sequence[int]) -> tuple[int, ...]:
+    """Return what is owed by asset number, from published totals that reserves cover. Raises ProofRejected."""
+    equity, debts = statement.totals["equity"].amounts, statement.counted_debts
+    if fault := cover_fault(statement.terms, reserves, equity, debts):
+        raise ProofRejected(fault)
+    return tuple(e - d for e, d in zip(equity, debts, strict=True))
+
+
+def _settlement_item(statement: Solvency, keys: SolvencyKeys, reserves: Sequence[int]) -> BatchItem:
+    if statement.settlement is None or keys.settlement is None:
+        raise ProofRejected("the terms hide totals, and the statement publishes them")
+    inputs = settlement_inputs(statement, keys.settlement_market, reserves)
+    return BatchItem(keys.settlement, inputs, statement.settlement)
 
 
 def _verify_batched_openings(statement: Solvency, key: VerifyingKey, engine: GroupEngine) -> None:

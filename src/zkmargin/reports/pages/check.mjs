@@ -1,50 +1,76 @@
-// The check of a customer's inclusion file, as zkmargin/verifier/solvency/inclusion.py does it, step by step.
+// The check of a customer's inclusion file, as zkmargin/verifier/statements/solvency/inclusion.py does it, step by step.
 //
-// Nothing leaves the browser. `config` holds what the customer trusts: the setup's [x]_2 and the liabilities digest that
-// auditors have verified.
+// Nothing leaves the browser. `config` holds what the customer trusts: the setup's [x]_2 and the liabilities digest of
+// the statement that was verified when the page was made. `typed` is the customer's own identifier.
 
 import { bn254 } from "@noble/curves/bn254.js";
 import { keccak_256 as keccak } from "@noble/hashes/sha3.js";
+import { isObject, Malformed, parseObject } from "./strict.mjs";
 
 const R = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
 const Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583n;
-const LEAF_BYTES = 4 * 8 + 3 * 64 + 32;
+const LEAF_BYTES = 4 * 8 + 4 * 64 + 32;
 const ACCOUNT_BITS = 60n;
 const QUANTITY_LIMIT = 1n << 60n;
 const MAX_HOLDINGS = 4096;
+const MAX_CUSTOMER_CHARACTERS = 256;
+const CUSTOMER = /^[!-@\[-~]+(?: [!-@\[-~]+)*$/;
+const IDENTIFIERS = {
+  email: ["e-mail address", /^[!-?\[-~]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)+$/],
+  phone: ["telephone number", /^\+[1-9][0-9]{6,14}$/],
+  document: ["number of an identity document", CUSTOMER],
+};
 
-/** The file is malformed, or these balances are not in these liabilities. */
+/** The file is whole, and does not show these balances in these liabilities. */
 export class Rejected extends Error {}
 
-/** The balances that `text`, an inclusion file, proves. Throws Rejected with the reason. */
-export function checkInclusion(text, config) {
-  const file = decode(text);
+/** The file is about another customer than the one who typed. */
+export class SomebodyElses extends Rejected {}
+
+/** What a page calls an identifier of this kind. */
+export function identifierName(kind) {
+  return IDENTIFIERS[kind][0];
+}
+
+/** What somebody typed, in the spelling of identifiers. */
+export function asIdentifier(typed) {
+  return typed.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+/** The balances that `bytes`, an inclusion file, prove to who typed `typed`. Throws Malformed or Rejected, with why. */
+export function checkInclusion(bytes, config, typed) {
+  const file = decode(bytes);
+  const heading = headingOf(file);
+  const name = expectCustomer(file.customer, heading.identifier);
+  if (asIdentifier(typed) !== file.customer) {
+    throw new SomebodyElses(`the file is about another ${name} than yours: it is somebody else's`);
+  }
   const setup = unhex(config.g2_x, 128, "setup");
   const g2x = decodeG2(setup);
   if (hex(keccak(concat(ascii("zkmargin/srs/v1"), setup))) !== hex(file.setup)) {
     reject("the file is for another setup");
   }
-  const lines = file.holdings.map((held) => listing(held, file));
+  const lines = file.holdings.map((held) => listing(held, heading));
   const roots = new Set(file.holdings.map((held) => hex(rootOfPath(held.line, held.number - 1, held.path))));
   if (roots.size !== 1) reject("the holdings are of different terms");
   const terms = keccak(
-    concat(ascii("zkmargin/solvency-terms/v1"), keccak(file.heading), unhex([...roots][0], 32, "root")),
+    concat(ascii("zkmargin/solvency-terms/v2"), keccak(file.heading), unhex([...roots][0], 32, "root")),
   );
   const epoch = keccak(concat(ascii("zkmargin/solvency-epoch/v1"), terms, file.setup, file.nonce));
   const root = rootOfPath(file.leaf, file.batch, file.leafPath);
   const liabilities = keccak(
-    concat(ascii("zkmargin/solvency-liabilities/v1"), epoch, word(file.rows, 8), word(file.batches, 8), root),
+    concat(ascii("zkmargin/solvency-liabilities/v2"), epoch, word(file.rows, 8), word(file.batches, 8), root),
   );
   if (hex(liabilities) !== config.liabilities) {
     reject("the file leads to other liabilities than those that were verified");
   }
   const context = keccak(concat(ascii("zkmargin/solvency-batch/v1"), epoch, word(file.rows, 8), word(file.batch, 8)));
   const c = number(keccak(concat(ascii("zkmargin/solvency-inclusion/v1"), context, file.leaf.slice(-32)))) % R;
-  const opened = decodeG1(file.leaf.slice(160, 224), "batch", false);
+  const opened = decodeG1(file.leaf.slice(-96, -32), "batch", false);
   if (!opens(opened, file, openedValues(file, epoch, c), g2x)) {
     reject("the liabilities do not contain these balances in these rows");
   }
-  return { exchange: lines[0].heading.exchange, asOf: lines[0].heading.as_of, balances: balances(file, lines) };
+  return { customer: file.customer, exchange: heading.exchange, asOf: heading.asOf, balances: balances(file, lines) };
 }
 
 // -- the customer's rows ----------------------------------------------------------------------------------------------
@@ -100,35 +126,41 @@ function times(point, scalar) {
   return reduced === 0n ? bn254.G1.Point.ZERO : point.multiplyUnsafe(reduced);
 }
 
-function listing(held, file) {
-  let line, heading;
-  try {
-    line = JSON.parse(latin(held.line));
-    heading = JSON.parse(latin(file.heading));
-  } catch {
-    reject("expected lines and a heading of solvency terms");
+function headingOf(file) {
+  const fields = parseObject(file.heading);
+  const [exchange, asOf, identifier] = ["exchange", "as_of", "identifier"].map((name) => fields.get(name));
+  const lines = fields.get("lines");
+  const named = [exchange, asOf, identifier].every((name) => typeof name === "string");
+  if (!named || typeof lines !== "bigint" || !Object.hasOwn(IDENTIFIERS, identifier)) {
+    malformed("expected a heading of solvency terms");
   }
-  const { asset, decimals } = line;
-  const known = typeof asset === "string" && Number.isInteger(decimals) && decimals >= 0 && decimals <= 18;
-  const count = heading.lines;
-  if (!known || !Number.isInteger(count) || held.number > count || held.path.length !== pathLength(count)) {
+  return { exchange, asOf, identifier, lines };
+}
+
+function listing(held, heading) {
+  const [asset, decimals] = ["asset", "decimals"].map((name) => held.fields.get(name));
+  if (typeof asset !== "string" || typeof decimals !== "bigint" || decimals < 0n || decimals > 18n) {
+    malformed("expected a line of solvency terms");
+  }
+  if (BigInt(held.number) > heading.lines || held.path.length !== pathLength(heading.lines)) {
     reject("a holding's line is not the one that it names");
   }
-  return { asset, decimals, heading };
+  return { asset, decimals: Number(decimals) };
 }
 
 function balances(file, lines) {
   const totals = new Map();
   file.holdings.forEach((held, i) => {
     const { asset, decimals } = lines[i];
-    const sums = totals.get(asset) ?? { decimals, equity: 0n, debt: 0n, collateral: 0n };
+    const key = `${decimals} ${asset}`;
+    const sums = totals.get(key) ?? { asset, decimals, equity: 0n, debt: 0n, collateral: 0n };
     sums.equity += held.free + held.collateral;
     sums.debt += held.debt;
     sums.collateral += held.collateral;
-    totals.set(asset, sums);
+    totals.set(key, sums);
   });
-  return [...totals].map(([asset, sums]) => ({
-    asset,
+  return [...totals.values()].map((sums) => ({
+    asset: sums.asset,
     equity: amount(sums.equity, sums.decimals),
     debt: amount(sums.debt, sums.decimals),
     collateral: amount(sums.collateral, sums.decimals),
@@ -149,91 +181,88 @@ const FIELDS = [
 ];
 const HOLDING_FIELDS = ["line", "line_path", "free", "collateral", "debt", "opening"];
 
-function decode(text) {
-  let document;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    reject("this is not an inclusion file: expected JSON");
-  }
+function decode(bytes) {
+  const document = parseObject(bytes);
+  if (document.get("format") !== "zkmargin/solvency-inclusion") malformed("this is not an inclusion file");
+  if (document.get("version") !== 2n) malformed("it is of another version: ask the exchange for a file of version 2");
   expectFields(document, FIELDS);
-  if (document.format !== "zkmargin/solvency-inclusion" || document.version !== 1) {
-    reject("this is not an inclusion file of a version that this page knows");
-  }
-  const rows = integer(document.rows, 32, 1 << 20, "rows");
-  const batches = integer(document.batches, 1, 65535, "batches");
-  const leaf = unhex(document.batch, LEAF_BYTES, "batch");
-  const leafPath = hashes(document.batch_path, "batch_path");
+  const customer = document.get("customer");
+  expectCustomer(customer, "document");
+  const rows = integer(document.get("rows"), 32, 1 << 20, "rows");
+  const batches = integer(document.get("batches"), 1, 65535, "batches");
+  const leaf = unhex(document.get("batch"), LEAF_BYTES, "batch");
+  const leafPath = hashes(document.get("batch_path"), "batch_path");
   const batch = Number(number(leaf.slice(0, 8)));
-  const held = document.holdings;
-  if (!Array.isArray(held) || held.length < 1 || held.length > MAX_HOLDINGS) reject("expected holdings");
-  const firstRow = integer(document.first_row, 1, rows - 2, "first_row");
-  if (firstRow + held.length > rows - 1) reject("expected rows between the batch's separators");
-  if ((rows & (rows - 1)) !== 0 || leafPath.length !== pathLength(batches) || batch >= batches) {
-    reject("expected a path in the tree of batches");
+  const held = document.get("holdings");
+  if (!Array.isArray(held) || held.length < 1 || held.length > MAX_HOLDINGS) malformed("expected holdings");
+  const firstRow = integer(document.get("first_row"), 1, rows - 2, "first_row");
+  if (firstRow + held.length > rows - 1) malformed("expected rows between the batch's separators");
+  if ((rows & (rows - 1)) !== 0 || leafPath.length !== pathLength(BigInt(batches)) || batch >= batches) {
+    malformed("expected a path in the tree of batches");
   }
-  const customer = document.customer;
-  if (typeof customer !== "string" || customer === "" || new TextEncoder().encode(customer).length > 256) {
-    reject("expected a customer id");
-  }
-  unhex(document.liabilities, 32, "liabilities");
+  unhex(document.get("liabilities"), 32, "liabilities");
   return {
     customer, rows, batches, batch, leaf, leafPath, firstRow,
-    salt: unhex(document.salt, 16, "salt"),
-    heading: printable(document.heading, "heading"),
-    nonce: unhex(document.nonce, 32, "nonce"),
-    setup: unhex(document.setup, 32, "setup"),
+    salt: unhex(document.get("salt"), 16, "salt"),
+    heading: printable(document.get("heading"), "heading"),
+    nonce: unhex(document.get("nonce"), 32, "nonce"),
+    setup: unhex(document.get("setup"), 32, "setup"),
     holdings: held.map(holding),
   };
 }
 
 function holding(value) {
   expectFields(value, HOLDING_FIELDS);
-  const line = printable(value.line, "line");
-  let found = null;
-  try {
-    found = JSON.parse(value.line).line;
-  } catch {
-    reject("expected a line of solvency terms");
-  }
+  const line = printable(value.get("line"), "line");
+  const fields = parseObject(line);
   return {
     line,
-    number: integer(found, 1, 2 ** 31 - 1, "line"),
-    path: hashes(value.line_path, "line_path"),
-    free: lots(value.free, "free"),
-    collateral: lots(value.collateral, "collateral"),
-    debt: lots(value.debt, "debt"),
-    opening: decodeG1(unhex(value.opening, 64, "opening"), "opening", true),
+    fields,
+    number: integer(fields.get("line"), 1, 2 ** 31 - 1, "line"),
+    path: hashes(value.get("line_path"), "line_path"),
+    free: lots(value.get("free"), "free"),
+    collateral: lots(value.get("collateral"), "collateral"),
+    debt: lots(value.get("debt"), "debt"),
+    opening: decodeG1(unhex(value.get("opening"), 64, "opening"), "opening", true),
   };
 }
 
+function expectCustomer(customer, kind) {
+  const [name, form] = IDENTIFIERS[kind];
+  const spelled = typeof customer === "string" && CUSTOMER.test(customer) && form.test(customer);
+  if (!spelled || customer.length > MAX_CUSTOMER_CHARACTERS) malformed(`expected a customer's ${name}`);
+  return name;
+}
+
 function expectFields(value, names) {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) reject("expected an object");
-  const unknown = Object.keys(value).find((name) => !names.includes(name));
-  const missing = names.find((name) => !Object.hasOwn(value, name));
-  if (unknown !== undefined || missing !== undefined) reject(`unexpected or missing field ${unknown ?? missing}`);
+  if (!isObject(value)) malformed("expected an object");
+  const unknown = [...value.keys()].find((name) => !names.includes(name));
+  const missing = names.find((name) => !value.has(name));
+  if (unknown !== undefined || missing !== undefined) malformed(`unexpected or missing field ${unknown ?? missing}`);
 }
 
 function integer(value, low, high, name) {
-  if (!Number.isInteger(value) || value < low || value > high) reject(`${name}: expected ${low} to ${high}`);
-  return value;
+  if (typeof value !== "bigint" || value < BigInt(low) || value > BigInt(high)) {
+    malformed(`${name}: expected ${low} to ${high}`);
+  }
+  return Number(value);
 }
 
 function lots(value, name) {
   if (typeof value !== "string" || !/^[0-9]{1,19}$/.test(value) || BigInt(value) >= QUANTITY_LIMIT) {
-    reject(`${name}: expected a whole number of lots`);
+    malformed(`${name}: expected a whole number of lots`);
   }
   return BigInt(value);
 }
 
 function hashes(value, name) {
-  if (!Array.isArray(value) || value.length > 32) reject(`${name}: expected at most 32 hashes`);
+  if (!Array.isArray(value) || value.length > 32) malformed(`${name}: expected at most 32 hashes`);
   return value.map((each) => unhex(each, 32, name));
 }
 
 function printable(value, name) {
   if (typeof value !== "string" || value.length > 65536 || !/^[\x00-\x7f]*$/.test(value)) {
-    reject(`${name}: expected ASCII`);
+    malformed(`${name}: expected ASCII`);
   }
   return ascii(value);
 }
@@ -251,18 +280,18 @@ function rootOfPath(entry, index, path) {
 
 function pathLength(count) {
   let length = 0;
-  while (2 ** length < count) length += 1;
+  while (1n << BigInt(length) < count) length += 1;
   return length;
 }
 
 function decodeG1(bytes, name, allowInfinity) {
   const [x, y] = [number(bytes.slice(0, 32)), number(bytes.slice(32))];
-  if (x >= Q || y >= Q) reject(`${name}: expected coordinates below the field modulus`);
+  if (x >= Q || y >= Q) malformed(`${name}: expected coordinates below the field modulus`);
   if (x === 0n && y === 0n) {
-    if (!allowInfinity) reject(`${name}: expected a point other than infinity`);
+    if (!allowInfinity) malformed(`${name}: expected a point other than infinity`);
     return bn254.G1.Point.ZERO;
   }
-  if ((y * y - x * x * x - 3n) % Q !== 0n) reject(`${name}: expected a point on the curve`);
+  if ((y * y - x * x * x - 3n) % Q !== 0n) malformed(`${name}: expected a point on the curve`);
   return bn254.G1.Point.fromAffine({ x, y });
 }
 
@@ -283,14 +312,13 @@ function power(base, exponent) {
 function unhex(text, length, name) {
   const digits = typeof text === "string" && text.startsWith("0x") ? text.slice(2) : "";
   if (digits.length !== 2 * length || !/^[0-9a-f]*$/.test(digits)) {
-    reject(`${name}: expected ${length} bytes in lower-case hexadecimal digits`);
+    malformed(`${name}: expected ${length} bytes in lower-case hexadecimal digits`);
   }
   return Uint8Array.from({ length }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
 }
 
 const hex = (bytes) => `0x${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 const ascii = (text) => Uint8Array.from(text, (char) => char.charCodeAt(0));
-const latin = (bytes) => String.fromCharCode(...bytes);
 const number = (bytes) => [...bytes].reduce((total, byte) => (total << 8n) | BigInt(byte), 0n);
 
 function word(value, length) {
@@ -305,6 +333,10 @@ function concat(...parts) {
     offset += part.length;
   }
   return joined;
+}
+
+function malformed(reason) {
+  throw new Malformed(reason);
 }
 
 function reject(reason) {

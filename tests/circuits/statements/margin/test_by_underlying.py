@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
@@ -12,20 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.desk import AS_OF, Book, Desk, make_desk
+from support.forging import forge, least_cash, with_cash
 
-from zkmargin.circuits.language.witness import Holding, Inputs, generate_witness
 from zkmargin.circuits.markets.instruments import InstrumentSet
-from zkmargin.circuits.markets.positions import positions_from_quantities
 from zkmargin.circuits.markets.units import format_decimal
 from zkmargin.circuits.policies.policy import Policy
-from zkmargin.circuits.policies.solution import Sums, assign, value_of
-from zkmargin.circuits.statements.margin.circuit import HOLDING
 from zkmargin.circuits.statements.margin.prover import InadequateError
-from zkmargin.prover.prove import Options, prove
 from zkmargin.verifier.errors import ProofRejected
-from zkmargin.verifier.field import SCALAR_MODULUS
-from zkmargin.verifier.statements.margin import MarginProof, make_statement, public_inputs
-from zkmargin.verifier.statements.margin.statement import OFF_CHAIN
 
 
 def coins() -> InstrumentSet:
@@ -133,22 +125,6 @@ def books(draw: st.DrawFn, desk: Desk) -> Book:
     return {**{name: format_decimal(quantity) for name, quantity in held.items()}, "USD": format_decimal(cash)}
 
 
-def least_cash(desk: Desk, book: Book) -> int | None:
-    """The fewest micro-dollars that make a book adequate; None if no quantity of cash does."""
-    high = (1 << (desk.policy.quantity_bits - 1)) - 1
-    low = -high
-    if not desk.evaluate([with_cash(book, high)]).adequate:
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if desk.evaluate([with_cash(book, middle)]).adequate else (middle, high)
-    return high
-
-
-def with_cash(book: Book, micro_usd: int) -> Book:
-    return {**book, "USD": format_decimal(Decimal(micro_usd).scaleb(-6))}
-
-
 def agree(examples: int) -> None:
     @settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.data())
@@ -200,36 +176,6 @@ TIERED = Policy.model_validate(
 @cache
 def tiered_desk() -> Desk:
     return make_desk(TIERED, coins())
-
-
-def forge(desk: Desk, book: Book, lies: Mapping[str, int]) -> tuple[MarginProof, set[str]]:
-    """A proof with some private scalars as the forger wants them, every other one and every slack as follows from them.
-
-    With it, the labels of the constraints that this breaks: their slacks are out of range.
-    """
-    attestations, openings = desk.attest([book])
-    universe, market = desk.market.epoch.universe, desk.market
-    statement, ordered = make_statement(attestations, market.policy, market.terms, OFF_CHAIN)
-    lots = positions_from_quantities(universe, book).lots
-    constraints = desk.policy.constraints(universe.shape)
-    sums = Sums(universe, market.columns, lots)
-    values = dict(assign(constraints, universe, market.columns, lots).values)
-    for scalar in constraints.scalars:
-        if scalar.name in lies:
-            values[scalar.name] = lies[scalar.name]
-        elif scalar.indicates is None:
-            values[scalar.name] = max(0, *(value_of(least, sums, values) for least in scalar.least))
-    broken = set()
-    for inequality in (*constraints.inequalities, constraints.final):
-        values[inequality.slack.name] = value_of(inequality.value, sums, values)
-        if not 0 <= values[inequality.slack.name] < 1 << inequality.slack_bits:
-            broken.add(inequality.label)
-    blinding = sum(opening.blinding for opening in openings) % SCALAR_MODULUS
-    inputs = Inputs(holdings={HOLDING: Holding(lots, blinding)}, market=desk.prover.columns, hints=values)
-    witness = generate_witness(desk.prover.program.compiled, desk.backend, inputs, check=False)
-    public = public_inputs(statement, ordered, market.terms)
-    data = prove(desk.prover.argument.key, public, witness.assignment, Options(check=False))
-    return MarginProof(statement, desk.policy.name, ordered, data), broken
 
 
 def test_the_whole_position_is_margined_at_its_tier() -> None:

@@ -64,7 +64,7 @@ def file_of(made: Made, name: str) -> Inclusion:
 
 
 def check(made: Made, inclusion: Inclusion) -> list[Balance]:
-    return verify_inclusion(inclusion, setup().key, made[0].liabilities, fastest_engine())
+    return verify_inclusion(inclusion, setup().key, made[0].liabilities, inclusion.customer, fastest_engine())
 
 
 @pytest.mark.parametrize("name", CUSTOMERS)
@@ -80,7 +80,7 @@ def test_everybody_is_included(made: Made, name: str) -> None:
 
 
 def test_the_check_is_pure_python(made: Made) -> None:
-    verify_inclusion(file_of(made, "bela"), setup().key, made[0].liabilities, PythonEngine())
+    verify_inclusion(file_of(made, "bela"), setup().key, made[0].liabilities, " Bela\n", PythonEngine())
 
 
 def test_opening_all_rows_at_once_gives_the_same_files(made: Made) -> None:
@@ -186,7 +186,7 @@ def falsehoods(made: Made) -> Iterator[tuple[str, Inclusion]]:
     yield "no opening", replace(anna, holdings=(replace(anna.holdings[0], opening=INFINITY),))
     yield "the next row", replace(anna, first_row=anna.first_row + 1)
     yield "an empty account's row", replace(anna, first_row=40)
-    yield "another combination", replace(anna, leaf=anna.leaf[:160] + anna.leaf[32:96] + anna.leaf[224:])
+    yield "another combination", replace(anna, leaf=anna.leaf[:224] + anna.leaf[32:96] + anna.leaf[288:])
     yield "another nonce", replace(anna, nonce=bytes(32))
     yield "another heading", replace(anna, header=anna.header.replace(b"Harbor", b"Horbar"))
     renamed = anna.holdings[0].table_row.replace(b'"BTC"', b'"USD"')
@@ -237,7 +237,7 @@ def test_a_kernel_vector_opens_no_false_balances(made: Made) -> None:
 
 def test_other_liabilities_are_refused(made: Made) -> None:
     with pytest.raises(ProofRejected, match="other liabilities"):
-        verify_inclusion(file_of(made, "anna"), setup().key, bytes(32), fastest_engine())
+        verify_inclusion(file_of(made, "anna"), setup().key, bytes(32), "anna", fastest_engine())
 
 
 def test_a_thousand_tampered_files_are_all_refused(made: Made, tmp_path: Path) -> None:
@@ -289,7 +289,8 @@ def test_a_file_is_a_function_of_its_own_rows_and_the_commitment() -> None:
     given = batch({"anna": [Row(1, 30_000, 0, 0)]}, numbers=[account_number(here, b"anna")])
     proven, opening = by.prove(given, MASTER)
     signed = [reserves({"BTC": "100"})]
-    statement = Solvency(terms(), NONCE, known.digest, ROWS, (proven,), tuple(signed), b"")
+    published = {name: opening[name] for name in terms().published}
+    statement = Solvency(terms(), NONCE, known.digest, ROWS, (proven,), tuple(signed), published, b"")
     inclusion = InclusionMaker[Any, Any](statement).make(BatchOpener(by, given, proven, MASTER), 0)
     c = coefficient(batch_context(here, ROWS, 0), inclusion.leaf[-32:])
     value = batched_value(c, batched_columns(inclusion, here)[0])
@@ -297,7 +298,7 @@ def test_a_file_is_a_function_of_its_own_rows_and_the_commitment() -> None:
     scale = inverse(TAU - w_i)
     simulated = fastest_engine().combine([proven.batched_opening, G1_GENERATOR], [scale, -value * scale])
     assert simulated == inclusion.holdings[0].opening
-    assert opening.equity[1] == 30_000
+    assert opening["equity"].amounts[1] == 30_000
 
 
 def test_a_file_comes_back_as_it_was(made: Made, tmp_path: Path) -> None:
@@ -313,11 +314,14 @@ def test_malformed_files_are_refused(made: Made, tmp_path: Path) -> None:
     path = tmp_path / "i.json"
     fields = {
         "format": "zkmargin/solvency-inclusion",
-        "version": 1,
+        "version": 2,
         **inclusion_to_json(file_of(made, "bela"), made[0].liabilities),
     }
     for name, value in (
         ("customer", ""),
+        ("customer", "Anna"),
+        ("customer", "anna "),
+        ("customer", "\u0430nna"),
         ("rows", 63),
         ("first_row", 0),
         ("first_row", ROWS - 3),

@@ -33,11 +33,12 @@ from zkmargin.prover.prove import Options
 from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.curve import G1_GENERATOR, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
+from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.solvency.accounts import Row
 from zkmargin.verifier.statements.solvency.files import read_solvency
 from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation, ReservesError
-from zkmargin.verifier.statements.solvency.statement import PublicTotals, Solvency
-from zkmargin.verifier.statements.solvency.terms import Terms
+from zkmargin.verifier.statements.solvency.statement import OpenedTotals, Solvency
+from zkmargin.verifier.statements.solvency.terms import TOTALS, Terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict, verify_solvency
 
 MIDDLE = 1 << 59
@@ -85,6 +86,11 @@ def test_every_kind_of_statement_verifies(coverage: str, totals: str, count_debt
     verdict = verified(statement)
     assert verdict.batches == 2
     assert verdict.reserves == (0, 1_000_000, 100_000)
+    if count_debts:
+        assert verdict.totals["debt"] == (0, 1, 90_065)
+        assert verdict.totals["collateral"] == (0, 120_000, 10_069)
+    else:
+        assert set(verdict.totals) == (set(TOTALS) if totals == "public" else set())
     if totals == "public":
         debts = np.array([0, 1, 90_065]) * int(count_debts)
         assert verdict.owed == tuple(np.array([0, 180_082, 24_124]) - debts)
@@ -159,7 +165,7 @@ def test_a_batch_proven_twice_is_the_same_and_another_one_shares_no_blinding() -
     assert first == again
     assert prover().prove(batch(), bytes(32))[0].equity != first.equity
     other, opening = prover().prove(batch({"anna": [Row(1, 30_000, 0, 0)]}), MASTER)
-    assert opening.equity_blinding != prover().prove(batch(), MASTER)[1].equity_blinding
+    assert opening["equity"].blinding != prover().prove(batch(), MASTER)[1]["equity"].blinding
     assert not {first.proof[i : i + 64] for i in range(0, 1024, 64)} & {
         other.proof[i : i + 64] for i in range(0, 1024, 64)
     }
@@ -190,9 +196,8 @@ def test_a_forged_settlement_is_rejected(coverage: str) -> None:
     ]
     totals = sum_of_openings([by.prove(half, MASTER)[1] for half in halves])
     short = replace(honest, reserves=(reserves({"BTC": "18.0081", "USD": "1"}, of=agreed),))
-    proof = prove_settlement(
-        short, totals, [0, 180_081, 100], setup(), fastest_backend(), Options(check=False), check=False
-    )
+    equity, held = totals["equity"], [0, 180_081, 100]
+    proof = prove_settlement(short, equity, held, setup(), fastest_backend(), Options(check=False), check=False)
     with pytest.raises(ProofRejected, match="settlement"):
         verified(replace(short, settlement=proof))
     with pytest.raises(ProofRejected, match="settlement"):
@@ -200,23 +205,38 @@ def test_a_forged_settlement_is_rejected(coverage: str) -> None:
 
 
 def test_published_totals_must_open_the_batches(public: Solvency) -> None:
-    totals = public.settlement
-    assert isinstance(totals, PublicTotals)
+    totals = public.totals
+    equity, debt = totals["equity"], totals["debt"]
     for changed in (
-        replace(totals, equity=(0, 180_081, 24_124)),
-        replace(totals, debt=(0, 2, 90_065)),
-        replace(totals, equity_blinding=totals.equity_blinding + 1),
-        replace(totals, equity_blinding=totals.debt_blinding, debt_blinding=totals.equity_blinding),
+        {"equity": replace(equity, amounts=(0, 180_081, 24_124))},
+        {"debt": replace(debt, amounts=(0, 2, 90_065))},
+        {"collateral": replace(totals["collateral"], amounts=(0, 0, 0))},
+        {"equity": replace(equity, blinding=equity.blinding + 1)},
+        {"equity": replace(equity, blinding=debt.blinding), "debt": replace(debt, blinding=equity.blinding)},
     ):
-        with pytest.raises(ProofRejected, match="published totals"):
-            verified(replace(public, settlement=changed))
+        with pytest.raises(ProofRejected, match="published totals of"):
+            verified(replace(public, totals={**totals, **changed}))
+
+
+@pytest.mark.parametrize(
+    "amounts", [(0, 180_082 - SCALAR_MODULUS, 24_124), (0, 180_082 + SCALAR_MODULUS, 24_124), (0,)]
+)
+def test_published_totals_are_numbers_below_two_to_the_hundred(public: Solvency, amounts: tuple[int, ...]) -> None:
+    """Modulo r they open the same commitments: an object, which no reader has seen, is checked all the same."""
+    totals = {**public.totals, "equity": replace(public.totals["equity"], amounts=amounts)}
+    with pytest.raises(FormatError, match="totals of equity: expected one below 2\\^100 for every asset"):
+        verified(replace(public, totals=totals))
 
 
 def test_hidden_and_published_totals_do_not_stand_for_each_other(hidden: Solvency, public: Solvency) -> None:
     with pytest.raises(ProofRejected, match="publish totals"):
         verified(replace(public, settlement=bytes(64)))
     with pytest.raises(ProofRejected, match="hide totals"):
-        verified(replace(hidden, settlement=public.settlement))
+        verified(replace(hidden, settlement=None))
+    others: list[dict[str, OpenedTotals]] = [{}, dict(public.totals), dict(reversed(hidden.totals.items()))]
+    for totals in others:
+        with pytest.raises(FormatError, match="expected what the terms publish, in this order: debt, collateral"):
+            replace(hidden, totals=totals)
 
 
 def test_reserves_signed_by_the_wrong_key_or_for_another_time_do_not_count(hidden: Solvency) -> None:
@@ -263,11 +283,15 @@ def test_damaged_files_are_refused(hidden: Solvency, tmp_path: Path) -> None:
         ("batches", 3, "array"),
         ("nonce", "0x00", "nonce"),
         ("liabilities", "0x" + "00" * 32, "liabilities"),
-        ("settlement", None, "either 'totals' or 'settlement'"),
+        ("settlement", None, "settlement"),
         ("settlement", "0xzz", "hexadecimal"),
+        ("totals", None, "an object"),
+        ("totals", {}, "expected what the terms publish, in this order: debt, collateral"),
+        ("totals", {**document["totals"], "debt": {"amounts": ["1"], "blinding": "0x" + "00" * 32}}, "3 whole numbers"),
+        ("totals", dict(reversed(document["totals"].items())), "in this order: debt, collateral"),
         ("reserves", [7], "expected an object"),
         ("extra", 1, "no such field"),
-        ("version", 2, "version"),
+        ("version", 1, "expected 2, got 1: ask the exchange for a statement of version 2"),
     ):
         path.write_text(json.dumps({**document, field: value}))
         with pytest.raises(FormatError, match=why):
