@@ -9,7 +9,7 @@ from zkmargin.prover.recovery import key_recovery
 from zkmargin.verifier.ethereum import ADDRESS_BYTES, recover_signer
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.attestation import Attestation, AttestationData
-from zkmargin.verifier.statements.revocation import revocation_digest
+from zkmargin.verifier.statements.revocation import Revocation
 from zkmargin.verifier.statements.solvency.reserves import (
     ReserveAttestation,
     ReserveStatement,
@@ -40,9 +40,9 @@ def sign_attestation(claimed: AttestationData, private_key: bytes) -> Attestatio
     return Attestation(claimed, recover_signer(claimed.digest, signature, "signature", key_recovery()), signature)
 
 
-def sign_revocation(account: bytes, venue: str, sequence: int, private_key: bytes) -> bytes:
-    """Sign as the venue that its attestations up to `sequence` are void."""
-    return sign_digest(revocation_digest(account, venue, sequence), private_key)
+def sign_revocation(revocation: Revocation, private_key: bytes) -> bytes:
+    """Sign as the venue what it takes back."""
+    return sign_digest(revocation.digest, private_key)
 
 
 def sign_reserves(claim: ReserveStatement, terms: Terms, epoch: bytes, private_key: bytes) -> ReserveAttestation:

@@ -111,6 +111,6 @@ def test_disclosures_sealed_openings_and_deployments(demo: Path, tmp_path: Path)
     recipient = read_recipient(tmp_path / "r", private=False)
     write_opening(tmp_path / "sealed.json", read_opening(secrets[0]), recipient=recipient)
     accepts("sealed-opening", read_json(tmp_path / "sealed.json"))
-    gate = {"format": "zkmargin/deployment", "version": 1, "chain_id": 1, "gate": "0x" + 40 * "a", "more": []}
+    gate = {"format": "zkmargin/deployment", "version": 2, "chain_id": 1, "gate": "0x" + 40 * "a", "more": []}
     accepts("deployment", gate)
     refuses("deployment", {**gate, "chain_id": 0})

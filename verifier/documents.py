@@ -42,6 +42,7 @@ __all__ = [
 VERSION: Final = 1
 """The version of every kind that `CHANGED` does not name."""
 CHANGED: Final[Mapping[str, tuple[int, str]]] = {
+    "deployment": (2, "deploy the contracts of this version: those of an older one are other contracts"),
     "market": (2, "build the market anew from its instruments, then prove anew"),
     "solvency-terms": (2, "write terms of version 2: docs/solvency.md has an example, and says what caps are"),
     "solvency": (2, "ask the exchange for a statement of version 2"),

@@ -11,7 +11,7 @@ from eth_account import Account
 
 from zkmargin.api import margin as api
 from zkmargin.chain.client import Client
-from zkmargin.chain.contracts import deploy, publish
+from zkmargin.chain.contracts import Delays, deploy, publish
 from zkmargin.chain.deployment import DeploymentRecord
 from zkmargin.chain.submission import epoch_argument, holder_argument, proof_argument, statement_argument
 from zkmargin.circuits.markets.instruments import InstrumentSet
@@ -107,7 +107,14 @@ class Deployed:
         """Deploy and publish the desk's epoch."""
         venues = {name: address_of_key(secret) for name, secret in VENUES.items()}
         record = deploy(
-            client, desk.policy, desk.setup, "setup.json", venues, heartbeat_seconds=HEARTBEAT, grace_seconds=GRACE
+            client,
+            desk.policy,
+            desk.setup,
+            "setup.json",
+            venues,
+            heartbeat_seconds=HEARTBEAT,
+            grace_seconds=GRACE,
+            delays=Delays(0, 0),
         )
         publish(client, record, desk.market, desk.setup, oracle_key=key, pin=pin)
         return cls(desk, client, record)

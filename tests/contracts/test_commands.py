@@ -79,6 +79,27 @@ def test_the_whole_story(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert found["expires_at"]
         assert found["policy"]["name"] == "collateral-factors"
 
+        audited = ("chain", "audit", *here, "--policy", "collateral-factors", "--setup", setup, "--market", market)
+        code, out, err = command(capsys, *audited, "--json")
+        assert code == 0, out + err
+        report = json.loads(out)
+        assert report["stands"] is True
+        assert any("listed without a delay" in danger for danger in report["dangers"])
+        assert any(power.endswith("after 172800 s") for power in report["powers"].values())
+
+        venue_key = tmp_path / "kestrel.key"
+        write_signing_key(venue_key, VENUES["kestrel"])
+        taken_back = (
+            *("revoke", *here, "--key", key, "--venue-key", venue_key, "--venue", "kestrel", "--account", account(1)),
+            *("--universe", "0x" + desk.market.universe.hex(), "--json", "--sequence"),
+        )
+        code, out, err = command(capsys, *taken_back, "1")
+        assert code == 0, err
+        code, out, err = command(capsys, "chain", "status", *here, "--account", account(1), "--json")
+        assert (json.loads(out)["revoked"], json.loads(out)["adequate"]) == (True, False)
+        code, out, err = command(capsys, *taken_back, "0")
+        assert code == 0, err
+
         code, out, err = command(capsys, *submit)
         assert (code, out) == (2, "")
         assert "not older than this proof" in err

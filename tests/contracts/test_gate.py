@@ -10,18 +10,20 @@ import pytest
 from eth_account import Account
 
 from zkmargin.chain.client import Client
-from zkmargin.chain.contracts import publish
+from zkmargin.chain.contracts import publish, through_timelock
 from zkmargin.chain.errors import ChainError, ProofRefused
 from zkmargin.chain.local import LocalChain
-from zkmargin.chain.submission import status, submit
+from zkmargin.chain.submission import challenges_of, send_revocation, status, submit
 from zkmargin.prover.signing import sign_revocation
 from zkmargin.verifier.ethereum import CURVE_ORDER, format_address
 from zkmargin.verifier.statements.attestation import venue_id
+from zkmargin.verifier.statements.revocation import Revocation
 
 from .chains import OWNER, Chain, anvil_program, running_anvil
 from .desk import GRACE, HEARTBEAT, VENUES, Deployed, Desk, account
 
 ANY_AGE = (1 << 256) - 1
+EVERYTHING = 0
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,15 @@ class World:
     @property
     def gate(self) -> Any:
         return self.deployed.gate
+
+    @property
+    def challenges(self) -> Any:
+        address = challenges_of(self.client, self.deployed.record)
+        return self.client.contract("Challenges", address).functions
+
+    def own(self, function: Any) -> None:
+        """As the registry's owner, a timelock without a delay here."""
+        through_timelock(self.client, self.deployed.record.timelock, [function], "test")
 
     @property
     def policy(self) -> bytes:
@@ -190,18 +201,29 @@ def test_only_newer_statements_replace_a_record(world: World, deployed: Deployed
     assert world.client.call(world.gate.sequenceOf(who, world.policy, 1), "gate") == 3
 
 
-def test_a_venue_closes_an_account(world: World, deployed: Deployed) -> None:
-    who, terms, (name, key) = account(1), desk().market.terms, next(iter(VENUES.items()))
+def test_a_venue_takes_back_and_gives_back(world: World, deployed: Deployed) -> None:
+    who, (name, key) = account(1), next(iter(VENUES.items()))
+    terms = desk().market.terms
     margin = desk().prove(deployed.record.target, who, sequence=4)
     submit(world.client, deployed.record, margin, terms)
-    holder = margin.statement.account
-    world.refuses(world.gate.close(who, venue_id(name), 4, sign_revocation(holder, name, 5, key)), "no current key")
-    world.send(world.gate.close(who, venue_id(name), 4, sign_revocation(holder, name, 4, key)))
+    holder, time = margin.statement.account, desk().time
+    revocation = Revocation(holder, name, terms.universe, 4, time)
+    other = replace(revocation, sequence=5)
+    with pytest.raises(ChainError, match="no current key"):
+        send_revocation(world.client, deployed.record, revocation, sign_revocation(other, key))
+    send_revocation(world.client, deployed.record, revocation, sign_revocation(revocation, key))
     assert not world.adequate(who)
     assert status(world.client, deployed.record, holder).revoked
     with pytest.raises(ChainError, match="newer statement"):
         submit(world.client, deployed.record, margin, terms)
-    submit(world.client, deployed.record, desk().prove(deployed.record.target, who, sequence=5), terms)
+    # A revocation of another universe, and one that is dated ahead.
+    elsewhere = replace(revocation, universe=bytes(32), sequence=9, time=time + 1)
+    send_revocation(world.client, deployed.record, elsewhere, sign_revocation(elsewhere, key))
+    ahead = replace(revocation, time=time + 3600)
+    with pytest.raises(ChainError, match="TimeAhead"):
+        send_revocation(world.client, deployed.record, ahead, sign_revocation(ahead, key))
+    undone = replace(revocation, sequence=3, time=time + 2)
+    send_revocation(world.client, deployed.record, undone, sign_revocation(undone, key))
     assert world.adequate(who)
 
 
@@ -210,56 +232,76 @@ def test_a_newer_attestation_supersedes(world: World, deployed: Deployed) -> Non
     submit(world.client, deployed.record, desk().prove(deployed.record.target, who, sequence=1), desk().market.terms)
     newer = desk().attest(who, sequence=2, cash="1")[0][0]
     claimed = newer.claimed
-    argument = (venue_id(claimed.venue), *claimed.commitment, claimed.sequence, newer.signature)
-    world.send(world.gate.supersede(who, claimed.universe, claimed.snapshot_time, argument))
+    claim = (
+        *(venue_id(claimed.venue), who, claimed.universe, *claimed.commitment),
+        *(claimed.snapshot_time, claimed.sequence),
+    )
+    world.send(deployed.registry.supersede(claim, newer.signature))
     assert not world.adequate(who)
-    world.refuses(world.gate.supersede(who, claimed.universe, claimed.snapshot_time, argument), "newer statement")
+    world.refuses(deployed.registry.supersede(claim, newer.signature), "newer statement")
 
 
 def test_challenge_answer_and_failure(world: World, deployed: Deployed) -> None:
     who, start = account(1), desk().time
-    world.refuses(world.gate.challenge(who, world.policy), "NothingToChallenge")
+    world.refuses(world.challenges.challenge(who, world.policy), "NothingToChallenge")
     submit(world.client, deployed.record, desk().prove(deployed.record.target, who), desk().market.terms)
-    world.refuses(world.gate.challenge(who, world.policy), "HeartbeatNotOver")
+    world.refuses(world.challenges.challenge(who, world.policy), "takes a stake of")
     world.chain.move_to(start + HEARTBEAT + 10)
-    world.send(world.gate.challenge(who, world.policy))
-    world.refuses(world.gate.challenge(who, world.policy), "AlreadyChallenged")
+    world.send(world.challenges.challenge(who, world.policy))
+    world.refuses(world.challenges.challenge(who, world.policy), "NothingToChallenge")
     assert world.adequate(who)
-    world.refuses(world.gate.markFailing(who, world.policy), "GraceNotOver")
+    world.refuses(world.challenges.markFailing(who, world.policy), "could have answered for 0 s")
+    # Nobody has published anything that it could answer with.
+    world.chain.move_to(start + HEARTBEAT + 10 * GRACE)
+    assert not world.failing(who)
     stale = desk().prove(deployed.record.target, who, sequence=2)
     with pytest.raises(ChainError, match="get fresh attestations"):
         submit(world.client, deployed.record, stale, desk().market.terms)
     # A fresh epoch, attestations and proof answer it.
-    fresh = desk().later(HEARTBEAT + 5)
+    fresh = desk().later(HEARTBEAT + 10 * GRACE)
     publish(world.client, deployed.record, fresh.market, fresh.setup, oracle_key=OWNER)
     submit(world.client, deployed.record, fresh.prove(deployed.record.target, who, 3), fresh.market.terms)
     assert status(world.client, deployed.record, bytes.fromhex(who[2:])).state == "granted"
     # The second challenge is not answered.
-    world.chain.move_to(start + 2 * HEARTBEAT + 30)
-    world.send(world.gate.challenge(who, world.policy))
-    world.chain.move_to(start + 2 * HEARTBEAT + 60 + GRACE)
+    opened = start + 2 * HEARTBEAT + 11 * GRACE
+    world.chain.move_to(opened)
+    world.send(world.challenges.challenge(who, world.policy))
+    last = desk().later(opened + 2 - start)
+    world.chain.move_to(opened + 5)
+    publish(world.client, deployed.record, last.market, last.setup, oracle_key=OWNER)
+    found = status(world.client, deployed.record, bytes.fromhex(who[2:]))
+    assert found.state == "challenged"
+    assert found.seconds_to_answer is not None
+    assert 0 < found.seconds_to_answer <= GRACE
+    world.chain.move_to(opened + 60 + GRACE)
     assert world.failing(who)
     assert not world.adequate(who)
-    world.send(world.gate.markFailing(who, world.policy))
+    world.send(world.challenges.markFailing(who, world.policy))
     assert status(world.client, deployed.record, bytes.fromhex(who[2:])).state == "failing"
 
 
-def test_pausing_stops_grants_and_clocks_and_revokes_nothing(world: World, deployed: Deployed) -> None:
+def test_stopping_stops_grants_and_clocks_and_revokes_nothing(world: World, deployed: Deployed) -> None:
     who, start = account(1), desk().time
     submit(world.client, deployed.record, desk().prove(deployed.record.target, who), desk().market.terms)
     world.chain.move_to(start + HEARTBEAT + 10)
-    world.send(world.gate.challenge(who, world.policy))
-    world.send(world.gate.pause())
+    world.send(world.challenges.challenge(who, world.policy))
+    world.send(deployed.registry.stop(EVERYTHING, bytes(32)))
     assert world.adequate(who)
-    with pytest.raises(ChainError, match="paused since"):
+    with pytest.raises(ChainError, match="one of them is stopped"):
         submit(world.client, deployed.record, desk().prove(deployed.record.target, account(2)), desk().market.terms)
     world.chain.move_to(start + HEARTBEAT + 10 * GRACE)
     assert world.adequate(who)
     assert not world.failing(who)
-    world.send(world.gate.unpause())
+    world.own(deployed.registry.resume(EVERYTHING, bytes(32)))
     assert not world.failing(who)
-    world.chain.move_to(start + HEARTBEAT + 10 * GRACE + GRACE + 60)
-    assert world.failing(who)
+
+
+def test_an_account_resigns(world: World, deployed: Deployed) -> None:
+    client = world.client
+    submit(client, deployed.record, desk().prove(deployed.record.target, client.address), desk().market.terms)
+    world.send(world.gate.resign(world.policy))
+    assert status(client, deployed.record, bytes.fromhex(client.address[2:])).state == "resigned"
+    world.refuses(world.challenges.challenge(client.address, world.policy), "NothingToChallenge")
 
 
 def test_keys_rotate_and_are_revoked(world: World, deployed: Deployed) -> None:
@@ -267,14 +309,13 @@ def test_keys_rotate_and_are_revoked(world: World, deployed: Deployed) -> None:
     terms, margin = desk().market.terms, desk().prove(deployed.record.target, account(1))
     replacement = Account.from_key((555).to_bytes(32, "big")).address
     now = world.client.web3.eth.get_block("latest")["timestamp"]
-    world.send(deployed.registry.rotateVenueKey(venue_id(name), replacement, now + 100))
+    rotation = deployed.registry.rotateVenueKey(venue_id(name), replacement, now + 100)
+    world.refuses(rotation, "go through its timelock")
+    world.own(rotation)
     submit(world.client, deployed.record, margin, terms)
     world.chain.move_to(now + 200)
     second = desk().prove(deployed.record.target, account(2))
     with pytest.raises(ChainError, match="was the venue's key rotated"):
-        submit(world.client, deployed.record, second, terms)
-    world.send(deployed.registry.revokeVenueKeys(venue_id(name)))
-    with pytest.raises(ChainError, match="no current key of venue"):
         submit(world.client, deployed.record, second, terms)
     assert world.adequate(account(1))
 
@@ -285,7 +326,7 @@ def test_epochs_need_the_oracles_signature_and_go_forward(world: World, deployed
         publish(world.client, deployed.record, later.market, later.setup, oracle_key=(9).to_bytes(32, "big"))
     with pytest.raises(ChainError, match=r"an epoch of .* is published already"):
         publish(world.client, deployed.record, desk().market, desk().setup, oracle_key=OWNER)
-    world.send(deployed.registry.setOracle(account(7), True, 2))
+    world.own(deployed.registry.setOracle(account(7), True, 2))
     with pytest.raises(ChainError, match="needs 2 signatures"):
         publish(world.client, deployed.record, later.market, later.setup, oracle_key=OWNER)
     world.send(deployed.registry.withdrawEpoch(world.policy, desk().market.universe, desk().time))
@@ -327,7 +368,10 @@ def test_a_batch_on_no_epoch_reverts_and_an_empty_one_does_nothing(world: World,
 def test_a_vault_lends_to_the_adequate_and_liquidates_the_failing(world: World, deployed: Deployed) -> None:
     client, start = world.client, desk().time
     who = client.address
-    vault = client.deploy("CreditVault", [format_address(deployed.record.gate), world.policy, 2 * HEARTBEAT, 5])
+    pledges = client.deploy("Pledges", [10**18])
+    arguments = [world.policy, format_address(pledges), 2 * HEARTBEAT, 10**6, 5, 10]
+    vault = client.deploy("CreditVault", [format_address(deployed.record.gate), *arguments])
+    world.send(client.contract("Pledges", pledges).functions.allow(format_address(vault), True))
     functions: Any = client.contract("CreditVault", vault).functions
     client._send({"to": format_address(vault), "value": 10**18}, "funding")
     world.send(functions.post(), 10**17)
@@ -336,15 +380,21 @@ def test_a_vault_lends_to_the_adequate_and_liquidates_the_failing(world: World, 
     world.refuses(functions.borrow(6 * 10**17), "OverLimit")
     world.send(functions.borrow(4 * 10**17))
     world.refuses(functions.withdrawBond(), "DebtOutstanding")
-    world.refuses(functions.liquidate(who), "NotFailing")
+    world.refuses(functions.liquidate(who), "NotLiquidatable")
     world.chain.move_to(start + HEARTBEAT + 10)
-    world.send(world.gate.challenge(who, world.policy))
+    world.send(world.challenges.challenge(who, world.policy))
+    world.refuses(functions.borrow(1), "Doubted")
+    later = desk().later(HEARTBEAT + 12)
+    world.chain.move_to(start + HEARTBEAT + 20)
+    publish(client, deployed.record, later.market, later.setup, oracle_key=OWNER)
     world.chain.move_to(start + HEARTBEAT + 60 + GRACE)
-    world.refuses(functions.borrow(1), "NotAdequate")
+    world.refuses(functions.borrow(1), "Doubted")
     world.refuses(functions.liquidate(who), "RepaymentTooSmall")
-    world.send(functions.liquidate(who), 4 * 10**17)
-    assert client.call(functions.debtOf(who), "vault") == 0
-    assert client.call(functions.bondOf(who), "vault") == 0
+    price, bond = client.call(functions.priceOf(who), "vault")
+    assert price < bond <= 10**17
+    world.send(functions.liquidate(who), price)
+    assert client.call(functions.debtOf(who), "vault") == 4 * 10**17 - price
+    assert client.call(functions.bondOf(who), "vault") == 10**17 - bond
 
 
 def test_the_gate_says_what_it_is(world: World, deployed: Deployed) -> None:

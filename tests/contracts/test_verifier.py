@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from eth_abi import decode
 from support.evm import OnChain
 from support.statements import Statement
 
-from zkmargin.verifier.contracts.table import encode_public_inputs, with_hint
+from zkmargin.verifier.contracts.table import (
+    build_table,
+    encode_public_inputs,
+    hint_for_code,
+    holder_code,
+    with_hint,
+)
 from zkmargin.verifier.curve import G1, INFINITY, PythonEngine
 from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS
 
@@ -169,11 +176,33 @@ def test_proofs_hold_together_or_not_at_all(contracts: Contracts) -> None:
         "W' off the curve": (put(good, end - 32, word(7)), "NotOnCurve"),
         "W' moved": (proof[: end - 64] + word(1) + word(2), "ProofRejected"),
     }
+    # With the hint of their own challenges, so that nothing else is wrong with them: (0, q) reads as infinity, once
+    # negated, where a first proof's W is not multiplied.
+    inputs, market = encode_public_inputs(public)
+    table = holder_code(build_table(key))
+    for name, at in (("W is (0, q)", end - 128), ("W' is (0, q)", end - 64)):
+        moved = put(proof, at, word(0) + word(BASE_MODULUS))
+        wrong[name] = (moved + word(hint_for_code(table, inputs, market, moved)), "NotOnCurve")
     for name, (data, error) in wrong.items():
         hinted = data if len(data) == len(good) else with_hint(key, public, data)
         for position in range(2):
             proofs = [hinted if position == number else good for number in range(2)]
             assert contract.verify_together([public] * 2, proofs, 0, 2) == error, (name, position)
+
+
+def test_want_of_gas_blames_no_proof(contracts: Contracts) -> None:
+    """Whatever gas a batch gets, it reverts or calls every good proof good."""
+    statement, contract = contracts[1]
+    public, proof = statement.public, with_hint(statement.verifying, statement.public, statement.proof)
+    enough = contract.batch_outcome([public] * 2, [proof] * 2).gas_used or 1_000_000
+    verdicts = set()
+    for share in (10, 30, 50, 70, 80, 85, 90, 92, 94, 96, 98, 99, 100, 101, 102, 104, 108, 120, 150):
+        outcome = contract.batch_outcome([public] * 2, [proof] * 2, enough * share // 100)
+        verdicts.add(outcome.ok)
+        if outcome.ok:
+            accepted, _ = decode(["bool[]", "bytes[]"], outcome.data)
+            assert accepted == (True, True), share
+    assert verdicts == {True, False}
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 0), (1, 1), (2, 1)])

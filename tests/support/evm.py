@@ -33,7 +33,7 @@ class Evm(Protocol):
     def create(self, code: bytes) -> str:
         """Create a contract; returns its address."""
 
-    def call(self, address: str, data: bytes) -> Outcome:
+    def call(self, address: str, data: bytes, gas: int = GAS) -> Outcome:
         """Call it."""
 
 
@@ -49,10 +49,10 @@ class Revm:
     def create(self, code: bytes) -> str:
         return str(self._evm.deploy(SENDER, code, gas=GAS))
 
-    def call(self, address: str, data: bytes) -> Outcome:
+    def call(self, address: str, data: bytes, gas: int = GAS) -> Outcome:
         snapshot = self._evm.snapshot()
         try:
-            output = bytes(self._evm.message_call(SENDER, address, calldata=data, gas=GAS))
+            output = bytes(self._evm.message_call(SENDER, address, calldata=data, gas=gas))
             return Outcome(True, output, self._evm.result.gas_used)
         except RuntimeError as error:
             text = str(error)
@@ -77,12 +77,12 @@ class PyEvm:
         digest = eth.send_transaction({"from": eth.accounts[0], "data": code, "gas": GAS})
         return str(eth.get_transaction_receipt(digest)["contractAddress"])
 
-    def call(self, address: str, data: bytes) -> Outcome:
+    def call(self, address: str, data: bytes, gas: int = GAS) -> Outcome:
         from zkmargin.chain.client import revert_data  # noqa: PLC0415
 
         eth = self._web3.eth
         try:
-            return Outcome(True, bytes(eth.call({"from": eth.accounts[0], "to": address, "data": data, "gas": GAS})), 0)
+            return Outcome(True, bytes(eth.call({"from": eth.accounts[0], "to": address, "data": data, "gas": gas})), 0)
         except Exception as error:  # What eth-tester and web3 raise has no class in common.
             return Outcome(False, revert_data(error) or b"", 0)
 
@@ -135,12 +135,18 @@ class OnChain:
 
     def verify_batch(self, publics: list[PublicInputs], proofs: list[bytes]) -> list[str | None]:
         """One verdict a proof."""
+        outcome = self.batch_outcome(publics, proofs)
+        assert outcome.ok, outcome.data
+        accepted, refusals = decode(["bool[]", "bytes[]"], outcome.data)
+        assert [not refusal for refusal in refusals] == list(accepted)
+        return [None if fine else ERRORS[refusal[:4]] for fine, refusal in zip(accepted, refusals, strict=True)]
+
+    def batch_outcome(self, publics: list[PublicInputs], proofs: list[bytes], gas: int = GAS) -> Outcome:
+        """What a batch's call comes to with so much gas."""
         inputs = [encode_public_inputs(public)[0] for public in publics]
         market = encode_public_inputs(publics[0])[1]
         data = VERIFY_BATCH + encode(["bytes", "bytes[]", "bytes[]"], [market, inputs, proofs])
-        outcome = evm().call(self.address, data)
-        assert outcome.ok, outcome.data
-        return [ERRORS[refusal[:4]] if refusal else None for refusal in decode(["bytes[]"], outcome.data)[0]]
+        return evm().call(self.address, data, gas)
 
     def verify_together(self, publics: list[PublicInputs], proofs: list[bytes], start: int, stop: int) -> str | None:
         """None when the proofs from `start` on up to `stop` all hold, else the name of an error."""

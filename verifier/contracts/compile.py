@@ -26,6 +26,7 @@ CONTRACTS: Final = {
     "Challenges": "src/Challenges.sol",
     "TimelockController": "@openzeppelin/contracts/governance/TimelockController.sol",
     "CreditVault": "src/examples/CreditVault.sol",
+    "Pledges": "src/examples/CreditVault.sol",
 }
 """What ships, and where it is."""
 SETTINGS: Final[Mapping[str, Any]] = {

@@ -5,6 +5,7 @@ from zkmargin.verifier.recursion import recursion_limit_kept
 
 # web3 loads py_ecc, in every module of this package.
 with extra("chain", "the chain"), recursion_limit_kept():
+    from zkmargin.chain.audit import audit
     from zkmargin.chain.client import Client, connect
     from zkmargin.chain.contracts import deploy, publish
     from zkmargin.chain.deployment import DeploymentRecord, read_deployment_record, write_deployment_record
@@ -18,6 +19,7 @@ __all__ = [
     "ProofRefused",
     "Status",
     "Submission",
+    "audit",
     "connect",
     "deploy",
     "publish",

@@ -25,6 +25,8 @@ class DeploymentRecord:
     chain_id: int
     gate: bytes
     registry: bytes
+    timelock: bytes
+    """The registry's owner, a `TimelockController`."""
     block: int
     policy: Policy
     setup_digest: bytes
@@ -43,6 +45,7 @@ class DeploymentRecord:
             "chain_id": self.chain_id,
             "gate": format_address(self.gate),
             "registry": format_address(self.registry),
+            "timelock": format_address(self.timelock),
             "block": self.block,
             "policy": {"name": self.policy.name, "digest": "0x" + self.policy.digest.hex(), "rules": body},
             "setup": {"digest": "0x" + self.setup_digest.hex(), "path": self.setup_path},
@@ -62,6 +65,7 @@ def read_deployment_record(path: str | Path) -> DeploymentRecord:
     chain_id = fields.integer("chain_id", 1, MAX_CHAIN_ID)
     gate = parse_address(fields.text("gate"), f"{where}: field 'gate'")
     registry = parse_address(fields.text("registry"), f"{where}: field 'registry'")
+    timelock = parse_address(fields.text("timelock"), f"{where}: field 'timelock'")
     block = fields.integer("block", 0, 1 << 63)
     named = fields.record("policy")
     name = named.text("name")
@@ -81,4 +85,4 @@ def read_deployment_record(path: str | Path) -> DeploymentRecord:
         for name, address in listed.items()
     }
     fields.finish()
-    return DeploymentRecord(chain_id, gate, registry, block, policy, setup_digest, setup_path, venues)
+    return DeploymentRecord(chain_id, gate, registry, timelock, block, policy, setup_digest, setup_path, venues)

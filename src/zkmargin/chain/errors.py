@@ -22,17 +22,24 @@ _BUILT_IN: Final = {
 
 MESSAGES: Final[Mapping[str, str]] = {
     "AccessControlUnauthorizedAccount": "{account} lacks the role {neededRole}; the owner grants it",
-    "AnswerTooOld": "the account is challenged and its snapshot is {age} s old, over the heartbeat of {heartbeat} s; "
+    "OwnableUnauthorizedAccount": "{account} is not the registry's owner: additions and replacements go through its "
+    "timelock",
+    "AnswerTooOld": "the account is challenged and its snapshot was {age} s old then, over the heartbeat of "
+    "{heartbeat} s; "
     "get fresh attestations and prove again",
     "BadSignature": "no current key of venue {venue} has signed its attestation; was the venue's key rotated, or is "
     "another address registered for it?",
     "EpochInFuture": "the epoch's time {time} is ahead of the chain's",
     "EpochNotNewer": "an epoch of {latest} is published already, and this one's time {time} is not later",
     "Expired": "the proof expired at {expiresAt}; build a new market, attest and prove again",
-    "GatePaused": "the gate has been paused since {since}; nothing is granted until it goes on",
+    "GraceNotOver": "the account could have answered for {answerable} s so far, of {grace} s that it has",
+    "NotLister": "{caller} does not list universes in this registry",
+    "NotReady": "what was listed counts from {readyAt} on; run the same command again then",
+    "WrongStake": "challenging this record takes a stake of {expected} wei, got {got}",
     "NotAnOracle": "{signer} is not one of the oracle's signers",
     "NotNewer": "the gate has a record of {recorded} that is not older than this proof's epoch {epochTime}",
-    "NotOffered": "the gate's registry does not offer this policy over this universe with exactly these venues; the "
+    "NotOffered": "the gate's registry does not offer this policy over this universe with exactly these venues, "
+    "or one of them is stopped; the "
     "policy's venues must all attest and no other, and `zkmargin chain publish` registers a new universe",
     "WrongVenue": "the policy's venues must attest, each in its place: expected {expected}, got {got}",
     "SequenceOlder": "venue {venue} has a newer statement about the account than sequence {sequence}: at least "
@@ -48,7 +55,10 @@ MESSAGES: Final[Mapping[str, str]] = {
 """Errors whose name and values alone would not tell what to do next."""
 
 _TIMES: Final = frozenset(
-    {"time", "latest", "expiresAt", "since", "recorded", "epochTime", "snapshotTime", "deadline", "previousUntil"}
+    {
+        *("time", "latest", "expiresAt", "recorded", "epochTime", "snapshotTime"),
+        *("previousUntil", "readyAt", "until"),
+    }
 )
 
 
@@ -64,7 +74,7 @@ class ProofRefused(ProofRejected):
 def _errors() -> dict[bytes, tuple[str, tuple[str, ...], tuple[str, ...], str]]:
     """Every custom error by selector: name, types, names of the values, contract."""
     found = {}
-    for contract in ("Registry", "Gate", "CreditVault", "Verifier"):
+    for contract in ("Registry", "Gate", "Challenges", "CreditVault", "TimelockController", "Verifier"):
         for entry in load_artifact(contract).abi:
             if entry["type"] == "error":
                 types = tuple(_canonical(value) for value in entry["inputs"])
@@ -111,7 +121,7 @@ def error_of(data: bytes, what: str) -> ChainError | ProofRefused:
     """The exception for a revert: `ProofRefused` when it is the verifier's."""
     words, _, _ = explain(data)
     known = _errors().get(data[:SELECTOR_BYTES])
-    if known is not None and known[3] == "Verifier" and known[0] != "LengthMismatch":
+    if known is not None and known[3] == "Verifier" and known[0] not in ("LengthMismatch", "NotEnoughGas"):
         return ProofRefused(f"on chain: {words}")
     return ChainError(f"{what}: {words}")
 

@@ -21,9 +21,12 @@ from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.statements.attestation import Attestation, venue_id
 from zkmargin.verifier.statements.margin import MarginProof, MarketTerms, public_inputs
 from zkmargin.verifier.statements.margin.files import market_terms_from_fields
+from zkmargin.verifier.statements.revocation import Revocation
 
 MARKET_KIND: Final = "market"
 ANY_AGE: Final = (1 << 256) - 1
+STANDINGS: Final = ("none", "granted", "challenged", "failing", "lapsed", "expired", "resigned")
+"""By number, as the gate's `Standing`."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Status:
     state: str
     failing: bool
     revoked: bool
-    challenged_until: int | None
+    seconds_to_answer: int | None
+    """Of a challenged account: seconds during which it can answer."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `chain status --json` prints."""
@@ -79,7 +83,7 @@ class Status:
             "state": self.state,
             "failing": self.failing,
             "revoked": self.revoked,
-            "challenged_until": instant(self.challenged_until),
+            "seconds_to_answer": self.seconds_to_answer,
         }
 
 
@@ -177,10 +181,12 @@ def status(client: Client, deployment: DeploymentRecord, account: bytes, *, max_
     gate = client.contract("Gate", deployment.gate).functions
     registry = client.contract("Registry", deployment.registry).functions
     holder, policy = format_address(account), deployment.policy.digest
-    epoch_time, snapshot_time, expires_at, state, *_ = client.call(gate.recordOf(holder, policy), "asking the gate")
-    _, deadline = client.call(gate.challengeOf(holder, policy), "asking for the challenge")
+    record = client.call(gate.recordOf(holder, policy), "asking the gate")
+    epoch_time, snapshot_time, expires_at, state = record[:4]
+    standing = STANDINGS[client.call(gate.standingOf(holder, policy), "asking the gate")]
+    challenges = client.contract("Challenges", challenges_of(client, deployment)).functions
+    _, answerable, grace = client.call(challenges.challengeOf(holder, policy), "asking for the challenge")
     cover = client.call(registry.termsOf(policy), "asking for the policy's terms")[0]
-    states = ("none", "granted", "challenged", "failing")
     return Status(
         adequate=client.call(gate.isAdequate(holder, policy, max_age), "asking the gate"),
         policy=deployment.policy.name,
@@ -190,11 +196,32 @@ def status(client: Client, deployment: DeploymentRecord, account: bytes, *, max_
         snapshot_time=snapshot_time,
         expires_at=expires_at,
         cover=cover,
-        state=states[state],
-        failing=client.call(gate.isFailing(holder, policy), "asking the gate"),
+        state=standing,
+        failing=standing == "failing",
         revoked=client.call(gate.isRevoked(holder, policy), "asking the gate"),
-        challenged_until=deadline if states[state] == "challenged" else None,
+        seconds_to_answer=max(0, grace - answerable) if standing == "challenged" else None,
     )
+
+
+def send_revocation(client: Client, deployment: DeploymentRecord, revocation: Revocation, signature: bytes) -> Any:
+    """Bring what a venue takes back to the registry; returns the receipt. Raises ChainError."""
+    check_chain(client, deployment)
+    registry = client.contract("Registry", deployment.registry).functions
+    arguments = (
+        format_address(revocation.account),
+        venue_id(revocation.venue),
+        revocation.universe,
+        revocation.sequence,
+        revocation.time,
+        signature,
+    )
+    return client.send(registry.revoke(*arguments), "revoking")
+
+
+def challenges_of(client: Client, deployment: DeploymentRecord) -> bytes:
+    """The address of the gate's challenges."""
+    gate = client.contract("Gate", deployment.gate).functions
+    return bytes.fromhex(client.call(gate.challenges(), "asking for the challenges")[2:])
 
 
 def _epoch(client: Client, deployment: DeploymentRecord, account: bytes, epoch_time: int) -> bytes | None:

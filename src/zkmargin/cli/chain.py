@@ -9,8 +9,9 @@ import typer
 
 from zkmargin.api import margin as api
 from zkmargin.api.trusting import setup_fields
+from zkmargin.chain.audit import audit as audit_deployment
 from zkmargin.chain.client import connect
-from zkmargin.chain.contracts import DEFAULT_GRACE_SECONDS, DEFAULT_OWNER_DELAY_SECONDS
+from zkmargin.chain.contracts import DEFAULT_DELAY_SECONDS, DEFAULT_GRACE_SECONDS, Delays, ListedForLater
 from zkmargin.chain.contracts import deploy as deploy_contracts
 from zkmargin.chain.contracts import publish as publish_epoch
 from zkmargin.chain.deployment import read_deployment_record, write_deployment_record
@@ -74,16 +75,23 @@ def deploy(
     grace: Annotated[
         int, typer.Option(min=1, help="Seconds that a challenged account has to answer.")
     ] = DEFAULT_GRACE_SECONDS,
-    owner_delay: Annotated[
-        int, typer.Option(min=0, help="Seconds between offering the contracts' ownership and accepting it.")
-    ] = DEFAULT_OWNER_DELAY_SECONDS,
+    guardian: Annotated[
+        str | None, typer.Option("--guardian", metavar="0x..", help="Who may stop things; by default the key itself.")
+    ] = None,
+    delay: Annotated[
+        int, typer.Option(min=0, help="Seconds between announcing an addition or replacement and its effect.")
+    ] = DEFAULT_DELAY_SECONDS,
+    listing_delay: Annotated[
+        int, typer.Option(min=0, help="Seconds between listing a universe and grants over it.")
+    ] = 0,
     max_cost: MaxCost = DEFAULT_MAX_COST,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Deploy registry and gate, and register venues and policy.
+    """Deploy timelock, registry and gate, and register venues and policy.
 
-    The key becomes owner. No Solidity compiler is needed. The verifier comes with the first epoch: see publish."""
+    The key proposes what the timelock, which owns the registry, does after the delay; it lists universes. No Solidity
+    compiler is needed. The verifier comes with the first epoch: see publish."""
     addresses = _venues(venues)
     signer = None if oracle is None else parse_address(oracle, "--oracle")
     rules = api.load_policy(policy)
@@ -101,16 +109,22 @@ def deploy(
             oracle=signer,
             heartbeat_seconds=heartbeat,
             grace_seconds=grace,
-            owner_delay_seconds=owner_delay,
+            guardian=None if guardian is None else parse_address(guardian, "--guardian"),
+            delays=Delays(delay, listing_delay),
             report=report,
         )
     write_deployment_record(out, record, replace=force)
     client.journal.close()
+    if delay == 0:
+        note("UNSAFE: without a delay the owner swaps verifier, venues and oracle, and swaps them back, unseen")
     result = {
+        "unsafe_delay": delay == 0,
+        "delay": delay,
         "deployment": str(out),
         "chain_id": record.chain_id,
         "registry": format_address(record.registry),
         "gate": format_address(record.gate),
+        "timelock": format_address(record.timelock),
         "policy": {"name": rules.name, "digest": "0x" + rules.digest.hex()},
         "venues": {name: format_address(address) for name, address in record.venues.items()},
         "gas_used": client.gas_used,
@@ -124,6 +138,7 @@ def deploy(
             "deployment": f"{out}: chain {record.chain_id}",
             "registry": format_address(record.registry),
             "gate": format_address(record.gate),
+            "timelock": f"{format_address(record.timelock)}: {delay} s" + (", UNSAFE" if delay == 0 else ""),
             "policy": rules.name,
             **{f"venue {name}": format_address(address) for name, address in record.venues.items()},
             "gas": f"{client.gas_used:,}",
@@ -152,7 +167,8 @@ def publish(
 ) -> None:
     """Post an epoch as the oracle.
 
-    The first epoch of a universe also deploys the policy's verifier over it."""
+    The first epoch of a universe also deploys the policy's verifier over it. Under a listing delay that run says when
+    to run the same command again, which then publishes."""
     record = read_deployment_record(deployment)
     where = Path(record.setup_path) if setup is None else setup
     try:
@@ -167,15 +183,20 @@ def publish(
     with progress() as report:
         report("reading the market", 0, 0)
         data = read_market(market, record.policy, source, load_backend())
-        published = publish_epoch(
-            client,
-            record,
-            data,
-            source,
-            oracle_key=sender if oracle_key is None else read_key(oracle_key),
-            pin=pin,
-            report=report,
-        )
+        try:
+            published = publish_epoch(
+                client,
+                record,
+                data,
+                source,
+                oracle_key=sender if oracle_key is None else read_key(oracle_key),
+                pin=pin,
+                report=report,
+            )
+        except ListedForLater:
+            # What this run does is done; the next one finds it on chain.
+            client.journal.close()
+            raise
     client.journal.close()
     warn_if_unsafe(source, where)
     result = {
@@ -262,8 +283,10 @@ def status(
         lines["snapshot"] = format_seconds(found.snapshot_time)
         lines["expires at"] = format_seconds(found.expires_at)
         lines["cover"] = f"{found.cover / 1_000_000:g}"
-    if found.challenged_until is not None:
-        lines["challenged"] = f"answer until {format_seconds(found.challenged_until)}"
+    if found.seconds_to_answer is not None:
+        lines["challenged"] = f"{found.seconds_to_answer} s left to answer"
+    if found.state in ("lapsed", "resigned"):
+        lines["state"] = found.state
     if found.failing:
         lines["failing"] = "a challenge was not answered in time"
     if found.revoked:
@@ -271,6 +294,34 @@ def status(
     print_table(lines)
     if found.failing:
         note(f"{account} is failing at the gate: liquidators may act on it")
+
+
+@app.command()
+def audit(
+    rpc: Rpc,
+    deployment: DeploymentFile,
+    policy: Policy,
+    setup: SetupFile,
+    market: Market,
+    as_json: Json = False,
+) -> None:
+    """Rebuild a deployment and compare: code, verifier, terms, venues, who could change what, and how fast.
+
+    Exit code 1 when anything is not what it should be."""
+    record, rules = read_deployment_record(deployment), api.load_policy(policy)
+    source = api.load_setup(setup)
+    data = read_market(market, rules, source, load_backend())
+    found = audit_deployment(connect(rpc, chain_id=record.chain_id), record, rules, data, source)
+    warn_if_unsafe(source, setup)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        lines = {"deployment": "is what it claims" if found.stands else "IS NOT WHAT IT CLAIMS"}
+        lines |= {f"difference {number}": text for number, text in enumerate(found.differences, 1)}
+        lines |= {f"danger {number}": text for number, text in enumerate(found.dangers, 1)}
+        print_table(lines | found.powers)
+    if not found.stands:
+        raise typer.Exit(1)
 
 
 def _venues(given: list[str]) -> dict[str, bytes]:

@@ -60,6 +60,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "disclose": "Disclose one number to one auditor, and nothing else.",
     "check-disclosure": "Verify a disclosure.",
     "chain": "Deploy the contracts, publish epochs, submit proofs, ask the gate.",
+    "revoke": "Take back a venue's attestations of an account, on chain.",
     "clean": "Remove what interrupted commands left behind.",
 }
 """Every command: the module of `zkmargin.cli` that has it as `app`, and its line in `zkmargin --help`."""

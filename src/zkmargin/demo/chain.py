@@ -5,7 +5,7 @@ What `zkmargin demo --chain` adds. No node, no network, no compiler.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,8 +13,9 @@ from zkmargin.api.key_files import new_signing_key
 from zkmargin.chain.client import Client
 from zkmargin.chain.contracts import deploy, publish
 from zkmargin.chain.deployment import DeploymentRecord
+from zkmargin.chain.digests import epoch_signing_digest
 from zkmargin.chain.local import LocalChain
-from zkmargin.chain.submission import submit
+from zkmargin.chain.submission import challenges_of, submit
 from zkmargin.circuits.policies.policy import Policy
 from zkmargin.circuits.statements.attestation import Opening
 from zkmargin.circuits.statements.margin.market import Market
@@ -22,12 +23,17 @@ from zkmargin.circuits.statements.margin.prover import MarginProver
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.setup import Setup
 from zkmargin.prover.setup.progress import Report, silent
+from zkmargin.prover.signing import sign_digest
 from zkmargin.verifier.ethereum import format_address
+from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.attestation import Attestation
 
 HEARTBEAT_SECONDS: Final = 6 * 3600
 GRACE_SECONDS: Final = 3600
 MULTIPLE: Final = 5
+BONUS: Final = 10
+TERM_SECONDS: Final = 7 * 86_400
+PLEDGE_LIMIT: Final = 10**21
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,9 @@ def run_chain_demo(
     report("deploying", 0, 5)
     venues = {attestation.claimed.venue: attestation.attestor for attestation in attestations}
     record = deploy(client, policy, setup, "", venues, heartbeat_seconds=HEARTBEAT_SECONDS, grace_seconds=GRACE_SECONDS)
-    vault_arguments = [format_address(record.gate), policy.digest, 2 * HEARTBEAT_SECONDS, MULTIPLE]
-    vault = client.deploy("CreditVault", vault_arguments)
+    pledges = client.deploy("Pledges", [PLEDGE_LIMIT])
+    vault_arguments = [policy.digest, format_address(pledges), 2 * HEARTBEAT_SECONDS, TERM_SECONDS, MULTIPLE, BONUS]
+    vault = client.deploy("CreditVault", [format_address(record.gate), *vault_arguments])
     done("registry, gate and a credit vault are deployed", 0)
 
     report("publishing", 1, 5)
@@ -102,22 +109,34 @@ def run_chain_demo(
     done("the account's proof is verified and the gate opens", before)
 
     report("a challenge", 3, 5)
-    _let_it_lapse(chain, record, account, market.epoch_time, done)
+    _let_it_fail(chain, record, market, account, key, done)
     report("done", 5, 5)
     return ChainDemo(format_address(record.gate), format_address(record.registry), format_address(vault), tuple(steps))
 
 
-def _let_it_lapse(chain: LocalChain, record: DeploymentRecord, account: bytes, start: int, done: Any) -> None:
+def _let_it_fail(
+    chain: LocalChain, record: DeploymentRecord, market: Market, account: bytes, key: bytes, done: Any
+) -> None:
     client: Client = chain.client
-    gate: Any = client.contract("Gate", record.gate).functions
-    named: Mapping[str, Any] = {"account": format_address(account), "policy": record.policy.digest}
-    chain.move_to(start + HEARTBEAT_SECONDS + 60)
+    challenges: Any = client.contract("Challenges", challenges_of(client, record)).functions
+    named = (format_address(account), record.policy.digest)
+    opened = market.epoch_time + HEARTBEAT_SECONDS + 60
+    chain.move_to(opened)
     before = client.gas_used
-    client.send(gate.challenge(named["account"], named["policy"]), "challenging the account")
-    done("six hours later somebody challenges the account, which has an hour to answer", before)
-    chain.move_to(start + HEARTBEAT_SECONDS + GRACE_SECONDS + 120)
+    client.send(challenges.challenge(*named), "challenging the account")
+    done("six hours later somebody challenges the account, which has an hour to answer from the next epoch on", before)
     before = client.gas_used
-    client.send(gate.markFailing(named["account"], named["policy"]), "marking the account")
+    # The same prices, at a later time: an epoch is a digest, whatever the oracle says of it.
+    time, digest = opened + 1, keccak256(market.epoch_id)
+    chain.move_to(time + 1)
+    line = (record.policy.digest, market.universe, time, digest)
+    signature = sign_digest(epoch_signing_digest(record.chain_id, record.registry, *line), key)
+    registry: Any = client.contract("Registry", record.registry).functions
+    client.send(registry.publishEpoch(*line, [signature]), "publishing an epoch")
+    done("the oracle posts an epoch that the account could answer with", before)
+    chain.move_to(time + GRACE_SECONDS + 60)
+    before = client.gas_used
+    client.send(challenges.markFailing(*named), "marking the account")
     done("it does not answer: the gate marks it as failing, and a liquidator may act", before)
 
 
