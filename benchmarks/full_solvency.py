@@ -45,7 +45,7 @@ def settled(folder: EpochFolder, setup: Setup) -> Solvency:
     """Settle with reserves that one new key signs."""
     key = new_signing_key()
     amounts = dict.fromkeys((asset.id for asset in folder.terms.assets), "9000000000")
-    claim = claim_of("eip155:1", "wallet", address_of_key(key), amounts, folder.terms)
+    claim = claim_of("eip155:1", None, address_of_key(key), amounts, folder.terms)
     signed = sign_reserves(claim, folder.terms, folder.epoch, key)
     return settle_folder(folder, [signed], setup, load_backend())
 

@@ -10,6 +10,7 @@ from zkmargin.verifier.ethereum import ADDRESS_BYTES, recover_signer
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.attestation import Attestation, AttestationData
 from zkmargin.verifier.statements.revocation import Revocation
+from zkmargin.verifier.statements.solvency.log import Head, head_text
 from zkmargin.verifier.statements.solvency.reserves import (
     ReserveAttestation,
     ReserveStatement,
@@ -43,6 +44,11 @@ def sign_attestation(claimed: AttestationData, private_key: bytes) -> Attestatio
 def sign_revocation(revocation: Revocation, private_key: bytes) -> bytes:
     """Sign as the venue what it takes back."""
     return sign_digest(revocation.digest, private_key)
+
+
+def sign_head(size: int, root: bytes, time: int, private_key: bytes) -> Head:
+    """Sign the head of a log of solvency statements as whoever keeps it."""
+    return Head(size, root, time, sign_digest(message_digest(head_text(size, root, time)), private_key))
 
 
 def sign_reserves(claim: ReserveStatement, terms: Terms, epoch: bytes, private_key: bytes) -> ReserveAttestation:

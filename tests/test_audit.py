@@ -53,7 +53,8 @@ def listed(part: str) -> set[str]:
 
 
 RINGS, OTHERS = AUDIT.split("\n## The other statements")
-DISCLOSURE, SOLVENCY = OTHERS.split("`zkmargin solvency verify`")
+DISCLOSURE, REST = OTHERS.split("`zkmargin solvency verify`")
+SOLVENCY, BROKER = REST.split("`zkmargin broker verify`")
 
 
 def has_code(file: Path) -> bool:
@@ -113,3 +114,11 @@ def test_verifying_solvency_runs_the_list_and_nothing_else(verified_files: Path)
     ran = traced(f"solvency verify {verified_files}/solvency.json --setup {verified_files}/solvency-setup.json")
     assert ran - listed(RINGS) - listed(SOLVENCY) == set()
     assert listed(SOLVENCY) <= ran
+
+
+def test_verifying_a_brokers_proof_runs_the_list_and_nothing_else(verified_files: Path) -> None:
+    d = verified_files
+    files = f"{d}/bp.json --books {d}/list.json --market {d}/m.json --setup {d}/s.json"
+    ran = traced(f"broker verify {files} --policy span --at {AT}")
+    assert ran - listed(RINGS) - listed(BROKER) - listed(SOLVENCY) == set()
+    assert listed(BROKER) <= ran

@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.expression import Binary, Column, ColumnKind, Constant, Node, Operator, Query, evaluate
-from zkmargin.verifier.field import SCALAR_MODULUS, TWO_ADICITY
+from zkmargin.verifier.field import SCALAR_MODULUS, TWO_ADICITY, powers_of_root
 from zkmargin.verifier.keccak import keccak256
 
 CIRCUIT_DOMAIN: Final = b"zkmargin/circuit/v1"
@@ -129,8 +129,7 @@ class FractionSum:
     fractions: tuple[Fraction, ...]
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """A column whose value the prover states at zeta (rotation 0) or w zeta (rotation 1). None is the running sum."""
 
     column: Column | None
@@ -162,6 +161,16 @@ class Circuit:
         _check_degrees(self)
         if self.powers_needed > setup_powers(self.rows):
             raise CircuitError(f"{self.name}: quotient needs {self.powers_needed} powers of tau")
+
+    @cached_property
+    def sparse_rows(self) -> tuple[int, ...]:
+        """The rows in which a sparse column is not zero, rising."""
+        return tuple(sorted({row for column in self.sparse for row, _ in column.entries}))
+
+    @cached_property
+    def sparse_roots(self) -> tuple[int, ...]:
+        """w^i for each of `sparse_rows`."""
+        return tuple(powers_of_root(self.rows, self.sparse_rows))
 
     # -- what follows from the constraints ----------------------------------------------------------------------------
 

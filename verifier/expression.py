@@ -31,6 +31,9 @@ class ColumnKind(StrEnum):
     MASK = "mask"
     """Public, one on some cosets of the domain and zero elsewhere; the verifier evaluates it by itself."""
 
+    __hash__ = str.__hash__
+    """That of the text it equals; the one that `Enum` writes in Python takes most of a look-up's time."""
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class Column:

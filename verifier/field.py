@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
@@ -34,6 +35,21 @@ def root_of_unity(size: int) -> int:
     if size < 1 or size & (size - 1) or size > 1 << TWO_ADICITY:
         raise ValueError(f"domain size: expected a power of two up to 2^{TWO_ADICITY}, got {size}")
     return pow(GENERATOR, (SCALAR_MODULUS - 1) // size, SCALAR_MODULUS)
+
+
+@cache
+def inverse_of_size(size: int) -> int:
+    """1 / size, for the few sizes that domains have."""
+    return inverse(size)
+
+
+def powers_of_root(size: int, exponents: Iterable[int]) -> list[int]:
+    """w^i for each exponent i: cheap from one to its neighbour, which most are."""
+    w, last, power, powers = root_of_unity(size), 0, 1, []
+    for exponent in exponents:
+        last, power = exponent, power * pow(w, exponent - last, SCALAR_MODULUS) % SCALAR_MODULUS
+        powers.append(power)
+    return powers
 
 
 def centred(value: int) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from zkmargin.verifier.circuit import Circuit, MaskColumn
 from zkmargin.verifier.expression import Column, ColumnKind
-from zkmargin.verifier.field import SCALAR_MODULUS, inverse, root_of_unity
+from zkmargin.verifier.field import SCALAR_MODULUS, inverse, inverse_of_size, powers_of_root, root_of_unity
 
 _R = SCALAR_MODULUS
 
@@ -16,39 +16,43 @@ def lagrange_evaluations(rows: int, indices: Iterable[int], point: int) -> dict[
 
     `point` lies outside the domain, else ZeroDivisionError.
     """
-    w = root_of_unity(rows)
-    roots: dict[int, int] = {}
-    last, root = 0, 1
-    for index in indices:
-        # From one index to the next: cheap for neighbours, which most are.
-        last, root = index, root * pow(w, index - last, _R) % _R
-        roots[index] = root
-    if not roots:
-        return {}
-    prefix, product = [], 1
-    for root in roots.values():
-        prefix.append(product)
-        product = product * rows * (point - root) % _R
-    suffix = inverse(product)
-    vanishing = pow(point, rows, _R) - 1
-    values: dict[int, int] = {}
-    for (index, root), before in zip(reversed(roots.items()), reversed(prefix), strict=True):
-        values[index] = root * vanishing % _R * suffix % _R * before % _R
-        suffix = suffix * rows * (point - root) % _R
-    return values
+    wanted = list(indices)
+    scale = _scale(rows, point)
+    quotients = _quotients(powers_of_root(rows, wanted), point)
+    return {index: quotient * scale % _R for index, quotient in zip(wanted, quotients, strict=True)}
 
 
 def public_evaluations(circuit: Circuit, point: int) -> dict[Column, int]:
     """The value at `point` of every sparse and mask column."""
-    rows = sorted({row for column in circuit.sparse for row, _ in column.entries})
-    lagrange = lagrange_evaluations(circuit.rows, rows, point)
+    scale = _scale(circuit.rows, point)
+    quotients = dict(zip(circuit.sparse_rows, _quotients(circuit.sparse_roots, point), strict=True))
     values = {
-        Column(ColumnKind.SPARSE, index): sum(value * lagrange[row] for row, value in column.entries) % _R
+        Column(ColumnKind.SPARSE, index): sum(value * quotients[row] for row, value in column.entries) * scale % _R
         for index, column in enumerate(circuit.sparse)
     }
     for index, mask in enumerate(circuit.masks):
         values[Column(ColumnKind.MASK, index)] = mask_evaluation(circuit.rows, mask, point)
     return values
+
+
+def _scale(rows: int, point: int) -> int:
+    """(point^n - 1) / n."""
+    return (pow(point, rows, _R) - 1) * inverse_of_size(rows) % _R
+
+
+def _quotients(roots: Sequence[int], point: int) -> list[int]:
+    """root / (point - root) for each root, with one field inversion."""
+    prefixes, product = [], 1
+    for root in roots:
+        prefixes.append(product)
+        product = product * (point - root) % _R
+    suffix = inverse(product) if roots else 1
+    quotients = []
+    for root, prefix in zip(reversed(roots), reversed(prefixes), strict=True):
+        quotients.append(suffix * prefix % _R * root % _R)
+        suffix = suffix * (point - root) % _R
+    quotients.reverse()
+    return quotients
 
 
 def mask_evaluation(rows: int, mask: MaskColumn, point: int) -> int:

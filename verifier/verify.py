@@ -16,7 +16,7 @@ from zkmargin.verifier.circuit import Circuit, Evaluation
 from zkmargin.verifier.curve import G1, G1_GENERATOR, G2_GENERATOR, INFINITY, GroupEngine, PythonEngine
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.expression import Column, ColumnKind, Query, evaluate
-from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, inverse, root_of_unity
+from zkmargin.verifier.field import BASE_MODULUS, SCALAR_MODULUS, inverse, inverse_of_size, root_of_unity
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.lagrange import public_evaluations
 from zkmargin.verifier.proof import Proof, PublicInputs, decode_proof, encode_points
@@ -149,7 +149,9 @@ def pairing_claim(
 
     # SHPLONK (eprint 2020/081), divided by (z - zeta)(z - w zeta): claims at zeta weigh 1 / (z - zeta), those at w zeta
     # 1 / (z - w zeta), and W needs no multiplication.
-    at_zeta, at_rotated = inverse(at.z - at.zeta), inverse(at.z - w * at.zeta)
+    from_zeta, from_rotated = at.z - at.zeta, at.z - w * at.zeta
+    both = inverse(from_zeta * from_rotated)
+    at_zeta, at_rotated = both * from_rotated % _R, both * from_zeta % _R
     points: dict[G1, int] = defaultdict(int)
     points[G1_GENERATOR] += linear.constant * at_zeta
     for symbol, coefficient in linear.coefficients.items():
@@ -327,22 +329,23 @@ def _running_sum_identity(
     coefficients[Symbol("running_sum")] = -1
     for index in range(circuit.helpers):
         coefficients[Symbol("helper", index)] -= 1
-    per_row = inverse(circuit.rows)
-    weight = 1
+    weight, right_sides, by_column = 1, 0, defaultdict[Column, int](int)
     for total in circuit.sums:
         weight = weight * gamma % _R
         right = total.constant + sum(coefficient * scalars[index] for index, coefficient in total.scalars)
-        constant += weight * right % _R * per_row
+        right_sides += weight * right
         for term in total.terms:
-            factor = term.coefficient * weight % _R
+            factor = term.coefficient * weight
             if term.weight is not None:
                 factor = factor * nodes[term.weight].constant % _R
             if term.public is None:
                 constant -= factor
-            elif term.public in public:
-                constant -= factor * public[term.public]
+            elif (value := public.get(term.public)) is not None:
+                constant -= factor * value
             else:
-                coefficients[_symbol(term.public)] -= factor
+                by_column[term.public] += factor
+    constant += right_sides % _R * inverse_of_size(circuit.rows)
+    coefficients |= {_symbol(column): -factor for column, factor in by_column.items()}
     return Affine(constant % _R, {symbol: coefficient % _R for symbol, coefficient in coefficients.items()})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from zkmargin.circuits.markets.universe import UniverseShape
 from zkmargin.circuits.policies.constraints import (
@@ -126,10 +127,19 @@ class ConstraintBuilder:
             loss = loss + LinearForm.scalar(when) * reach - LinearForm(constant=reach)
         self._floors.setdefault(group, []).append(_PendingFloor(label, title, loss, titles, when))
 
-    def limit(self, group: Group, label: str, title: str, room: LinearForm, *, scale: int = 1) -> None:
-        """`room`, what is left below a threshold, is not negative; `scale` units of it are one of usd_e12."""
+    def limit(
+        self,
+        group: Group,
+        label: str,
+        title: str,
+        room: LinearForm,
+        *,
+        scale: int = 1,
+        unit: Literal["usd", "coins"] = "usd",
+    ) -> None:
+        """`room`, what is left below a threshold, is not negative; `scale` of it are 10^-12 of its unit."""
         inequality = self._inequality(label, room, None)
-        self._inequalities.append(replace(inequality, bound=Bound(title, group, scale)))
+        self._inequalities.append(replace(inequality, bound=Bound(title, group, scale, unit)))
 
     def charge(self, amount: LinearForm) -> None:
         """The requirement grows by `amount`."""

@@ -168,11 +168,12 @@ class Floor:
 
 @dataclass(frozen=True)
 class Bound:
-    """Marks an inequality "threshold - measure >= 0" for the report; `scale` is what a unit of usd_e12 counts for."""
+    """Marks an inequality "threshold - measure >= 0" for the report; `scale` is what 10^-12 of its unit counts for."""
 
     title: str
     group: Group
     scale: int
+    unit: Literal["usd", "coins"] = "usd"
 
 
 @dataclass(frozen=True)
@@ -278,5 +279,9 @@ class Constraints:
 
     @property
     def scalar_rows(self) -> int:
-        """Reserved rows that all private scalars take, one limb of 60 bits a row."""
-        return sum(scalar.limbs for scalar in self.all_scalars)
+        """Reserved rows that all private scalars take, one limb of 60 bits a row.
+
+        A remainder below a power of two that is no whole number of limbs has a second scalar, its distance from it.
+        """
+        gaps = sum(len(cone.components) * -(-cone.shift // LIMB_BITS) for cone in self.cones if cone.shift % LIMB_BITS)
+        return sum(scalar.limbs for scalar in self.all_scalars) + gaps

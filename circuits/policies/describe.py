@@ -15,7 +15,7 @@ from zkmargin.verifier.errors import FormatError
 UNITS: Final = {
     "add": "times the loss",
     "admitted_kinds": "kinds",
-    "alpha": "weight of the last squared return",
+    "alpha": "times the add-on, or weight of the last squared return",
     "as_of": "date",
     "base": "fraction of the index",
     "beta": "weight of the last variance",
@@ -35,7 +35,9 @@ UNITS: Final = {
     "floor": "standard deviation over the horizon",
     "floor_days": "days",
     "from_usd": "USD",
+    "classes": "supervisory parameters, or refuse",
     "hedged_rate": "fraction of hedged dollar delta",
+    "hedging_set": "name of a hedging set",
     "history": "digest of a price history",
     "horizon_steps": "steps of the history",
     "initial_fraction": "fraction of notional",
@@ -48,6 +50,7 @@ UNITS: Final = {
     "long_rate": "per year",
     "look_ahead_days": "days",
     "maintenance_fraction": "fraction of the initial fraction",
+    "margin_period_days": "days, of business for an add-on",
     "max_attestation_age_seconds": "seconds",
     "max_leverage": "times",
     "max_price_age_seconds": "seconds",
@@ -66,12 +69,14 @@ UNITS: Final = {
     "of": "what a rate is of",
     "open_interest_lower_cap_usd": "USD",
     "open_interest_upper_cap_usd": "USD",
+    "option_volatility": "volatility",
     "other_kinds": "what other kinds count for",
     "points": "volatility",
     "price_move": "fraction of the price, or of the scan range",
     "price_scan_range": "fraction of the price",
     "quantity_bits": "bits of a quantity in lots",
     "rate": "fraction of index or price",
+    "rate_move": "change of the yearly rate",
     "rates": "fraction of index or price",
     "ratio": "fraction of the value that counts",
     "risk_factor": "times scenario losses and floors",
@@ -83,6 +88,7 @@ UNITS: Final = {
     "side": "long, short or both",
     "strikes": "strikes of an expiry",
     "stress_weight": "fraction of the variance",
+    "supervisory_factor": "fraction of adjusted notional",
     "tables": "parameters, or refuse",
     "tiers": "tiers",
     "tolerance": "fraction of the forward",
@@ -171,7 +177,7 @@ def remarks(policy: Policy, epoch: MarketEpoch | None = None) -> tuple[str, ...]
     kinds = {rule.kind for rule in policy.rules}
     grids = kinds & {"scenario_grid", "scenario_tables", "expiry_scenarios"}
     options = "option" in policy.admitted_kinds and policy.measure == "equity"
-    if options and not grids and "short_option_margin" not in kinds:
+    if options and not grids and not kinds & {"short_option_margin", "supervisory_add_on"}:
         found.append("admitted_kinds: options are admitted, and no rule margins them")
     if options and grids - {"expiry_scenarios"} and "mark_check" not in kinds:
         found.append("rules: no mark_check, so an option whose mark contradicts the model is worth its mark")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,11 @@ class ScenarioResult:
 
 @dataclass(frozen=True)
 class LimitResult:
-    """A limit, and what is left below it in usd_e12 (lots, where it restricts what may be held); negative: exceeded."""
+    """A limit, and what is left below it in 10^-12 of its unit (lots, where it restricts); negative: exceeded."""
 
     name: str
     room: int
+    unit: Literal["usd", "coins"] = "usd"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class MarginResult:
             **(
                 {
                     "limits": [
-                        {"name": limit.name, "room_usd": format_usd_e12(limit.room), "kept": limit.room >= 0}
+                        {"name": limit.name, f"room_{limit.unit}": format_usd_e12(limit.room), "kept": limit.room >= 0}
                         for limit in self.limits
                     ]
                 }
@@ -142,7 +143,7 @@ def _report(
     if not scenarios:
         scenarios.append(ScenarioResult("as held", 0, slack))
     limits = [
-        LimitResult(title, assignment.values[inequality.slack.name] // bound.scale)
+        LimitResult(title, assignment.values[inequality.slack.name] // bound.scale, bound.unit)
         for inequality in constraints.inequalities
         if (bound := inequality.bound) is not None and (title := _limit_title(universe, bound)) is not None
     ]

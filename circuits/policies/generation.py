@@ -297,12 +297,75 @@ def _collateral_factors(name: str, flavour: str, version: Version, parameters: J
     return _policy(name, flavour, version, description, rules, measure="asset_cover", admitted_kinds=kinds)
 
 
+def _sa_ccr(name: str, flavour: str, version: Version, parameters: Json) -> Json:
+    """Initial as unmargined trades; maintenance over the margin period of risk."""
+    rule: Json = {
+        "kind": "supervisory_add_on",
+        "name": "saccr",
+        "alpha": parameters["alpha"],
+        "classes": {"*": parameters["class"]},
+    }
+    if flavour == "maintenance":
+        rule["margin_period_days"] = parameters["margin_period_days"]
+    description = (
+        "Basel SA-CCR (CRE52) as a margin: alpha times the aggregate add-on of one hedging set of single names, the "
+        "multiplier at one; initial as for unmargined trades, maintenance over a margin period of risk. An exposure "
+        "measure: options count by their supervisory delta alone."
+    )
+    return _policy(name, flavour, version, description, [rule, MARKS])
+
+
+def _stress(name: str, flavour: str, version: Version, parameters: Json) -> Json:
+    """Each scenario a vector of moves, one to an underlying; dollar tokens may lose their peg."""
+    up, apart, rate = parameters["vol_up"], parameters["apart"], parameters["rate"]
+    falls, rises = parameters["token_moves"]
+
+    def table(fall: str, rise: str, relative: str, token: tuple[str, str]) -> Json:
+        moves = [
+            ("every coin its worst day", fall, "up", None),
+            ("every coin its best day", rise, "up", None),
+            ("the first coin up, others down", relative, None, None),
+            ("the first coin down, others up", format_decimal(-Decimal(relative)), None, None),
+            ("tokens below their peg", token[0], None, None),
+            ("tokens above their peg", token[1], None, None),
+            ("rates up", "0", None, rate),
+            ("rates down", "0", None, format_decimal(-Decimal(rate))),
+        ]
+        scenarios = [
+            {
+                "name": title,
+                "price_move": move,
+                **({} if vol is None else {"vol_move": vol}),
+                **({} if rates is None else {"rate_move": rates}),
+            }
+            for title, move, vol, rates in moves
+        ]
+        return {"vol_moves": {"up": {"kind": "relative", "change": up}}, "scenarios": scenarios}
+
+    coins = {**parameters["coins"], "*": parameters["other"]}
+    tables = {
+        coin: table(fall, rise, apart if coin == "BTC" else format_decimal(-Decimal(apart)), ("0", "0"))
+        for coin, (fall, rise) in coins.items()
+    }
+    tables |= {token: table("0", "0", "0", (falls, rises)) for token in parameters["tokens"]}
+    rule = {"kind": "scenario_tables", "name": "stress", "netting": "account", "tables": tables}
+    factor = "1" if flavour == "initial" else parameters["maintenance_factor"]
+    description = (
+        "Historical and hypothetical stresses, each one vector of moves over the account: every coin's worst and best "
+        "day, the first coin against the others, dollar tokens off their peg either way, rates."
+    )
+    unshocked = {"unshocked_underlyings": ["USD"]}
+    return _policy(name, flavour, version, description, [rule, MARKS], risk_factor=factor, **unshocked)
+
+
 MAKERS: Final[Mapping[str, Callable[[str, str, Version, Json], Json]]] = {
     "derive-pmrm2": _derive,
     "derive-pmrm2-exact": _derive_exact,
     "paradex": _paradex,
     "perpetual-tiers": _perpetual_tiers,
     "collateral-factors": _collateral_factors,
+    "regulatory-sa-ccr": _sa_ccr,
+    "stress": _stress,
 }
 
 

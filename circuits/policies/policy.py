@@ -63,6 +63,7 @@ from zkmargin.circuits.policies.rules.rule import CHARGE_BITS, VALUE_COLUMN, Ris
 from zkmargin.circuits.policies.rules.scenario_grid import ScenarioGrid
 from zkmargin.circuits.policies.rules.scenario_tables import ScenarioTables
 from zkmargin.circuits.policies.rules.strike_netting import StrikeNettedShorts
+from zkmargin.circuits.policies.rules.supervisory_add_on import SupervisoryAddOn
 from zkmargin.circuits.policies.rules.value_at_risk import ValueAtRisk
 from zkmargin.circuits.policies.shipped import Shipped, versions_of
 from zkmargin.verifier.documents import read_document
@@ -75,7 +76,16 @@ from zkmargin.verifier.statements.trust import by_venue
 POLICY_DOMAIN: Final = b"zkmargin/policy/v1"
 LONG_CHARGE_COLUMN: Final = "charge.long"
 SHORT_CHARGE_COLUMN: Final = "charge.short"
-PRESETS: Final = ("span", "derive-pmrm2", "paradex", "perpetual-tiers", "collateral-factors", "tiered-haircuts")
+PRESETS: Final = (
+    "span",
+    "derive-pmrm2",
+    "paradex",
+    "perpetual-tiers",
+    "collateral-factors",
+    "tiered-haircuts",
+    "regulatory-sa-ccr",
+    "stress",
+)
 """Names of the shipped policies; each is an initial margin, and has a `-maintenance` sibling."""
 ONE_UNDERLYING: Final = ("derive-pmrm2-exact",)
 """Shipped too, each with its sibling: for universes of one underlying, as it takes private scalars by expiry."""
@@ -100,6 +110,7 @@ AnyRule = Annotated[
     | CollateralFactors
     | TieredHaircuts
     | ValueAtRisk
+    | SupervisoryAddOn
     | MarkCheck
     | Limit
     | LeverageLimit
@@ -277,7 +288,7 @@ class Policy(StrictModel):
         slots = [slot for slot, name in enumerate(epoch.universe.underlyings) if name in self.unshocked_underlyings]
         moves = live & (arrays.underlying >= 0) & ~np.isin(arrays.underlying, slots)
         ceiling = math.ceil(self.risk_factor)
-        return RiskView(admitted, epoch.universe.underlyings, moves, ceiling, epoch.universe.listings)
+        return RiskView(admitted, epoch.universe.underlyings, moves, ceiling, epoch.universe.listings, epoch.as_of)
 
 
 def load_policy(name_or_path: str | Path) -> Policy:

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zkmargin.prover.setup.srs import BLINDING_POINTS, PointSource, Setup
-from zkmargin.prover.setup.storage import load_setup, load_setup_key, save_setup
+from zkmargin.prover.setup.storage import load_setup, load_setup_key, load_setup_rows, save_setup
 from zkmargin.verifier.srs import SetupError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = [
     "import_ptau",
     "load_setup",
     "load_setup_key",
+    "load_setup_rows",
     "provenance",
     "save_setup",
     "verify_setup",

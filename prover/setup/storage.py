@@ -69,6 +69,11 @@ def load_setup_key(path: str | Path) -> SetupKey:
     return _read_fields(path, Fields(path, read_document(path, KIND)))[0]
 
 
+def load_setup_rows(path: str | Path) -> int:
+    """How many rows S has points for, without its arrays. Raises FormatError; OSError when S cannot be read."""
+    return _read_fields(path, Fields(path, read_document(path, KIND)))[1]
+
+
 def _read_fields(path: str | Path, fields: Fields) -> tuple[SetupKey, int, PointSource | None]:
     rows = fields.integer("rows", 2, 1 << TWO_ADICITY)
     check_rows(rows, str(path))

@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from zkmargin.api.broker import commit_books, make_broker_inclusion, prove_broker
+    from zkmargin.api.broker_verification import BrokerResult, check_broker_inclusion, verify_broker_proof
     from zkmargin.api.disclosure import disclose
     from zkmargin.api.disclosure_verification import Disclosed, check_disclosure
     from zkmargin.api.files import verify_file
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         prove_batches,
         prove_solvency,
     )
+    from zkmargin.api.solvency_log import append_to_log, compare_receipts, make_receipt
     from zkmargin.api.solvency_verification import (
         IncludedBalances,
         SolvencyResult,
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgumentError",
+    "BrokerResult",
     "Disclosed",
     "FormatError",
     "InadequateError",
@@ -63,12 +67,16 @@ __all__ = [
     "Verdict",
     "ZkmarginError",
     "__version__",
+    "append_to_log",
     "attest",
     "attest_reserves",
     "build_market",
+    "check_broker_inclusion",
     "check_disclosure",
     "check_inclusion",
     "commit_balances",
+    "commit_books",
+    "compare_receipts",
     "development_setup",
     "disclose",
     "evaluate",
@@ -76,15 +84,19 @@ __all__ = [
     "load_market",
     "load_policy",
     "load_setup",
+    "make_broker_inclusion",
     "make_inclusion",
     "make_inclusions",
+    "make_receipt",
     "margin_prover",
     "prove_batches",
+    "prove_broker",
     "prove_margin",
     "prove_solvency",
     "report_solvency",
     "set_threads",
     "verify",
+    "verify_broker_proof",
     "verify_file",
     "verify_many",
     "verify_solvency",
@@ -92,6 +104,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    "api.broker": ("commit_books", "make_broker_inclusion", "prove_broker"),
+    "api.broker_verification": ("BrokerResult", "check_broker_inclusion", "verify_broker_proof"),
     "api.disclosure": ("disclose",),
     "api.disclosure_verification": ("Disclosed", "check_disclosure"),
     "api.files": ("verify_file",),
@@ -103,6 +117,7 @@ _MODULES = {
         "prove_batches",
         "prove_solvency",
     ),
+    "api.solvency_log": ("append_to_log", "compare_receipts", "make_receipt"),
     "api.solvency_verification": (
         "IncludedBalances",
         "SolvencyResult",

@@ -130,7 +130,9 @@ def test_verify_file_is_verify(market: Market, made_desk: Path) -> None:
     assert found == zkmargin.verify(proof, market, "span", setup, at=AT, any_attestor=True)
     with pytest.raises(zkmargin.ProofRejected, match="expired"):
         zkmargin.verify_file(proof, setup, market=market, policy="span", any_attestor=True)
-    with pytest.raises(zkmargin.FormatError, match="expected a margin proof, a disclosure or a solvency statement"):
+    with pytest.raises(
+        zkmargin.FormatError, match="expected a margin proof, a disclosure, a solvency statement or a broker's proof"
+    ):
         zkmargin.verify_file(made_desk / "m.json", made_desk / "s.json")
 
 

@@ -27,9 +27,14 @@ PROVING = (
     "zkmargin.circuits.statements.attestation",
     "zkmargin.circuits.statements.margin.prover",
     "zkmargin.circuits.statements.disclosure.prover",
+    "zkmargin.circuits.statements.book.prover",
+    "zkmargin.circuits.statements.broker.files",
+    "zkmargin.circuits.statements.broker.prover",
+    "zkmargin.circuits.statements.broker.solution",
     "zkmargin.circuits.statements.solvency.prover",
     "zkmargin.circuits.statements.solvency.settlement",
     "zkmargin.circuits.statements.solvency.batch",
+    "zkmargin.api.broker",
     "zkmargin.api.margin",
     "zkmargin.api.disclosure",
     "zkmargin.chain",
@@ -48,6 +53,8 @@ COMMANDS = {
     "what is no proof, malformed": "verify {d}/m.json --market {d}/m.json --policy span --setup {d}/s.json",
     "a disclosure": "check-disclosure {d}/d.json --market {d}/m.json --setup {d}/s.json --trust {d}/trust.json",
     "a solvency statement": "solvency verify {d}/solvency.json --setup {d}/solvency-setup.json",
+    "a broker's proof": "broker verify {d}/bp.json --books {d}/list.json --market {d}/m.json --policy span "
+    f"--setup {{d}}/s.json --at {AT}",
     "a solvency statement, by the general command": "verify {d}/solvency.json --setup {d}/solvency-setup.json",
 }
 CALLS = {
@@ -92,6 +99,6 @@ def test_what_is_refused_here_is_what_proving_loads(verified_files: Path) -> Non
     """The list above names modules that exist: proving and evaluating load them."""
     _, modules = loaded(
         "import zkmargin.demo, zkmargin.chain, zkmargin.exchange, zkmargin.exchange.proving, zkmargin.cli.prove, "
-        "zkmargin.cli.disclose, zkmargin.cli.evaluate\nresult = 0"
+        "zkmargin.cli.disclose, zkmargin.cli.evaluate, zkmargin.api.broker\nresult = 0"
     )
     assert set(PROVING) <= modules

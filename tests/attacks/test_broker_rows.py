@@ -104,7 +104,7 @@ def widened(of: Brokerage, *, paid: bool) -> tuple[BookList, list[list[list[int]
     basis = setup().lagrange(of.backend, rows)
     points = [of.backend.msm(basis, [of.backend.vector(each) for each in part]) for part in held]
     books = [replace(b, net=c, gross=a) for b, c, a in zip(of.books.books, *points, strict=True)]
-    return BookList(of.books.terms, tuple(books), of.books.proofs), held
+    return BookList(of.books.terms, tuple(books), of.books.proofs, of.books.time), held
 
 
 def test_what_a_book_holds_beyond_the_universe_enters_nowhere() -> None:
@@ -209,7 +209,7 @@ def test_every_public_value_moves_every_challenge() -> None:
     held = names(derive_challenges(key, statement, proof))
     assert len(held) == 7
     for field, value in vars(statement).items():
-        other: Any = {str: "another", int: 7, bytes: bytes(32)}[type(value)]
+        other: Any = {str: "another", int: 7, bytes: bytes([9]) * 32}[type(value)]
         assert not held & names(derive_challenges(key, replace(statement, **{field: other}), proof)), field
     circuit = key.circuit
     others = [

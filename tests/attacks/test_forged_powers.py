@@ -188,8 +188,6 @@ USES_NO_POINT = {
     "setup dev",  # makes one
     "setup import",  # checks a ceremony's file: tests/prover/setup/test_import.py
     "solvency commit",
-    "solvency inclusion page",
-    "solvency inclusion check",
     "trust",
 }
 """Commands that read [x]_2 of a setup and none of its points, or that make a setup."""
@@ -231,6 +229,21 @@ RECIPES: dict[str, Recipe] = {
         *("chain", "publish", "--rpc", "http://127.0.0.1:1", "--key", d / "kestrel.key"),
         *("--deployment", d / "deployment.json", "--market", d / "m.json", "--setup", d / "s.json"),
     ],
+    "broker commit": lambda d: [
+        *("broker", "commit", "--market", d / "m.json", "--accounts", d / "books.csv", "--setup", d / "s.json"),
+        *("--out", d / "new.json", "--openings", d / "new.opening.json"),
+    ],
+    "broker prove": lambda d: [
+        *("broker", "prove", *_common(d), "--books", d / "list.json", "--openings", d / "list.opening.json"),
+        *("--broker", "Tern", "--out", d / "new.json"),
+    ],
+    "broker verify": lambda d: [
+        *("broker", "verify", d / "broker.json", *_common(d), "--books", d / "list.json", "--at", AT),
+    ],
+    "broker check": lambda d: [
+        *("broker", "check", d / "anna.json", "--owner", "anna", "--proof", d / "broker.json"),
+        *("--setup", d / "s.json"),
+    ],
     "solvency prove": lambda d: [
         *("solvency", "prove", "--work", d / "w", "--setup", d / "s.json", "--out", d / "new.json"),
     ],
@@ -241,6 +254,14 @@ RECIPES: dict[str, Recipe] = {
     "solvency inclusion": lambda d: [
         *("solvency", "inclusion", "--work", d / "w", "--statement", d / "st.json"),
         *("--setup", d / "s.json", "--out", d / "new.json"),
+    ],
+    "solvency inclusion page": lambda d: [
+        *("solvency", "inclusion", "page", "--statement", d / "st.json"),
+        *("--setup", d / "s.json", "--out", d / "new.html"),
+    ],
+    "solvency inclusion check": lambda d: [
+        *("solvency", "inclusion", "check", d / "bela.json", "--customer", "bela"),
+        *("--statement", d / "st.json", "--setup", d / "s.json"),
     ],
 }
 
@@ -260,6 +281,16 @@ def everything(made_desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     setup, policy = load_setup(folder / "s.json"), package.load_policy("span")
     record = DeploymentRecord(1, bytes(20), bytes(20), 1, policy, setup.digest, "s.json", {"kestrel": bytes(20)})
     write_deployment_record(folder / "deployment.json", record)
+    (folder / "books.csv").write_text("account,instrument,quantity\nanna,USD,1000\nbela,USD,2000\n")
+    for command in (
+        "broker commit --market {d}/m.json --accounts {d}/books.csv --setup {d}/s.json --out {d}/list.json "
+        f"--openings {{d}}/list.opening.json --at {AT}",
+        "broker prove --market {d}/m.json --policy span --books {d}/list.json --openings {d}/list.opening.json "
+        "--setup {d}/s.json --broker Tern --out {d}/broker.json",
+        "broker include {d}/broker.json --books {d}/list.json --openings {d}/list.opening.json --owner anna "
+        "--out {d}/anna.json",
+    ):
+        assert run([part.format(d=folder) for part in command.split()]) == 0, command
     exchange = folder / "exchange"
     exchange.mkdir()
     (exchange / "b.csv").write_text("customer,asset,equity,debt,collateral\nbela,BTC,12,0,12\n")
@@ -270,6 +301,8 @@ def everything(made_desk: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         "solvency commit --terms {d}/t.json --customers {d}/b.csv --setup {d}/s.json --rows 64 --out {d}/w",
         "solvency attest --terms {d}/t.json --epoch {e} --key {d}/k --chain eip155:1 --amount BTC=100 --out {d}/r.json",
         "solvency prove --work {d}/w --setup {d}/s.json --reserves {d}/r.json --out {d}/st.json",
+        "solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --customer bela "
+        "--out {d}/bela.json",
     ):
         epoch = "0x" + open_epoch_folder(exchange / "w").epoch.hex() if "{e}" in command else ""
         assert run([part.format(d=exchange, e=epoch) for part in command.split()]) == 0, command

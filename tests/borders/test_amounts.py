@@ -100,7 +100,7 @@ def test_prices_ratios_and_reserves(text: str) -> None:
     positive = value is not None and not text.startswith("-")
     assert taken(lambda: decimal_fraction(text, "here")) == (value if positive else None)
     lots = None if value is None or not positive else value * 10**4
-    reserved = taken(lambda: claim_of("eip155:1", "wallet", bytes(20), {"BTC": text}, terms()).amounts)
+    reserved = taken(lambda: claim_of("eip155:1", None, bytes(20), {"BTC": text}, terms()).amounts)
     fits = lots is not None and lots.denominator == 1 and 0 < lots < 1 << 90
     assert reserved == (((1, int(lots)),) if fits and lots is not None else None)
 

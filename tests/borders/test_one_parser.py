@@ -15,11 +15,11 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("verifier", "prover", "circuits", "src/zkmargin")
 DOCUMENTS: Final = "verifier/documents.py"
-BALANCES: Final = "src/zkmargin/exchange/balances.py"
+BALANCES: Final = ("src/zkmargin/exchange/balances.py", "src/zkmargin/exchange/books.py")
 PARSERS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("json.load", "json.loads", "json.JSONDecoder", "json.decoder"), (DOCUMENTS,)),
     "csv": ("verifier/tables.py",),
-    "polars.scan_parquet": (BALANCES,),
+    "polars.scan_parquet": BALANCES,
     # Archives are read in the first of these places and written in the others.
     "zipfile": (DOCUMENTS, "prover/writing.py", "src/zkmargin/exchange/inclusion_files.py"),
     **dict.fromkeys(
@@ -42,7 +42,7 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
         ),
         (),
     ),
-    "scan_parquet": (BALANCES,),
+    "scan_parquet": BALANCES,
     # What ships in the package, the sources of its contracts, and /proc: the rest of files is read up to a bound.
     **dict.fromkeys(
         ("read_text", "read_bytes"),

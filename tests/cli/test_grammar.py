@@ -62,7 +62,10 @@ def test_what_a_kind_does_not_take_is_refused(zkmargin: Any, files: Path) -> Non
         (["p.json", "--setup", files / "s.json", "--policy", "span"], "--market: expected it"),
         (["d.json", *common, "--at", AT], "--at: expected none: a disclosure is not verified against it"),
         (["p.json", *common, "--policy", "span", "--terms", "t"], "--terms: expected none"),
-        (["m.json", *common], "field 'format': expected a margin proof, a disclosure or a solvency statement, got"),
+        (
+            ["m.json", *common],
+            "field 'format': expected a margin proof, a disclosure, a solvency statement or a broker's proof, got",
+        ),
     ):
         outcome = zkmargin("verify", files / str(arguments[0]), *arguments[1:])
         assert outcome.code == 2
@@ -114,7 +117,9 @@ def complete(shell: str, words: str) -> list[str]:
 def test_completion_of_commands_and_options() -> None:
     assert complete("bash", "zkmargin ") == list(COMMANDS)
     assert complete("bash", "zkmargin che") == ["check-disclosure"]
-    assert set(complete("bash", "zkmargin solvency ")) == {"commit", "attest", "prove", "verify", "report", "inclusion"}
+    assert set(complete("bash", "zkmargin solvency ")) == {
+        *("commit", "attest", "prove", "verify", "report", "inclusion", "log")
+    }
     assert "--attestor" in complete("bash", "zkmargin verify --a")
     assert any('"verify":"Verify a proof at a given time."' in line for line in complete("zsh", "zkmargin ver"))
 

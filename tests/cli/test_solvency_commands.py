@@ -228,7 +228,7 @@ def test_bad_reserves_are_named(made: Path, capsys: pytest.CaptureFixture[str], 
         ({"coverage": "sum"}, "coverage: expected 'asset' or 'value'"),
         ({"totals": None}, "field 'totals'"),
         ({"assets": []}, "expected 1 to"),
-        ({"exchange": ""}, "exchange: expected a name"),
+        ({"exchange": ""}, "exchange: '': expected a name"),
         ({"value_decimals": 18}, "a lot is worth 2^52"),
     ],
 )

@@ -24,7 +24,7 @@ from zkmargin.prover.setup import Setup, development_setup
 from zkmargin.verifier.field import SCALAR_MODULUS
 from zkmargin.verifier.statements.book import Book, BookList, BookTerms
 from zkmargin.verifier.statements.broker.circuit import Layout
-from zkmargin.verifier.statements.broker.statement import BrokerStatement, accounts_root
+from zkmargin.verifier.statements.broker.statement import BrokerStatement
 from zkmargin.verifier.statements.broker.verify import verify_broker
 
 ROWS: Final = 4096
@@ -100,13 +100,19 @@ class Brokerage:
             Book((1000 + 7 * k).to_bytes(32, "big"), net, gross)
             for k, (net, gross) in enumerate(zip(*points, strict=True))
         )
-        return BookList(terms, books, (b"",) * len(books))
+        return BookList(terms, books, (b"",) * len(books), self.market.epoch_time)
 
     def statement(self, books: BookList | None = None) -> BrokerStatement:
         books = books or self.books
-        root = accounts_root(books)
+        root = books.root
         return BrokerStatement(
-            "broker", self.policy.digest, self.market.epoch_id, self.market.epoch_time, len(books.books), root
+            broker="broker",
+            policy=self.policy.digest,
+            epoch=self.market.epoch_id,
+            epoch_time=self.market.epoch_time,
+            books_time=self.market.epoch_time,
+            accounts=len(books.books),
+            root=root,
         )
 
     def prover(self, kind: Any = BrokerProver) -> Any:

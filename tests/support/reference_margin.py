@@ -148,7 +148,7 @@ def _table(table: Any, name: str) -> Any:
 def _refused(policy: Policy, name: str) -> bool:
     if name in policy.unshocked_underlyings:
         return False
-    tables = [getattr(rule, field, None) for rule in policy.rules for field in ("tables", "rates")]
+    tables = [getattr(rule, field, None) for rule in policy.rules for field in ("tables", "rates", "classes")]
     return any(_table(table, name) == "refuse" for table in tables if table)
 
 
@@ -185,13 +185,22 @@ def _scenario_tables(rule: Any, out: Reference, holdings: list[Holding], moving:
             weight = float(scenario.weight) * float(table.factor)
             move = table.vol_moves.get(scenario.vol_move) if scenario.vol_move else None
             vol = _moved_vol(move, float(h.instrument.implied_vol), h.years) if h.is_option else None
-            value = h.value(float(scenario.price_move), vol, max(h.years - float(rule.look_ahead_days) / 365, 0.0))
+            shift = float(scenario.price_move) * math.sqrt(float(table.margin_period_days or 1))
+            shift = (1 + shift) * math.exp(float(scenario.rate_move or 0) * _dated(h, out)) - 1
+            value = h.value(shift, vol, max(h.years - float(rule.look_ahead_days) / 365, 0.0))
             group = "" if rule.netting == "account" else name
             losses[group, index] -= weight * h.quantity * (value - h.value() - (long - short) / 2 * value)
             largest = max(largest, weight * value)
         out.charges += abs(h.quantity) * (long + short) / 2 * largest
     for (group, _), loss in losses.items():
         out.groups[group].append(loss)
+
+
+def _dated(h: Holding, out: Reference) -> float:
+    """Years to expiry of what has one."""
+    if h.instrument.kind != "future":
+        return h.years
+    return float((h.instrument.expiry - out.epoch.as_of).total_seconds()) / YEAR
 
 
 def _scenario_grid(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
@@ -205,7 +214,10 @@ def _scenario_grid(rule: Any, out: Reference, holdings: list[Holding], moving: l
             scan = 1.0 if rule.price_scan_range is None else float(_table(rule.price_scan_range, name))
             move = rule.vol_moves.get(scenario.vol_move) if scenario.vol_move else None
             vol = _moved_vol(move, float(h.instrument.implied_vol), h.years) if h.is_option else None
-            value = h.value(float(scenario.price_move) * scan, vol, max(h.years - look_ahead, 0.0))
+            shift = (1 + float(scenario.price_move) * scan) * math.exp(
+                float(scenario.rate_move or 0) * _dated(h, out)
+            ) - 1
+            value = h.value(shift, vol, max(h.years - look_ahead, 0.0))
             long, short = _penalties(rule, h)
             profit = value - h.value() - (long - short) / 2 * value
             losses["" if rule.netting == "account" else name] -= weight * h.quantity * profit
@@ -463,6 +475,33 @@ def _value_at_risk(rule: Any, out: Reference, holdings: list[Holding], moving: l
     out.charges += float(rule.z) * math.sqrt(max(square, 0.0))
 
 
+def _supervisory_add_on(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
+    """CRE52: by hedging set, what all move alike and what each underlying does by itself."""
+    sets: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0]))
+    for h in moving:
+        entry = _table(rule.classes, h.instrument.underlying)
+        if h.instrument.kind not in rule.kinds:
+            continue
+        expiry = getattr(h.instrument, "expiry", None)
+        years = 1.0 if expiry is None else (expiry - out.epoch.as_of).total_seconds() / YEAR
+        maturity = math.sqrt(min(1.0, max(years, 10 / 250)))
+        if rule.margin_period_days is not None:
+            maturity = 1.5 * math.sqrt(rule.margin_period_days / 250)
+        delta, base = 1.0, h.price
+        if h.is_option:
+            base, k = float(h.instrument.forward_usd), float(h.instrument.strike_usd)
+            v = float(entry.option_volatility) * math.sqrt(h.years)
+            delta = normal(math.log(base / k) / v + v / 2) - (h.instrument.option_type == "put")
+        amount = h.quantity * delta * base * maturity * float(entry.supervisory_factor)
+        found = sets[entry.hedging_set][h.instrument.underlying]
+        found[0] += amount
+        found[1] = float(entry.correlation)
+    for found in sets.values():
+        common = sum(rho * amount for amount, rho in found.values())
+        own = sum((1 - rho * rho) * amount * amount for amount, rho in found.values())
+        out.charges += float(rule.alpha) * math.sqrt(common * common + own)
+
+
 def _mark_check(rule: Any, out: Reference, holdings: list[Holding], moving: list[Holding]) -> None:
     for h in holdings:
         if not h.is_option:
@@ -540,7 +579,7 @@ def _rooms_of_limit(rule: Any, policy: Policy, epoch: MarketEpoch, name: str, mi
         put = h.is_option and h.instrument.option_type == "put"
         moves = h.instrument.underlying not in policy.unshocked_underlyings
         notional = math.copysign(_size(h), h.quantity) * (-1 if put else 1)
-        amounts = {"net_notional": notional, "vega": h.quantity * vega / 100}
+        amounts = {"net_notional": notional, "vega": h.quantity * vega / 100, "position": h.quantity * delta * moves}
         net += amounts.get(rule.measure, h.quantity * delta * h.index * moves)
     return {f"{title}, long": most - net, f"{title}, short": most + net}
 

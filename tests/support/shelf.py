@@ -30,12 +30,14 @@ from zkmargin.circuits.markets.instruments import read_instruments
 from zkmargin.circuits.markets.universe import read_universe
 from zkmargin.circuits.policies.policy import load_policy
 from zkmargin.circuits.statements.attestation import read_opening, read_recipient, write_opening
+from zkmargin.circuits.statements.broker.files import read_secrets
 from zkmargin.circuits.statements.margin.market import read_epoch, read_universe_of
 from zkmargin.circuits.statements.solvency.files import write_terms
 from zkmargin.cli.main import run
 from zkmargin.connectors.deribit import import_deribit
 from zkmargin.demo.run import read_sample
 from zkmargin.exchange.balances import open_balances
+from zkmargin.exchange.books import read_account_books
 from zkmargin.exchange.epoch_folder import open_epoch_folder
 from zkmargin.prover.setup import import_ptau, load_setup
 from zkmargin.prover.signing import address_of_key
@@ -44,11 +46,14 @@ from zkmargin.risk.history import read_history
 from zkmargin.verifier.documents import read_format
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.attestation import Attestor, read_attestation
+from zkmargin.verifier.statements.broker.files import read_books, read_broker_proof
+from zkmargin.verifier.statements.broker.inclusion import read_broker_inclusion
 from zkmargin.verifier.statements.deployment import read_deployment
 from zkmargin.verifier.statements.disclosure import read_disclosure
 from zkmargin.verifier.statements.margin import read_margin_proof
 from zkmargin.verifier.statements.solvency.files import read_solvency
 from zkmargin.verifier.statements.solvency.inclusion import read_inclusion
+from zkmargin.verifier.statements.solvency.log import read_log, read_receipt
 from zkmargin.verifier.statements.solvency.reserves import read_reserves
 from zkmargin.verifier.statements.solvency.terms import read_terms
 from zkmargin.verifier.statements.trust import RequiredSetup, Trust, read_trust
@@ -60,6 +65,11 @@ bela,BTC,12,0,12
 bela,USD,0,900,0
 carl,BTC,3.0000,0,0
 dora,USD,7.00,0,0
+"""
+BOOKS: Final = """account,instrument,quantity
+anna,USD,250000
+anna,BTC-26JUN20,-0.5
+bela,USD,90000.5
 """
 _PTAU: Final = Path(__file__).parents[1] / "vectors" / "ptau" / "bn254-6-prepared.ptau"
 _INTENT: Final = bytes(range(32))
@@ -83,6 +93,10 @@ class Reader:
 
 def _balances(where: str, **options: str) -> object:
     return list(open_balances(where, **options).holdings(terms()))
+
+
+def _books(folder: Path, name: str) -> object:
+    return read_account_books(folder / name, read_universe(folder / "u.json"))
 
 
 def _first_proof(folder: Path) -> object:
@@ -119,10 +133,16 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Path], object]]]] = {
     "terms": ("t.json", lambda d: read_terms(d / "t.json")),
     "solvency statement": ("st.json", lambda d: read_solvency(d / "st.json")),
     "reserves": ("r.json", _reserves),
+    "solvency log": ("log.json", lambda d: read_log(d / "log.json")),
+    "solvency receipt": ("receipt.json", lambda d: read_receipt(d / "receipt.json")),
     "inclusion": ("inclusion.json", lambda d: read_inclusion(d / "inclusion.json")),
     "epoch folder": ("w/epoch.json", lambda d: open_epoch_folder(d / "w")),
     "batch": ("w/batches/00000.json", lambda d: open_epoch_folder(d / "w").read_batch(0)),
     "batch's proof": ("w/proofs/00000.json", _first_proof),
+    "broker's books": ("list.json", lambda d: read_books(d / "list.json")),
+    "broker's openings": ("kept.json", lambda d: read_secrets(d / "kept.json")),
+    "broker's proof": ("bp.json", lambda d: read_broker_proof(d / "bp.json")),
+    "broker's inclusion": ("included.json", lambda d: read_broker_inclusion(d / "included.json")),
     "format of a file": ("p.json", lambda d: read_format(d / "p.json")),
     "sample": ("sample/sample.json", lambda d: read_sample(d / "sample")),
 }
@@ -141,6 +161,7 @@ READERS: Final = (
         "csv",
         lambda d: read_with_entries(d / "entries.csv", read_universe(d / "u.json")),
     ),
+    Reader("books, CSV", "books.csv", "csv", lambda d: _books(d, "books.csv")),
     Reader("balances, CSV", "b.csv", "csv", lambda d: _balances(str(d / "b.csv"))),
     Reader("balances, Parquet", "b.parquet", "columns", lambda d: _balances(str(d / "b.parquet")), 4),
     Reader("balances, SQL", "b.db", "columns", lambda d: _balances(f"sqlite:///{d / 'b.db'}", table="holdings"), 8),
@@ -156,6 +177,7 @@ def make_shelf(folder: Path) -> None:
     _margin_files(folder)
     _trusted_and_sent(folder)
     _solvency_files(folder)
+    _broker_files(folder)
     (folder / "keystore.json").write_text(
         json.dumps(Account.encrypt(WALLET_KEY, PASSWORD, kdf="pbkdf2", iterations=16))
     )
@@ -221,9 +243,28 @@ def _solvency_files(folder: Path) -> None:
         f"solvency prove --work {d}/w --setup {d}/s.json --reserves {d}/r.json --out {d}/st.json",
         f"solvency inclusion --work {d}/w --statement {d}/st.json --setup {d}/s.json --customer bela "
         f"--out {d}/inclusion.json",
+        f"solvency log append {d}/log.json --statement {d}/st.json --setup {d}/s.json --key {d}/wallet.key",
+        f"solvency log receipt {d}/log.json --statement {d}/st.json --setup {d}/s.json --out {d}/receipt.json",
     ):
         epoch = "0x" + open_epoch_folder(folder / "w").epoch.hex() if "EPOCH" in command else ""
         if run([part.replace("EPOCH", epoch) for part in command.split()]) != 0:
+            raise RuntimeError(command)
+
+
+def _broker_files(folder: Path) -> None:
+    """A broker's list of two accounts, what opens it, a proof, an owner's file."""
+    (folder / "books.csv").write_text(BOOKS)
+    d = str(folder)
+    shared = f"--market {d}/m.json --setup {d}/s.json"
+    for command in (
+        f"broker commit {shared} --accounts {d}/books.csv --out {d}/list.json --openings {d}/kept.json --at {AT} "
+        "--json",
+        f"broker prove {shared} --policy span --books {d}/list.json --openings {d}/kept.json --broker Tern "
+        f"--out {d}/bp.json --json",
+        f"broker include {d}/bp.json --books {d}/list.json --openings {d}/kept.json --owner anna "
+        f"--out {d}/included.json --json",
+    ):
+        if run(command.split()) != 0:
             raise RuntimeError(command)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import zkmargin as api
 from support.backends import fastest_backend
-from support.shell_desk import CHAIN, VENUES, make_desk
+from support.shell_desk import AT, CHAIN, VENUES, make_desk
 from support.solvency import MASTER, NONCE, ROWS, batch, prover, reserves, setup, terms
 from zkmargin.circuits.statements.solvency.files import write_solvency
 from zkmargin.circuits.statements.solvency.settlement import settle
@@ -101,4 +101,9 @@ def verified_files(made_desk: Path, tmp_path_factory: pytest.TempPathFactory) ->
     statement = settle(terms(), NONCE, ROWS, [proven], [opening], signed, setup(), fastest_backend())
     write_solvency(folder / "solvency.json", statement)
     save_setup(setup(), folder / "solvency-setup.json")
+    market, parameters = folder / "m.json", folder / "s.json"
+    listed, kept, books = folder / "list.json", folder / "kept.json", folder / "books.csv"
+    books.write_text("account,instrument,quantity\nanna,USD,250000\nanna,BTC-26JUN20,-0.5\nbela,USD,90000\n")
+    api.commit_books(market, books, parameters, out=listed, openings=kept, at=AT)
+    api.prove_broker(market, "span", listed, kept, parameters, broker="Tern", out=folder / "bp.json")
     return folder

@@ -153,12 +153,11 @@ def recommitted(forged: Statement) -> Statement:
 
 
 def reserves(
-    amounts: Mapping[str, str], *, of: Terms | None = None, key: bytes = WALLET_KEY, place: str | None = "eip155:1"
+    amounts: Mapping[str, str], *, of: Terms | None = None, key: bytes = WALLET_KEY, chain: str | None = "eip155:1"
 ) -> ReserveAttestation:
-    """Reserves signed by a wallet, or by the custodian when `place` is None."""
+    """Reserves signed by a wallet, or by the custodian when `chain` is None."""
     agreed = of or terms()
-    holder = "cold wallet" if place else "vault"
-    claim = claim_of(place, holder, address_of_key(key), amounts, agreed)
+    claim = claim_of(chain, None if chain else "vault", address_of_key(key), amounts, agreed)
     return sign_reserves(claim, agreed, epoch(agreed), key)
 
 

@@ -33,7 +33,7 @@ from zkmargin.verifier.field import SCALAR_MODULUS, inverse
 from zkmargin.verifier.statements.book import Book, BookList, BookTerms
 from zkmargin.verifier.statements.broker.circuit import Layout
 from zkmargin.verifier.statements.broker.proof import BrokerArgument, decode_argument
-from zkmargin.verifier.statements.broker.statement import BrokerStatement, accounts_root
+from zkmargin.verifier.statements.broker.statement import BrokerStatement
 from zkmargin.verifier.statements.broker.verify import Challenges, combined_claim, derive_challenges, verify_broker
 
 R = SCALAR_MODULUS
@@ -90,13 +90,19 @@ def witness() -> tuple[OpenBooks, Any]:
 def books(points: Sequence[tuple[G1, G1]]) -> BookList:
     terms = BookTerms(world().market.universe, setup_key().digest, world().policy.quantity_bits)
     listed = [Book((7 + k).to_bytes(32, "big"), net, gross) for k, (net, gross) in enumerate(points)]
-    return BookList(terms, tuple(listed), (b"",) * len(listed))
+    return BookList(terms, tuple(listed), (b"",) * len(listed), world().market.epoch_time)
 
 
 def statement(listed: BookList) -> BrokerStatement:
     market = world().market
     return BrokerStatement(
-        "broker", world().policy.digest, market.epoch_id, market.epoch_time, len(listed.books), accounts_root(listed)
+        broker="broker",
+        policy=world().policy.digest,
+        epoch=market.epoch_id,
+        epoch_time=market.epoch_time,
+        books_time=market.epoch_time,
+        accounts=len(listed.books),
+        root=listed.root,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Final
 from zkmargin.verifier.curve import G1, GroupEngine, encode_g1
 from zkmargin.verifier.errors import FormatError, ProofRejected
 from zkmargin.verifier.keccak import keccak256
+from zkmargin.verifier.merkle import MerkleTree
 from zkmargin.verifier.proof import PublicInputs
 from zkmargin.verifier.verify import BatchItem, VerifyingKey, verify_batch
 
@@ -54,11 +55,15 @@ class Book:
 
 @dataclass(frozen=True)
 class BookList:
-    """The pairs of many accounts, account ids strictly rising, and the proof of each. Checked when it is made."""
+    """The pairs of many accounts, account ids strictly rising, and the proof of each. Checked when it is made.
+
+    time: when the books were taken, as their owner says, in seconds since 1970.
+    """
 
     terms: BookTerms
     books: tuple[Book, ...]
     proofs: tuple[bytes, ...]
+    time: int
 
     def __post_init__(self) -> None:
         ids = [book.account for book in self.books]
@@ -74,6 +79,11 @@ class BookList:
     def pair_ids(self) -> tuple[bytes, ...]:
         """The id of every pair, in order."""
         return tuple(book.pair_id(self.terms) for book in self.books)
+
+    @cached_property
+    def root(self) -> bytes:
+        """The Merkle root over the pair ids in order: with the number of accounts, it names the list."""
+        return MerkleTree(self.pair_ids).root
 
     def __repr__(self) -> str:
         return f"BookList({len(self.books)} accounts)"

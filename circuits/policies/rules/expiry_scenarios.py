@@ -95,6 +95,10 @@ class ExpiryTable(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_scenarios(self.scenarios, self.vol_moves, Decimal(1))
+        if any(scenario.rate_move is not None for scenario in self.scenarios):
+            raise ValueError(
+                "scenarios: rate_move: expected in scenario_tables, as expiries here have a rate of their own"
+            )
         return self
 
 

@@ -6,6 +6,7 @@
     net_notional          |sum +-q N|                puts count negative
     delta                 |sum q delta * index|
     vega                  |sum q vega / 100|         USD a volatility point
+    position              |sum q delta|              coins of the underlying, an option counting by its delta
     open_interest_share   sum |q| p over perpetuals  at most a share of the underlying's open interest in USD
 
 `leverage_limit`: gross notional <= most * value. `concentration_limit`: an underlying's gross notional <= share * the
@@ -27,7 +28,7 @@ from pydantic import Field, model_validator
 
 from zkmargin.circuits.markets import black76
 from zkmargin.circuits.markets.instruments import InstrumentId, Kind, Underlying
-from zkmargin.circuits.markets.units import VALUE_BITS, ExactDecimal, integers
+from zkmargin.circuits.markets.units import USD_E12, VALUE_BITS, ExactDecimal, integers
 from zkmargin.circuits.policies.builder import ConstraintBuilder
 from zkmargin.circuits.policies.constraints import ACCOUNT, LinearForm, Part
 from zkmargin.circuits.policies.rules.perpetual_margin import Kinds
@@ -49,13 +50,13 @@ from zkmargin.circuits.policies.rules.rule import (
 from zkmargin.circuits.policies.rules.tiers import BOUNDARY_BITS, BOUNDARY_UNIT
 
 RISKY: Final[tuple[Kind, ...]] = ("spot", "supply", "borrow", "perpetual", "future", "option")
-Measure = Literal["gross_notional", "net_notional", "delta", "vega", "open_interest_share"]
+Measure = Literal["gross_notional", "net_notional", "delta", "vega", "position", "open_interest_share"]
 Threshold = Annotated[ExactDecimal, Field(ge=0, lt=Decimal(10) ** 12)]
-_SIGNED: Final = ("net_notional", "delta", "vega")
+_SIGNED: Final = ("net_notional", "delta", "vega", "position")
 
 
 class Limit(Rule):
-    """A measure's largest amount; see the module. `most` is in USD, or a share of open interest; by account: `*`."""
+    """A measure's largest amount; see the module. `most`: USD, coins, or a share of open interest; by account: `*`."""
 
     kind: Literal["limit"]
     measure: Measure
@@ -66,8 +67,10 @@ class Limit(Rule):
     @model_validator(mode="after")
     def _check(self) -> Self:
         require_default(self.most)
-        if self.by == "account" and (len(self.most) > 1 or self.measure == "open_interest_share"):
-            raise ValueError("by: an account has one threshold, '*', and no open interest: expected underlying")
+        if self.by == "account" and (len(self.most) > 1 or self.measure in ("open_interest_share", "position")):
+            raise ValueError(
+                "by: an account has one threshold, '*', no coins and no open interest: expected underlying"
+            )
         return self
 
     def constrain(self, builder: ConstraintBuilder) -> None:
@@ -83,7 +86,8 @@ class Limit(Rule):
                 continue
             for side, sign in (("long", -1), ("short", 1)):
                 net = LinearForm.of(signed, Part.NET, group, sign)
-                builder.limit(group, f"{label}.{side}", f"{self.name}: {title}, {side}", room + net)
+                unit: Literal["usd", "coins"] = "coins" if self.measure == "position" else "usd"
+                builder.limit(group, f"{label}.{side}", f"{self.name}: {title}, {side}", room + net, unit=unit)
 
     def publish(self, view: RiskView) -> RuleColumns:
         """Measures per lot, and thresholds in the first row of their group."""
@@ -102,7 +106,9 @@ class Limit(Rule):
         if self.measure in _SIGNED:
             exact, error = self._signed(view)
             columns[f"{self.name}.net"] = nearest_units(np.where(counted, exact, 0.0))
-            columns[f"{self.name}.gross"] = np.where(counted, rounding_charge(error), 0)
+            # A coin is a coin: only an option's delta is rounded where positions are measured.
+            rounded = counted & (arrays.is_kind("option") if self.measure == "position" else True)
+            columns[f"{self.name}.gross"] = np.where(rounded, rounding_charge(error), 0)
         elif self.measure == "open_interest_share":
             perpetual = counted & arrays.is_kind("perpetual")
             columns[f"{self.name}.gross"] = ceil_units(np.where(perpetual, arrays.price, 0.0))
@@ -130,6 +136,12 @@ class Limit(Rule):
         error = PRICING_ERROR * (arrays.reference + arrays.forward + arrays.strike)
         if self.measure == "vega":
             return np.where(options, greeks.vega / 100.0, 0.0), error
+        if self.measure == "position":
+            coins = np.zeros(arrays.price.shape)
+            for listing in view.listings:
+                coins[listing.row] = float(USD_E12) / 10.0**listing.lot_exponent
+            equivalent = np.where(options, greeks.delta, 1.0) * coins
+            return np.where(view.moves, equivalent, 0.0), PRICING_ERROR * coins
         delta = np.where(options, greeks.delta, 1.0) * arrays.reference
         return np.where(view.moves, delta, 0.0), error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, StringConstraints
 
+from zkmargin.circuits.markets.black76 import SECONDS_PER_YEAR
 from zkmargin.circuits.markets.epoch import MarketArrays
 from zkmargin.circuits.markets.instruments import Underlying
 from zkmargin.circuits.markets.models import StrictModel
@@ -55,6 +57,7 @@ class RiskView:
     `arrays.live` is already limited to admissible kinds. `moves` marks rows whose price the scenarios move: all live
     ones but cash and the policy's dollar-like underlyings. `risk_ceiling` is the policy's risk factor rounded up to an
     integer: what a rule charges in place of part of a requirement is multiplied by it. `listings`: what is in the rows.
+    `as_of`: the moment of the epoch.
     """
 
     arrays: MarketArrays
@@ -62,6 +65,16 @@ class RiskView:
     moves: Bools
     risk_ceiling: int
     listings: tuple[Listing, ...] = ()
+    as_of: datetime | None = None
+
+    @property
+    def years_to_expiry(self) -> Floats:
+        """(rows,) of options, from their price's time, and of dated futures, from the epoch's; 0 for all others."""
+        years = self.arrays.years.copy()
+        for listing in self.listings:
+            if listing.kind == "future" and listing.expiry is not None and self.as_of is not None:
+                years[listing.row] = max((listing.expiry - self.as_of).total_seconds(), 0.0) / SECONDS_PER_YEAR
+        return years
 
     def by_underlying(self, table: Mapping[str, Decimal], cash: str = "USD") -> Floats:
         """(rows,) the table's entry for each row's underlying; cash rows look up `cash`; missing ones take `*`."""

@@ -99,13 +99,15 @@ VolMove = Annotated[RelativeVolMove | AbsoluteVolMove | TermVolMove, Field(discr
 class Scenario(StrictModel):
     """One cell of the grid. `price_move` is a fraction of the price, or of the scan range where the grid has one.
 
-    `vol_move` names one of the grid's; absent, volatility stays. The P&L counts with `weight`.
+    `vol_move` names one of the grid's; absent, volatility stays. The P&L counts with `weight`. `rate_move`: the change
+    of the yearly rate, by which forwards of options and dated futures move too, as exp(rate_move T).
     """
 
     name: Title
     price_move: Annotated[ExactDecimal, Field(ge=-10, le=100)]
     vol_move: str | None = None
     weight: Annotated[ExactDecimal, Field(gt=0, le=1)] = Decimal(1)
+    rate_move: Annotated[ExactDecimal, Field(ge=-1, le=1)] | None = None
 
 
 class Discounting(StrictModel):
@@ -168,7 +170,7 @@ class ScenarioGrid(Rule):
         scan = 1.0 if self.price_scan_range is None else view.by_underlying(self.price_scan_range)
         years = float(self.look_ahead_days) / DAYS_PER_YEAR
         grid = Grid(self.scenarios, self.vol_moves, self.discounting, years)
-        priced = grid.price(view.arrays, view.moves, scan=scan)
+        priced = grid.price(view.arrays, view.moves, dated=view.years_to_expiry, scan=scan)
         side, rounding = priced.side * view.risk_ceiling, priced.rounding * view.risk_ceiling
         columns = dict(zip(map(self.column_name, self.scenarios), priced.profits, strict=True))
         return RuleColumns(columns, long_charge=side, short_charge=side + rounding)
@@ -196,8 +198,11 @@ class Grid:
     look_ahead: float = 0.0
     factor: float = 1.0
 
-    def price(self, arrays: MarketArrays, moves: Bools, *, scan: Floats | float = 1.0) -> PricedGrid:
-        """P&L and charges of rows, of which `moves` are shocked; `scan` is what a price move of one means."""
+    def price(self, arrays: MarketArrays, moves: Bools, *, dated: Floats, scan: Floats | float = 1.0) -> PricedGrid:
+        """P&L and charges of rows, of which `moves` are shocked; `scan` is what a price move of one means.
+
+        dated: (rows,) years to expiry, of futures too.
+        """
         options = arrays.is_kind("option")
         base = np.where(options, _option_values(arrays, arrays.forward, arrays.vol, arrays.years), arrays.forward)
         long_penalty, short_penalty = np.zeros_like(base), np.zeros_like(base)
@@ -206,7 +211,7 @@ class Grid:
             long_penalty, short_penalty = (np.where(options, penalty, 0.0) for penalty in penalties)
         profits: list[Ints] = []
         worst_error, largest_value = np.zeros_like(base), np.zeros_like(base)
-        for scenario, shocked, pricing_error in self._shocked(arrays, options, scan):
+        for scenario, shocked, pricing_error in self._shocked(arrays, options, scan, dated):
             weight = float(scenario.weight) * self.factor
             tilt = (long_penalty - short_penalty) / 2.0 * shocked
             profit = np.where(moves, weight * (shocked - base - tilt), 0.0)
@@ -218,12 +223,14 @@ class Grid:
         return PricedGrid(profits, side, np.where(moves, rounding_charge(worst_error), 0))
 
     def _shocked(
-        self, arrays: MarketArrays, options: Bools, scan: Floats | float
+        self, arrays: MarketArrays, options: Bools, scan: Floats | float, dated: Floats
     ) -> Iterator[tuple[Scenario, Floats, Floats]]:
         """Every scenario with the moved value of each row and a bound on its pricing error."""
         years = np.maximum(arrays.years - self.look_ahead, 0.0)
         for scenario in self.scenarios:
             forward = arrays.forward * (1.0 + float(scenario.price_move) * scan)
+            if scenario.rate_move is not None:
+                forward = forward * np.exp(float(scenario.rate_move) * dated)
             move = None if scenario.vol_move is None else self.vol_moves[scenario.vol_move]
             vol = arrays.vol if move is None else move.apply(arrays.vol, arrays.years)
             value = np.where(options, _option_values(arrays, forward, vol, years), forward)

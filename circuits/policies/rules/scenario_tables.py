@@ -11,6 +11,7 @@ Sources: as for scenario_grid.py; Derive keeps a parameter set to a currency, Pa
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -44,17 +45,26 @@ from zkmargin.circuits.policies.rules.scenario_grid import (
 
 
 class ScenarioTable(StrictModel):
-    """One underlying's scenarios; `factor` scales all their losses."""
+    """One underlying's scenarios; `factor` scales all their losses.
+
+    With a margin period of risk, in days, price moves are of one day and grow with the square root of it.
+    """
 
     factor: Factor = Decimal(1)
     scenarios: Annotated[tuple[Scenario, ...], Field(strict=False, min_length=1, max_length=256)]
     vol_moves: dict[str, VolMove] = Field(default_factory=dict)
     discounting: Discounting | None = None
+    margin_period_days: Annotated[ExactDecimal, Field(gt=0, le=100)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_scenarios(self.scenarios, self.vol_moves, Decimal(1))
+        check_scenarios(self.scenarios, self.vol_moves, Decimal(self.scale))
         return self
+
+    @property
+    def scale(self) -> float:
+        """What a price move is multiplied by."""
+        return 1.0 if self.margin_period_days is None else math.sqrt(self.margin_period_days)
 
 
 class ScenarioTables(Rule):
@@ -111,11 +121,12 @@ class ScenarioTables(Rule):
         arrays = view.arrays
         columns = {f"{self.name}[{index}]": np.zeros(arrays.price.shape, np.int64) for index in range(self._count())}
         side, rounding = (np.zeros(arrays.price.shape, np.int64) for _ in range(2))
+        dated = view.years_to_expiry
         look_ahead = float(self.look_ahead_days) / DAYS_PER_YEAR
         for table, rows in rows_by_entry(view, self.tables):
             some = MarketArrays(**{name: values[rows] for name, values in vars(arrays).items()})
             grid = Grid(table.scenarios, table.vol_moves, table.discounting, look_ahead, float(table.factor))
-            priced = grid.price(some, view.moves[rows])
+            priced = grid.price(some, view.moves[rows], dated=dated[rows], scan=table.scale)
             for index, profits in enumerate(priced.profits):
                 columns[f"{self.name}[{index}]"][rows] = profits
             side[rows], rounding[rows] = priced.side * view.risk_ceiling, priced.rounding * view.risk_ceiling

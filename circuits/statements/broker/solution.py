@@ -7,13 +7,14 @@ below 2^40 stay below 2^52. They are put together as Python integers.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zkmargin.circuits.markets.units import integers
 from zkmargin.circuits.policies.constraints import (
     ACCOUNT,
     Constraints,
@@ -24,6 +25,7 @@ from zkmargin.circuits.policies.constraints import (
     Term,
 )
 from zkmargin.circuits.statements.broker.circuit import BrokerProgram
+from zkmargin.verifier.statements.broker.circuit import PARTS
 
 Ints = NDArray[np.int64]
 Objects = NDArray[np.object_]
@@ -57,8 +59,7 @@ def assign_all(constraints: Constraints, program: BrokerProgram, columns: Mappin
         _assign_cone(cone, sums, values)
     for scalar in constraints.scalars:
         if scalar.indicates is not None:
-            held = sums.value(scalar.indicates, values) >= 0
-            values[scalar.name] = held.astype(np.int64).astype(object)
+            values[scalar.name] = _elementwise(_is_not_negative)(sums.value(scalar.indicates, values))
             continue
         least = np.zeros(len(books), dtype=object)
         for form in scalar.least:
@@ -87,6 +88,10 @@ def _assign_cone(cone: SecondOrderCone, sums: _Sums, values: dict[str, Objects])
     values[f"{cone.label}.slack"] = root * root - squares
 
 
+def _is_not_negative(value: int) -> int:
+    return int(value >= 0)
+
+
 def _root_above(square: int) -> int:
     root = math.isqrt(square)
     return root + (root * root < square)
@@ -105,14 +110,19 @@ class _Sums:
         self._column = {column.name: index for index, column in enumerate(circuit.columns)}
         self._masks: dict[Group, int | None] = {ACCOUNT: None, **program.masks}
         pairs = circuit.sums
-        stacked = np.zeros((len(pairs), circuit.universe_rows), dtype=np.int64)
-        for position, (column, mask) in enumerate(pairs):
+        stacked = {pair: np.zeros(circuit.universe_rows, dtype=np.int64) for pair in pairs}
+        for (column, mask), masked in stacked.items():
             values = columns[circuit.columns[column].name]
             rows = slice(None) if mask is None else circuit.masks[mask].rows(circuit.universe_rows)
-            stacked[position, rows] = values[rows]
-        self._unit = dict(zip(pairs, stacked.astype(object).sum(axis=1), strict=True)) if pairs else {}
-        self._net = dict(zip(pairs, _products(stacked, books), strict=True))
-        self._gross = dict(zip(pairs, _products(stacked, books, magnitude=True), strict=True))
+            masked[rows] = values[rows]
+        parts: dict[str, set[tuple[int, int | None]]] = {part: set() for part in PARTS}
+        for equation in circuit.equations:
+            for term in equation.terms:
+                parts[term.part].add((term.column, term.mask))
+        self._unit = {pair: int(stacked[pair].astype(object).sum()) for pair in parts["unit"]}
+        both = parts["long"] | parts["short"]
+        self._net = _sums_of(stacked, parts["net"] | both, books)
+        self._gross = _sums_of(stacked, parts["gross"] | both, books, magnitude=True)
 
     def value(self, form: LinearForm, values: Mapping[str, Objects]) -> Objects:
         """A form's value for every account, given the scalars assigned so far."""
@@ -129,16 +139,29 @@ class _Sums:
         pair = self._column[term.column], self._masks[term.group]
         if term.part is Part.UNIT:
             return term.coefficient * self._unit[pair]
+        if term.part is Part.NET:
+            return term.coefficient * self._net[pair]
+        if term.part is Part.GROSS:
+            return term.coefficient * self._gross[pair]
         net, gross = self._net[pair], self._gross[pair]
-        parts = {Part.NET: net, Part.GROSS: gross}
-        if term.part is Part.LONG:
-            return term.coefficient * ((gross + net) // 2)
-        if term.part is Part.SHORT:
-            return term.coefficient * ((gross - net) // 2)
-        return term.coefficient * parts[term.part]
+        return term.coefficient * ((gross + net if term.part is Part.LONG else gross - net) // 2)
 
 
-def _products(columns: Ints, books: Ints, *, magnitude: bool = False) -> list[Objects]:
+def _sums_of(
+    columns: Mapping[tuple[int, int | None], Ints],
+    pairs: Set[tuple[int, int | None]],
+    books: Ints,
+    *,
+    magnitude: bool = False,
+) -> dict[tuple[int, int | None], Objects]:
+    """The sums of some pairs' columns with every book, or with the books' magnitudes."""
+    order = [pair for pair in columns if pair in pairs]
+    if not order:
+        return {}
+    return dict(zip(order, _products(np.stack([columns[pair] for pair in order]), books, magnitude), strict=True))
+
+
+def _products(columns: Ints, books: Ints, magnitude: bool) -> list[Objects]:
     """columns @ books^T in exact integers, or of |books|: (accounts,) for each of the (pairs, rows) columns."""
     totals = [np.zeros(len(books), dtype=object) for _ in columns]
     for start in range(0, len(books), _ACCOUNTS):
@@ -150,7 +173,7 @@ def _products(columns: Ints, books: Ints, *, magnitude: bool = False) -> list[Ob
             book_limbs = [(shift, limb.T) for shift, limb in _limbs(part[:, rows])]
             for column_shift, column in _limbs(columns[:, rows]):
                 for book_shift, book in book_limbs:
-                    product = (column @ book).astype(np.int64)
+                    product = integers(column @ book)
                     shift = column_shift + book_shift
                     by_shift[shift] = by_shift[shift] + product if shift in by_shift else product
         for shift, product in by_shift.items():

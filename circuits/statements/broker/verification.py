@@ -11,9 +11,20 @@ from zkmargin.circuits.statements.margin.circuit import UniverseLayout
 from zkmargin.prover.commitments import commit_from_powers
 from zkmargin.prover.kernels.interface import Backend, P, V
 from zkmargin.prover.setup import Setup
+from zkmargin.verifier.curve import G1
 from zkmargin.verifier.srs import SetupError
 from zkmargin.verifier.statements.broker.circuit import Layout
 from zkmargin.verifier.statements.broker.verify import BrokerKey
+
+
+def vanishing_point(setup: Setup, backend: Backend[V, P], rows: int) -> G1:
+    """[x^rows - 1], what a commitment's blinding scalar multiplies. Raises SetupError when the setup is too small."""
+    if rows > setup.rows:
+        raise SetupError(f"setup: expected one for at least {rows} rows, got one for {setup.rows}")
+    powers = setup.monomial(backend)
+    parts = [backend.slice_points(powers, start, start + 1) for start in (rows, 0)]
+    (point,) = backend.msm(backend.concatenate_points(parts), [backend.vector([1, -1])])
+    return point
 
 
 def broker_verifying_key(

@@ -12,8 +12,10 @@ from zkmargin.prover.writing import encode_compactly, replacing, write_document
 from zkmargin.verifier.curve import encode_g1
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.statements.solvency import files, inclusion, reserves, terms
+from zkmargin.verifier.statements.solvency import log as logs
 from zkmargin.verifier.statements.solvency.files import NUMBERS, POINTS
 from zkmargin.verifier.statements.solvency.inclusion import Inclusion, inclusion_to_json
+from zkmargin.verifier.statements.solvency.log import Log, Receipt
 from zkmargin.verifier.statements.solvency.reserves import ReserveAttestation
 from zkmargin.verifier.statements.solvency.statement import OpenedTotals, Solvency
 from zkmargin.verifier.statements.solvency.terms import Terms
@@ -54,6 +56,16 @@ def write_solvency(path: str | Path, statement: Solvency) -> None:
     if statement.settlement is not None:
         fields["settlement"] = "0x" + statement.settlement.hex()
     write_document(path, files.KIND, fields, arrays=arrays)
+
+
+def write_log(path: str | Path, log: Log) -> None:
+    """Write a log, whole or not at all."""
+    write_document(path, logs.KIND, logs.log_to_json(log))
+
+
+def write_receipt(path: str | Path, receipt: Receipt) -> None:
+    """Write a receipt, whole or not at all."""
+    write_document(path, logs.RECEIPT_KIND, logs.receipt_to_json(receipt))
 
 
 def write_inclusion(path: str | Path, made: Inclusion, liabilities: bytes) -> None:

@@ -43,6 +43,7 @@ _PRECIOUS: Final = (
     (re.compile(rb"\Aptau"), "a ceremony's file"),
     (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/setup".*"ceremony"\s*:\s*\{', re.DOTALL), "a ceremony's setup"),
     (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/(?:sealed-)?opening"', re.DOTALL), "an opening"),
+    (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/broker-openings"', re.DOTALL), "what opens a broker's list"),
     (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/deployment"', re.DOTALL), "a deployment record"),
     (re.compile(rb'\A\s*\{.*"format"\s*:\s*"zkmargin/solvency-(?:epoch|batch)', re.DOTALL), "a work folder's file"),
 )

@@ -78,6 +78,12 @@ VERIFIABLE: Final[Mapping[str, Verifiable]] = {
         (),
         ("terms", "require_setup"),
     ),
+    "broker-proof": Verifiable(
+        "a broker's proof",
+        "zkmargin.api.broker_verification:verify_broker_proof",
+        ("books", "market", "policy"),
+        (*TRUST, "at"),
+    ),
 }
 """By the kind in a file's `format`. The kind `revocation` is reserved."""
 

@@ -31,7 +31,7 @@ from zkmargin.exchange.epoch_folder import EpochFolder, open_epoch_folder
 from zkmargin.prover.kernels import load_backend
 from zkmargin.prover.kernels.choice import verifying_engine
 from zkmargin.prover.recovery import key_recovery
-from zkmargin.prover.setup import Setup, load_setup
+from zkmargin.prover.setup import Setup, load_setup, load_setup_rows
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.prover.signing import address_of_key, sign_reserves
 from zkmargin.verifier.errors import ArgumentError
@@ -62,10 +62,16 @@ def commit_balances(
     customers: a .parquet or .csv file, or a database's SQLAlchemy URL, whose table or view is `table`. rows: of a
     batch, a power of two. The folder is secret; it appears whole or not at all.
 
-    Raises InputError naming the first wrong row, WorkError when the folder exists.
+    Raises InputError naming the first wrong row, WorkError when the folder exists, ArgumentError for a setup
+    that is too small to prove a batch: before anybody signs.
     """
     where = path_of(customers, "customers", "a database's URL")
     agreed = loaded(terms, Terms, read_terms, "terms")
+    size = setup.rows if isinstance(setup, Setup) else load_setup_rows(path_of(setup, "setup"))
+    if rows > size:
+        raise ArgumentError(
+            "setup", f"expected one of at least {rows} rows, those of a batch, got {size}: nothing could be proven"
+        )
     digest = setup.digest if isinstance(setup, Setup) else setup_key_of(setup).digest
     check_folder("out", out)
     return epoch_folder.create_epoch_folder(
@@ -98,7 +104,7 @@ def attest_reserves(
     exact = {asset: quantity_of(amount, asset, "amounts") for asset, amount in amounts.items()}
     agreed, named = loaded(terms, Terms, read_terms, "terms"), digest_of(epoch, "epoch")
     private = key if isinstance(key, bytes) else read_signing_key(path_of(key, "key", "its 32 bytes"))
-    claim = claim_of(chain, custodian or "wallet", address_of_key(private), exact, agreed)
+    claim = claim_of(chain, custodian, address_of_key(private), exact, agreed)
     attestation = sign_reserves(claim, agreed, named, private)
     if out is not None:
         write_reserves(out, attestation, agreed)

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zkmargin.api.arguments import PathLike, check_outputs, digest_of, kind_of, loaded, path_of
+from zkmargin.api.arguments import PathLike, address_of, check_outputs, digest_of, kind_of, loaded, path_of
 from zkmargin.api.trusting import required_setup, setup_fields, setup_line
 from zkmargin.circuits.statements.solvency.verification import verify_solvency_under_setup
 from zkmargin.prover.kernels import load_backend, verifying_engine
+from zkmargin.prover.recovery import key_recovery
 from zkmargin.prover.setup import Setup, load_setup, load_setup_key
 from zkmargin.prover.setup.progress import Report, silent
 from zkmargin.verifier.errors import ArgumentError, ProofRejected
+from zkmargin.verifier.instants import parse_seconds
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.statements.solvency import inclusion as inclusions
 from zkmargin.verifier.statements.solvency.files import read_solvency
 from zkmargin.verifier.statements.solvency.inclusion import Balance, read_inclusion
+from zkmargin.verifier.statements.solvency.log import EquivocationError, Log, find_entry, read_log, verify_log
 from zkmargin.verifier.statements.solvency.statement import Solvency, summary
 from zkmargin.verifier.statements.solvency.terms import Terms, read_terms
 from zkmargin.verifier.statements.solvency.verify import SolvencyVerdict
@@ -102,7 +105,7 @@ class SolvencyResult:
 
     def to_table(self) -> dict[str, str]:
         """Return what `solvency verify` prints, by name."""
-        signers = sorted({each.claim.holder for each in self.statement.reserves})
+        signers = sorted({each.claim.name for each in self.statement.reserves})
         return {
             "verdict": "valid" if self.valid else "REJECTED",
             **{name: str(value) for name, value in summary(self.statement).items()},
@@ -187,16 +190,24 @@ def report_solvency(
 # -- customers ---------------------------------------------------------------------------------------------------------
 
 
-def write_inclusion_page(statement: PathLike | Solvency, setup: PathLike | Setup, *, out: PathLike) -> None:
-    """Write the static page on which customers check their inclusion files in the browser.
+def write_inclusion_page(
+    statement: PathLike | Solvency,
+    setup: PathLike | Setup,
+    *,
+    out: PathLike,
+    log_key: str | bytes | None = None,
+) -> None:
+    """Write the static page on which customers check their inclusion files, and receipts of a log, in the browser.
 
+    log_key: the address of the log's key; without it the page takes no receipt.
     Only about a statement that verifies under this setup. Raises ProofRejected, and then writes nothing.
     """
     from zkmargin.reports.inclusion_page import write_page  # noqa: PLC0415 - verifying writes nothing
 
     check_outputs({"out": out}, inputs={"statement": statement, "setup": setup})
     found = verify_solvency(statement, setup)
-    write_page(path_of(out, "out"), setup_key_of(setup), found.statement)
+    address = None if log_key is None else address_of(log_key, "log_key")
+    write_page(path_of(out, "out"), setup_key_of(setup), found.statement, address)
 
 
 @dataclass(frozen=True, repr=False)
@@ -234,25 +245,51 @@ def check_inclusion(
     customer: str,
     statement: PathLike | Solvency | None = None,
     liabilities: str | bytes | None = None,
+    log: PathLike | Log | None = None,
+    log_key: str | bytes | None = None,
 ) -> IncludedBalances:
     """Check that a customer's balances are in an exchange's liabilities, in full and once.
 
     customer: the identifier as its owner types it. statement: verified here, under the same setup; or liabilities: the
-    digest that auditors publish. The file's own word for it counts for nothing: one of the two is needed.
+    digest that auditors publish; or log: the log that has one digest for the file's exchange and time, under the key
+    `log_key`, an address. The file's own word for it counts for nothing: one of the three is needed. A log may be given
+    beside the others, and must then agree.
 
     Raises ProofRejected when the statement is not valid, the file is somebody else's or the balances are not in the
     liabilities, FormatError for bad input.
     """
-    if (statement is None) == (liabilities is None):
-        raise ArgumentError("liabilities", "expected the statement, or the liabilities digest that auditors publish")
+    if (statement is not None) + (liabilities is not None) > 1 or not (statement or liabilities or log):
+        raise ArgumentError(
+            "liabilities", "expected the statement, or the liabilities digest that auditors publish, or a log"
+        )
     if not isinstance(customer, str):
         raise ArgumentError("customer", f"expected the identifier as text, got {kind_of(customer)}")
     found, _ = read_inclusion(path_of(inclusion, "inclusion"))
     key = setup_key_of(setup)
-    trusted = digest_of(liabilities, "liabilities") if liabilities is not None else _liabilities_of(statement, setup)
-    shown = inclusions.verify_inclusion(found, key, trusted, customer)
     heading = inclusions.heading_of(found)
+    logged = None if log is None else _logged(log, log_key, heading)
+    if liabilities is not None:
+        trusted = digest_of(liabilities, "liabilities")
+    elif statement is not None or logged is None:
+        trusted = _liabilities_of(statement, setup)
+    else:
+        trusted = logged
+    if logged is not None and logged != trusted:
+        raise EquivocationError(
+            f"TWO DIGESTS of {heading.exchange} as of {heading.as_of}: 0x{logged.hex()} in the log, and another here: "
+            "keep both, and the file"
+        )
+    shown = inclusions.verify_inclusion(found, key, trusted, customer)
     return IncludedBalances(found.customer, heading.exchange, heading.as_of, trusted, tuple(shown), key)
+
+
+def _logged(log: PathLike | Log, log_key: str | bytes | None, heading: inclusions.Heading) -> bytes:
+    """Return the one digest that a log has for a file's exchange and time. Raises ProofRejected."""
+    if log_key is None:
+        raise ArgumentError("log_key", "expected the address of the log's key: anybody can keep a log")
+    kept = loaded(log, Log, read_log, "log")
+    verify_log(kept, address_of(log_key, "log_key"), key_recovery())
+    return find_entry(kept, heading.exchange, parse_seconds(heading.as_of, "inclusion: heading")).liabilities
 
 
 def _liabilities_of(statement: PathLike | Solvency | None, setup: PathLike | Setup | SetupKey) -> bytes:

@@ -13,7 +13,7 @@ from rich.table import Table
 from zkmargin.api import margin as api
 from zkmargin.circuits.markets.epoch import MarketEpoch
 from zkmargin.circuits.markets.positions import Positions, net
-from zkmargin.circuits.markets.units import USD_E12
+from zkmargin.circuits.markets.units import USD_E12, format_usd_e12
 from zkmargin.circuits.policies.attribution import Attribution, attribute
 from zkmargin.circuits.policies.evaluate import MarginResult, ScenarioResult, evaluate_margin
 from zkmargin.circuits.policies.policy import Policy
@@ -120,8 +120,9 @@ def print_margin(result: MarginResult, *, everything: bool) -> None:
     summary.add_row("slack", f"{usd(result.slack_usd_e12)} USD")
     console.print(summary)
     for limit in result.limits:
+        left = usd(limit.room) if limit.unit == "usd" else f"{format_usd_e12(limit.room)} {limit.unit}"
         kept = "kept" if limit.room >= 0 else "[bold red]exceeded[/]"
-        console.print(f"limit {limit.name}: {kept}, {usd(limit.room)} left")
+        console.print(f"limit {limit.name}: {kept}, {left} left")
     ordered = sorted(result.scenarios, key=lambda scenario: (scenario.slack_usd_e12, scenario.pnl_usd_e12))
     losses = [scenario for scenario in ordered if scenario.pnl_usd_e12 < 0 or scenario.name == result.worst_scenario]
     shown = ordered if everything else losses[:SHOWN]

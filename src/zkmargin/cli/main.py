@@ -57,6 +57,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "trust": "Write a trust file, for `verify` and `check-disclosure`.",
     "verify": "Verify a proof at a given time.",
     "solvency": "Prove that an exchange's reserves cover what it owes.",
+    "broker": "Prove that every account of a broker meets its requirement.",
     "disclose": "Disclose one number to one auditor, and nothing else.",
     "check-disclosure": "Verify a disclosure.",
     "chain": "Deploy the contracts, publish epochs, submit proofs, ask the gate.",

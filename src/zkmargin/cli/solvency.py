@@ -11,6 +11,7 @@ from zkmargin.api import solvency_verification as verification
 from zkmargin.api.trusting import setup_fields, setup_line
 from zkmargin.cli.console import print_json, print_line, print_table, progress, warn_if_unsafe
 from zkmargin.cli.options import Json, RequireSetup, SetupFile, Threads, read_key, writes
+from zkmargin.cli.solvency_log import app as log_app
 from zkmargin.cli.verify import print_result
 from zkmargin.prover.setup import load_setup, load_setup_key
 from zkmargin.verifier.errors import ArgumentError
@@ -20,6 +21,7 @@ app = typer.Typer(
     help="Prove that an exchange's reserves cover what it owes.", add_completion=False, rich_markup_mode=None
 )
 inclusion_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.add_typer(log_app, name="log")
 app.add_typer(inclusion_app, name="inclusion", help="Make a customer's inclusion file, or check one.")
 
 Work = Annotated[Path, typer.Option("--work", metavar="DIR", help="The epoch's work folder. Secret.")]
@@ -203,11 +205,14 @@ def page(
     setup: SetupFile,
     statement: Annotated[Path, typer.Option("--statement", metavar="STATEMENT", help="What was published.")],
     out: Annotated[Path, typer.Option("--out", metavar="PAGE.html", help="Where to write the page.")],
+    log_key: Annotated[
+        str | None, typer.Option("--log-key", metavar="0x..", help="Whose receipts the page takes: a log's key.")
+    ] = None,
 ) -> None:
     """Verify a statement, and write the static page on which customers check their files in the browser.
 
     Exit code 1, and no page, when the statement is rejected."""
-    verification.write_inclusion_page(statement, setup, out=out)
+    verification.write_inclusion_page(statement, setup, out=out, log_key=log_key)
     print_line(str(out))
 
 
@@ -225,15 +230,21 @@ def check(
         str | None,
         typer.Option("--liabilities", metavar="0x..", help="The digest that auditors publish, in its place."),
     ] = None,
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="LOG", help="The log of digests, in their place or beside them.")
+    ] = None,
+    log_key: Annotated[
+        str | None, typer.Option("--log-key", metavar="0x..", help="The address of the log's key.")
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Check that your balances are in an exchange's liabilities, in full and once.
 
-    Somebody else's file is refused, whatever is in it. Needs --statement, or --liabilities as auditors publish it: the
-    digest in the file is the exchange's own word. Exit code 1 when the file shows nothing of you."""
+    Somebody else's file is refused, whatever is in it. Needs --statement, or --liabilities as auditors publish it, or
+    --log: the digest in the file is the exchange's own word. Exit code 1 when the file shows nothing of you."""
     found = verification.check_inclusion(
-        inclusion, setup, customer=customer, statement=statement, liabilities=liabilities
+        inclusion, setup, customer=customer, statement=statement, liabilities=liabilities, log=log, log_key=log_key
     )
     if as_json:
         print_json(found.to_json())

@@ -38,9 +38,7 @@ Outcome = tuple[Path, Result | FormatError | OSError]
 
 @app.command()
 def verify(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Margin proofs, disclosures, solvency statements.")
-    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Proofs, disclosures, solvency statements.")],
     setup: SetupFile,
     market: Market | None = None,
     policy: Policy | None = None,
@@ -58,16 +56,20 @@ def verify(
     terms: Annotated[
         Path | None, typer.Option("--terms", metavar="T", help="Terms that a solvency statement must be under.")
     ] = None,
+    books: Annotated[
+        Path | None, typer.Option("--books", metavar="LIST", help="The list of accounts of a broker's proof.")
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Verify a proof at a given time.
 
-    What a file is, it says itself. A margin proof needs --market and --policy, a disclosure --market, and a solvency
-    statement carries its own terms. Everything is recomputed but the policy, the setup's secret, the prices in M, and
-    whose keys are which venue's, which a verifier must know. Without a key for every venue (--trust, --attestor, or a
-    policy's own) nothing is verified, unless --any-attestor asks for it. Exit code 0 when every FILE is valid, 1 when
-    one is rejected or has expired. With several, --json prints their verdicts in the list `files`."""
+    What a file is, it says itself. A margin proof needs --market and --policy, a broker's proof --books besides, a
+    disclosure --market, and a solvency statement carries its own terms. Everything is recomputed but the policy, the
+    setup's secret, the prices in M, and whose keys are which venue's, which a verifier must know. Without a key for
+    every venue (--trust, --attestor, or a policy's own) nothing that venues signed is verified, unless --any-attestor
+    asks for it. Exit code 0 when every FILE is valid, 1 when one is rejected or has expired. With several, --json
+    prints their verdicts in the list `files`."""
     given = {
         "market": market,
         "policy": policy,
@@ -78,6 +80,7 @@ def verify(
         "at": at,
         "auditor": auditor,
         "terms": terms,
+        "books": books,
     }
     kinds = [kind_of_file(file) for file in files]
     chosen = [arguments_for(kind, given) for kind in kinds]

@@ -18,12 +18,15 @@ from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.srs import SetupKey
 from zkmargin.verifier.statements.solvency.statement import Solvency
 
-_CONFIG: Final = '{"g2_x":"","liabilities":"","exchange":"","as_of":"","identifier":""}'
+_CONFIG: Final = '{"g2_x":"","liabilities":"","exchange":"","as_of":"","identifier":"","log_key":""}'
 _SETUP: Final = "<!--setup-->"
 
 
-def write_page(path: str | Path, setup: SetupKey, statement: Solvency) -> None:
-    """Write the page that checks against the liabilities of a statement that was verified, whole or not at all."""
+def write_page(path: str | Path, setup: SetupKey, statement: Solvency, log_key: bytes | None = None) -> None:
+    """Write the page that checks against the liabilities of a statement that was verified, whole or not at all.
+
+    log_key: the address of the key of the log whose receipts it takes; without it, it takes none.
+    """
     page = files("zkmargin").joinpath("reports/pages/inclusion.html").read_text(encoding="utf-8")
     if _CONFIG not in page or _SETUP not in page:
         raise FormatError(
@@ -35,6 +38,7 @@ def write_page(path: str | Path, setup: SetupKey, statement: Solvency) -> None:
         "exchange": statement.terms.exchange,
         "as_of": format_seconds(statement.terms.as_of),
         "identifier": statement.terms.identifier,
+        "log_key": "" if log_key is None else "0x" + log_key.hex(),
     }
     with replacing(path) as stream:
         stream.write(page.replace(_CONFIG, json.dumps(config), 1).replace(_SETUP, _setup(setup), 1).encode())

@@ -20,7 +20,7 @@ _STYLE: Final = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid #ddd;vertical-align:top}
-td.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;word-break:break-all}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;word-break:break-all}
 .valid{color:#0a6b2d}.rejected{color:#a3160f}@media print{body{margin:0}}
 """
 
@@ -121,7 +121,7 @@ def _checked(terms: Terms) -> Sequence[str]:
     )
     return (
         "No account holds, pledges or owes less than nothing of any asset.",
-        "Every account's debts are worth no more than its collateral at the prices and haircuts below.",
+        "Every account's debts are worth no more than its collateral at the prices and haircuts above.",
         debts,
         "Accounts rise strictly through all batches: none stands twice.",
         "The totals are those of all accounts, and reserves cover them.",
@@ -185,14 +185,15 @@ def _signers(statement: Solvency) -> str:
     rows = []
     for attestation in statement.reserves:
         claim = attestation.claim
-        where = f"{claim.place}, block {blocks[claim.place]}" if claim.place else "custodian"
-        rows.append((escape(claim.holder), escape(where), f"<code>{format_address(claim.address)}</code>"))
-    return _table(("Holder", "Where", "Address"), rows) if rows else "<p>Nobody.</p>"
+        where = f"wallet on {claim.chain}, block {blocks[claim.chain]}" if claim.chain else "custodian"
+        rows.append((escape(where), escape(claim.custodian or ""), f"<code>{format_address(claim.address)}</code>"))
+    return _table(("What", "Name", "Address"), rows) if rows else "<p>Nobody.</p>"
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]], numeric: int = 0) -> str:
     """Cells are HTML; the last `numeric` columns are numbers."""
-    head = f"<tr>{''.join(f'<th>{name}</th>' for name in heading)}</tr>" if heading else ""
+    cells = (_cell(name, number=i >= len(heading) - numeric, tag="th") for i, name in enumerate(heading))
+    head = f"<tr>{''.join(cells)}</tr>" if heading else ""
     body = "".join(
         "<tr>" + "".join(_cell(cell, number=i >= len(row) - numeric) for i, cell in enumerate(row)) + "</tr>"
         for row in rows
@@ -200,8 +201,8 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]], numeric: int =
     return f"<table>{head}{body}</table>"
 
 
-def _cell(content: str, *, number: bool) -> str:
-    return f'<td class="n">{content}</td>' if number else f"<td>{content}</td>"
+def _cell(content: str, *, number: bool, tag: str = "td") -> str:
+    return f'<{tag} class="n">{content}</{tag}>' if number else f"<{tag}>{content}</{tag}>"
 
 
 def _list(items: Iterable[str]) -> str:

@@ -258,11 +258,60 @@ def collateral_factors(epoch: MarketEpoch, book: dict[str, float], flavour: str,
     return haircuts
 
 
+def sa_ccr(epoch: MarketEpoch, book: dict[str, float], flavour: str, parameters: Any) -> float:
+    """CRE52 of one hedging set of single names; test_sa_ccr.py has the Committee's own examples."""
+    p = parameters["class"]
+    amounts = []
+    for held in by_underlying(epoch, book).values():
+        total = 0.0
+        for i, q in held:
+            if i.underlying == "USDC":
+                continue
+            years = (i.expiry - AS_OF).total_seconds() / YEAR if i.kind in ("option", "future") else 1.0
+            maturity = math.sqrt(min(1.0, max(years, 0.04)))
+            if flavour == "maintenance":
+                maturity = 1.5 * math.sqrt(parameters["margin_period_days"] / 250)
+            delta, base = 1.0, worth(i, 0)
+            if i.kind == "option":
+                base = float(i.forward_usd)
+                spread = float(p["option_volatility"]) * math.sqrt(years)
+                delta = normal(math.log(base / float(i.strike_usd)) / spread + spread / 2) - (i.option_type == "put")
+            total += q * delta * base * maturity * float(p["supervisory_factor"])
+        amounts.append(total)
+    rho = float(p["correlation"])
+    common, own = rho * sum(amounts), (1 - rho * rho) * sum(amount * amount for amount in amounts)
+    return float(parameters["alpha"]) * math.sqrt(common * common + own)
+
+
+def stress(epoch: MarketEpoch, book: dict[str, float], flavour: str, parameters: Any) -> float:
+    """The worst of eight vectors of moves over the whole book."""
+    losses = [0.0] * 9
+    for name, held in by_underlying(epoch, book).items():
+        token = name in parameters["tokens"]
+        fall, rise = map(float, parameters["coins"].get(name, parameters["other"]))
+        apart, rate = float(parameters["apart"]) * (1 if name == "BTC" else -1), float(parameters["rate"])
+        below, above = map(float, parameters["token_moves"])
+        coin = 0.0 if token else 1.0
+        moves = [(coin * fall, 1), (coin * rise, 1), (coin * apart, 0), (-coin * apart, 0)]
+        moves += [((1 - coin) * below, 0), ((1 - coin) * above, 0)]
+        for i, q in held:
+            years = (i.expiry - AS_OF).total_seconds() / YEAR if i.kind in ("option", "future") else 0.0
+            vol = float(i.implied_vol) if i.kind == "option" else 0.0
+            for index, (move, up) in enumerate(moves):
+                shocked = vol * (1 + float(parameters["vol_up"])) if up else vol
+                losses[index] -= q * (worth(i, move, shocked) - worth(i, 0))
+            for index, sign in ((6, 1), (7, -1)):
+                losses[index] -= q * (worth(i, math.exp(sign * rate * years) - 1) - worth(i, 0))
+    return max(losses) * (1.0 if flavour == "initial" else float(parameters["maintenance_factor"]))
+
+
 FORMULAS: Final = {
     "derive-pmrm2": derive,
     "paradex": paradex,
     "perpetual-tiers": perpetual_tiers,
     "collateral-factors": collateral_factors,
+    "regulatory-sa-ccr": sa_ccr,
+    "stress": stress,
 }
 
 

@@ -255,7 +255,7 @@ def listed(world: Brokerage, order: Sequence[int], ids: Sequence[int] | None = N
     """The world's pairs in another order, under these accounts' ids."""
     accounts = [world.books.books[k].account for k in (ids or order)]
     books = [replace(world.books.books[k], account=account) for k, account in zip(order, accounts, strict=True)]
-    return BookList(world.books.terms, tuple(books), (b"",) * len(books))
+    return BookList(world.books.terms, tuple(books), (b"",) * len(books), world.books.time)
 
 
 def opened(world: Brokerage, order: Sequence[int]) -> OpenBooks:
@@ -293,7 +293,7 @@ def test_the_magnitudes_of_another_account_make_another_pair() -> None:
     world = good()
     books = list(world.books.books)
     books[0] = replace(books[0], gross=books[1].gross)
-    other = BookList(world.books.terms, tuple(books), world.books.proofs)
+    other = BookList(world.books.terms, tuple(books), world.books.proofs, world.books.time)
     assert other.pair_ids[0] not in world.books.pair_ids
     proof = world.prover().prove(world.statement(), world.opening, world.digits)
     refuses(world, proof, "another list of accounts", books=other, statement=world.statement())

@@ -7,35 +7,35 @@ from typing import Any, Final
 
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.keccak import keccak256
-from zkmargin.verifier.merkle import MerkleTree
-from zkmargin.verifier.statements.book import BookList
+from zkmargin.verifier.statements.broker.backing import NO_BACKING, Backing
 from zkmargin.verifier.statements.broker.circuit import Layout
 
 STATEMENT_DOMAIN: Final = b"zkmargin/broker-statement/v1"
 
 
-def accounts_root(books: BookList) -> bytes:
-    """The Merkle root over the pair ids in order: with the number of accounts, it names the list."""
-    return MerkleTree(books.pair_ids).root
-
-
 @dataclass(frozen=True)
 class BrokerStatement:
-    """accounts: how many; root: of their pair ids; epoch: the market's id under the policy. Times: since 1970."""
+    """What is stated. Times are seconds since 1970.
+
+    epoch: the market's id under the policy; books_time: when the books were taken, as the broker says; accounts: how
+    many; root: of their pair ids; backing: names the position behind the books, if the statement is about one.
+    """
 
     broker: str
     policy: bytes
     epoch: bytes
     epoch_time: int
+    books_time: int
     accounts: int
     root: bytes
+    backing: bytes = NO_BACKING
 
     @property
     def context(self) -> bytes:
         """The 32 bytes that the transcript absorbs."""
-        numbers = self.epoch_time.to_bytes(8, "big") + self.accounts.to_bytes(8, "big")
+        numbers = b"".join(number.to_bytes(8, "big") for number in (self.epoch_time, self.books_time, self.accounts))
         named = keccak256(self.broker.encode())
-        return keccak256(STATEMENT_DOMAIN + named + self.policy + self.epoch + numbers + self.root)
+        return keccak256(STATEMENT_DOMAIN + named + self.policy + self.epoch + numbers + self.root + self.backing)
 
     def to_json(self) -> dict[str, Any]:
         """The document's fields."""
@@ -44,6 +44,7 @@ class BrokerStatement:
             "policy": "0x" + self.policy.hex(),
             "epoch": "0x" + self.epoch.hex(),
             "epoch_time": format_seconds(self.epoch_time),
+            "books_time": format_seconds(self.books_time),
             "accounts": self.accounts,
             "root": "0x" + self.root.hex(),
         }
@@ -57,6 +58,7 @@ class BrokerProof:
     policy_name: str
     layout: Layout
     proof: bytes
+    backing: Backing | None = None
 
     def __repr__(self) -> str:
         return f"BrokerProof({self.policy_name}, {self.statement.accounts} accounts, {len(self.proof)} bytes)"

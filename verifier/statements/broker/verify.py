@@ -33,7 +33,7 @@ from zkmargin.verifier.statements.broker.circuit import (
     limb_weights,
 )
 from zkmargin.verifier.statements.broker.proof import BrokerArgument, decode_argument
-from zkmargin.verifier.statements.broker.statement import BrokerStatement, accounts_root
+from zkmargin.verifier.statements.broker.statement import BrokerStatement
 from zkmargin.verifier.transcript import Transcript
 
 PROOF_DOMAIN: Final = b"zkmargin/broker-proof/v1"
@@ -265,7 +265,7 @@ def verify_broker(
         raise FormatError("books: expected pairs under the key's setup, of no more bits than its quantities")
     if not len(books.books) == layout.accounts == statement.accounts:
         raise FormatError(f"books: expected the statement's {statement.accounts} accounts, got {len(books.books)}")
-    if accounts_root(books) != statement.root:
+    if (books.root, books.time) != (statement.root, statement.books_time):
         raise ProofRejected("another list of accounts")
     check_columns(circuit, columns)
     argument = decode_argument(layout, proof)

@@ -6,15 +6,17 @@ wallet shows what it signs:
     zkmargin reserves
     exchange: Harbor
     epoch: 0x...
-    wallet: eip155:1 0x...
+    wallet: eip155:1:0x...
     block: 21000000 0x...
     BTC 12.5
     USDT 1000000
 
-A wallet signs for itself and names its chain's block of the terms; a custodian's text has `custodian: NAME 0x...` and
-`time: ISO` instead, and is signed by the key that the terms list. The signature proves control of the key and nothing
-else: that the wallet held these amounts at that block is for the auditor to look up on the chain, and a custodian's
-word is a custodian's word.
+A wallet signs for itself, names its account as CAIP-10 does, in the one spelling of it, and its chain's block of the
+terms; a custodian's text has `custodian: NAME 0x...` and `time: ISO` instead, and is signed by the key that the terms
+list. A wallet counts once on each chain, and no key is both a wallet and a custodian. All of what a file says is in
+the signed text: who holds the wallet's key, nobody has signed, and no file says. The signature proves control of the
+key and nothing else: that the wallet held these amounts at that block is for the auditor to look up on the chain, and
+a custodian's word is a custodian's word.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from zkmargin.verifier.ethereum import (
 from zkmargin.verifier.instants import format_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.statements.solvency.terms import Terms, decimal_fraction
+from zkmargin.verifier.text import quoted
 
 KIND: Final = "solvency-reserves"
 ATTESTED_LOTS_BITS: Final = 90
@@ -51,26 +54,34 @@ class ReservesError(FormatError):
 
 @dataclass(frozen=True)
 class ReserveStatement:
-    """What a holder signs. place: a chain's id for a wallet, None for a custodian; amounts: lots by asset number."""
+    """What a holder signs: a wallet on a chain of the terms, or a custodian. amounts: lots by asset number."""
 
-    place: str | None
-    holder: str
+    chain: str | None
+    custodian: str | None
     address: bytes
     amounts: tuple[tuple[int, int], ...]
+
+    @property
+    def name(self) -> str:
+        """A wallet's CAIP-10 account, or a custodian's name."""
+        return self.custodian or f"{self.chain}:{format_address(self.address)}"
 
     def text(self, terms: Terms, epoch: bytes) -> str:
         """The signed text. Raises ReservesError for a chain or custodian that the terms do not have."""
         lines = ["zkmargin reserves", f"exchange: {terms.exchange}", f"epoch: 0x{epoch.hex()}"]
-        if self.place is not None:
-            chain = next((chain for chain in terms.chains if chain.id == self.place), None)
+        if self.chain is not None and self.custodian is None:
+            chain = next((chain for chain in terms.chains if chain.id == self.chain), None)
             if chain is None:
-                raise ReservesError(f"reserves of {self.holder}: expected a chain of the terms, got {self.place!r:.70}")
-            lines.append(f"wallet: {chain.id} {format_address(self.address)}")
+                raise ReservesError(f"reserves: expected a chain of the terms, got {quoted(self.chain)}")
+            lines.append(f"wallet: {self.name}")
             lines.append(f"block: {chain.block} 0x{chain.block_hash.hex()}")
         else:
-            if not any((c.name, c.address) == (self.holder, self.address) for c in terms.custodians):
-                raise ReservesError(f"reserves of {self.holder}: expected a custodian of the terms with its address")
-            lines.append(f"custodian: {self.holder} {format_address(self.address)}")
+            known = any((c.name, c.address) == (self.custodian, self.address) for c in terms.custodians)
+            if self.chain is not None or not known:
+                raise ReservesError(
+                    f"reserves of {quoted(self.custodian)}: expected a custodian of the terms with its address"
+                )
+            lines.append(f"custodian: {self.custodian} {format_address(self.address)}")
             lines.append(f"time: {format_seconds(terms.as_of)}")
         for asset, lots in self.amounts:
             lines.append(f"{terms.assets[asset - 1].id} {terms.format_amount(asset, lots)}")
@@ -93,8 +104,7 @@ class ReserveAttestation:
     def to_json(self, terms: Terms) -> dict[str, Any]:
         """The document's fields."""
         return {
-            "place": self.claim.place or "custodian",
-            "holder": self.claim.holder,
+            **({"chain": self.claim.chain} if self.claim.chain else {"custodian": self.claim.custodian}),
             "address": format_address(self.claim.address),
             "amounts": {terms.assets[a - 1].id: terms.format_amount(a, lots) for a, lots in self.claim.amounts},
             "signature": "0x" + self.signature.hex(),
@@ -108,12 +118,12 @@ def message_digest(text: str) -> bytes:
 
 
 def claim_of(
-    place: str | None, holder: str, address: bytes, amounts: Mapping[str, object], terms: Terms
+    chain: str | None, custodian: str | None, address: bytes, amounts: Mapping[str, object], terms: Terms
 ) -> ReserveStatement:
-    """A claim from amounts in words. Raises ReservesError naming holder and asset."""
+    """A claim from amounts in words, of a wallet on a chain or a custodian. Raises ReservesError naming the asset."""
     found = []
     for name, amount in amounts.items():
-        where = f"reserves of {holder}: {name[:64]}"
+        where = f"reserves: {quoted(name)}"
         if name not in terms.numbers:
             raise ReservesError(f"{where}: expected an asset of the terms")
         number = terms.numbers[name]
@@ -124,8 +134,8 @@ def claim_of(
             )
         found.append((number, int(lots)))
     if not found:
-        raise ReservesError(f"reserves of {holder}: expected at least one asset")
-    return ReserveStatement(place, holder, address, tuple(sorted(found)))
+        raise ReservesError("reserves: expected at least one asset")
+    return ReserveStatement(chain, custodian, address, tuple(sorted(found)))
 
 
 def verify_reserves(
@@ -138,17 +148,20 @@ def verify_reserves(
     if len(attestations) > MAX_ATTESTATIONS:
         raise ReservesError(f"reserves: expected at most {MAX_ATTESTATIONS} attestations, got {len(attestations)}")
     totals = [0] * (len(terms.assets) + 1)
-    seen: set[tuple[str | None, bytes]] = set()
+    chains_of: dict[bytes, list[str | None]] = {}
     for attestation in attestations:
         claim = attestation.claim
         if attestation.text != claim.text(terms, epoch):
             raise ReservesError(
-                f"reserves of {claim.holder}: expected a text about epoch 0x{epoch.hex()} and the block of the terms"
+                f"reserves of {claim.name}: expected a text about epoch 0x{epoch.hex()} and the block of the terms"
             )
         check_signature(attestation, recovery)
-        if (claim.place, claim.address) in seen:
-            raise ReservesError(f"reserves of {claim.holder}: expected each wallet and custodian once, got it twice")
-        seen.add((claim.place, claim.address))
+        others = chains_of.setdefault(claim.address, [])
+        if claim.chain in others or (others and None in (claim.chain, *others)):
+            raise ReservesError(
+                f"reserves of {claim.name}: expected each address once: as a wallet once a chain, or as one custodian"
+            )
+        others.append(claim.chain)
         for asset, lots in claim.amounts:
             totals[asset] += lots
     return totals
@@ -156,12 +169,14 @@ def verify_reserves(
 
 def reserves_from_fields(fields: Fields, terms: Terms, epoch: bytes, where: str) -> ReserveAttestation:
     """Decode an attestation of reserves; `verify_reserves` checks its signature."""
-    place, holder = fields.text("place"), fields.text("holder")
+    chain, custodian = (fields.text(name) if name in fields.names else None for name in ("chain", "custodian"))
+    if (chain is None) == (custodian is None):
+        raise ReservesError(f"{where}: expected either 'chain', of a wallet, or 'custodian'")
     address = parse_address(fields.text("address"), f"{where}: field 'address'")
     amounts = fields.raw("amounts")
     if not isinstance(amounts, dict):
         raise ReservesError(f"{where}: field 'amounts': expected an object of amounts by asset")
-    claim = claim_of(None if place == "custodian" else place, holder, address, amounts, terms)
+    claim = claim_of(chain, custodian, address, amounts, terms)
     signature = fields.hexadecimal("signature", SIGNATURE_BYTES)
     fields.finish()
     return ReserveAttestation(claim, claim.text(terms, epoch), signature)
@@ -179,7 +194,7 @@ def read_reserves(
 def check_signature(attestation: ReserveAttestation, recovery: KeyRecovery | None = None) -> None:
     """Raise ReservesError unless the holder signed the text."""
     claim = attestation.claim
-    where = f"reserves of {claim.holder}"
+    where = f"reserves of {claim.name}"
     signer = recover_signer(message_digest(attestation.text), attestation.signature, where, recovery)
     if signer != claim.address:
         raise ReservesError(

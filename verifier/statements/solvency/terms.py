@@ -43,6 +43,7 @@ from zkmargin.verifier.instants import format_seconds, parse_seconds
 from zkmargin.verifier.keccak import keccak256
 from zkmargin.verifier.merkle import MerkleTree
 from zkmargin.verifier.statements.solvency.accounts import IDENTIFIERS
+from zkmargin.verifier.text import quoted
 
 KIND: Final = "solvency-terms"
 DOMAIN: Final = b"zkmargin/solvency-terms/v2"
@@ -57,9 +58,10 @@ TOTALS: Final = ("equity", "debt", "collateral")
 TABLE: Final = ("line", "asset", "rate", "price", "width")
 """The columns of the public table, in the order of the circuit's market columns."""
 TABLE_BITS: Final = {"line": 32, "asset": 32, "rate": PRICE_BITS, "price": PRICE_BITS, "width": QUANTITY_BITS}
-_NAME: Final = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9]+(?:[ ._/+-][A-Za-z0-9]+)*")
-"""Nothing that cannot be seen: single signs between letters and digits, none at the end."""
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
+MAX_NAME: Final = 64
+_NAME: Final = re.compile(r"[A-Za-z0-9]+(?:[ ._/+-][A-Za-z0-9]+)*")
+"""Of exchanges, assets and custodians: ASCII, which NFKC leaves as it is, without blanks at the ends or in a row."""
+_LOOK: Final = str.maketrans({"I": "l", "1": "l", "O": "0", "o": "0", **dict.fromkeys("._/+-", " ")})
 _CHAIN_ID: Final = re.compile(r"eip155:[1-9][0-9]{0,31}|(?!eip155:)[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
 """CAIP-2, a number of EIP-155 in its one spelling."""
 
@@ -94,7 +96,7 @@ class Asset:
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain by its CAIP-2 id, such as eip155:1, and the block at which its wallets are counted."""
+    """A chain by its canonical CAIP-2 id, such as eip155:1, and the block at which its wallets are counted."""
 
     id: str
     block: int
@@ -345,8 +347,7 @@ def _caps_to_json(asset: Asset) -> dict[str, str]:
 
 
 def _check(terms: Terms) -> None:
-    if not _NAME.fullmatch(terms.exchange):
-        raise TermsError("exchange: expected a name of 1 to 64 letters and digits, single spaces or ._/+- between them")
+    _check_names("exchange", [terms.exchange])
     choices = (("coverage", ("asset", "value")), ("totals", ("hidden", "public")), ("identifier", tuple(IDENTIFIERS)))
     for name, allowed in choices:
         if getattr(terms, name) not in allowed:
@@ -358,18 +359,11 @@ def _check(terms: Terms) -> None:
         raise TermsError("chains: expected different CAIP-2 ids, such as eip155:1")
     if len({chain.block_hash for chain in terms.chains}) < len(chains):
         raise TermsError("chains: expected a block of its own for each: one chain under two names counts wallets twice")
-    names = [custodian.name for custodian in terms.custodians]
-    if len(set(names)) < len(names) or not all(map(_IDENTIFIER.fullmatch, names)):
-        raise TermsError("custodians: expected different names of 1 to 64 letters, digits or :._-")
-    seen: set[str] = set()
+    _check_names("custodians", [custodian.name for custodian in terms.custodians])
+    if len({custodian.address for custodian in terms.custodians}) < len(terms.custodians):
+        raise TermsError("custodians: expected different addresses: one key is one custodian")
+    _check_names("assets", [asset.id for asset in terms.assets])
     for asset in terms.assets:
-        # Customers read the name in their file, not the price beside it: no two may look alike.
-        if not _NAME.fullmatch(asset.id) or asset.id.lower() in seen:
-            raise TermsError(
-                f"asset {asset.id!r:.40}: expected an id of 1 to 64 letters and digits, single spaces or ._/+- between "
-                "them, that no other asset has in small or capital letters"
-            )
-        seen.add(asset.id.lower())
         _check_asset(asset)
         _check_caps(asset, count_debts=terms.count_debts)
     for row in terms.table_rows:
@@ -380,6 +374,33 @@ def _check(terms: Terms) -> None:
                 "or the terms fewer value_decimals"
             )
         _check_rounding(row, asset, asset.tiers[row.line - terms.table_rows_of[row.asset][0].line], terms)
+
+
+def _check_names(what: str, names: Sequence[str]) -> None:
+    """Raise TermsError unless every name is one, and none looks like another before it."""
+    seen: dict[str, str] = {}
+    for name in names:
+        check_name(what, name)
+        for look in looks_of(name):
+            if seen.setdefault(look, name) != name or names.count(name) > 1:
+                raise TermsError(
+                    f"{what}: {quoted(name)}: expected a name that does not look like {quoted(seen[look])}"
+                )
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise TermsError unless a text is a name in its one spelling."""
+    if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
+        raise TermsError(
+            f"{what}: {quoted(name)}: expected a name of 1 to {MAX_NAME} ASCII letters and digits, with single blanks "
+            "or ._/+- between them"
+        )
+
+
+def looks_of(name: str) -> tuple[str, str]:
+    """What a name looks like: to who does not mind capitals, and to who reads I, l, 1 and O, 0 alike, rn as m."""
+    drawn = name.translate(_LOOK).replace("rn", "m").replace("vv", "w")
+    return f"any case: {name.casefold()}", f"drawn: {drawn}"
 
 
 def _check_asset(asset: Asset) -> None:

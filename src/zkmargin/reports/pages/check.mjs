@@ -5,7 +5,11 @@
 
 import { bn254 } from "@noble/curves/bn254.js";
 import { keccak_256 as keccak } from "@noble/hashes/sha3.js";
-import { isObject, Malformed, parseObject } from "./strict.mjs";
+import {
+  ascii, concat, expectFields, hashes, hex, integer, malformed, number, pathLength, reject, Rejected, rootOfPath, unhex,
+  word,
+} from "./bytes.mjs";
+import { parseObject } from "./strict.mjs";
 
 const R = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
 const Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583n;
@@ -20,9 +24,6 @@ const IDENTIFIERS = {
   phone: ["telephone number", /^\+[1-9][0-9]{6,14}$/],
   document: ["number of an identity document", CUSTOMER],
 };
-
-/** The file is whole, and does not show these balances in these liabilities. */
-export class Rejected extends Error {}
 
 /** The file is about another customer than the one who typed. */
 export class SomebodyElses extends Rejected {}
@@ -234,30 +235,11 @@ function expectCustomer(customer, kind) {
   return name;
 }
 
-function expectFields(value, names) {
-  if (!isObject(value)) malformed("expected an object");
-  const unknown = [...value.keys()].find((name) => !names.includes(name));
-  const missing = names.find((name) => !value.has(name));
-  if (unknown !== undefined || missing !== undefined) malformed(`unexpected or missing field ${unknown ?? missing}`);
-}
-
-function integer(value, low, high, name) {
-  if (typeof value !== "bigint" || value < BigInt(low) || value > BigInt(high)) {
-    malformed(`${name}: expected ${low} to ${high}`);
-  }
-  return Number(value);
-}
-
 function lots(value, name) {
   if (typeof value !== "string" || !/^[0-9]{1,19}$/.test(value) || BigInt(value) >= QUANTITY_LIMIT) {
     malformed(`${name}: expected a whole number of lots`);
   }
   return BigInt(value);
-}
-
-function hashes(value, name) {
-  if (!Array.isArray(value) || value.length > 32) malformed(`${name}: expected at most 32 hashes`);
-  return value.map((each) => unhex(each, 32, name));
 }
 
 function printable(value, name) {
@@ -268,21 +250,6 @@ function printable(value, name) {
 }
 
 // -- Merkle trees, points, bytes --------------------------------------------------------------------------------------
-
-function rootOfPath(entry, index, path) {
-  let node = keccak(concat(Uint8Array.of(0), entry));
-  path.forEach((sibling, depth) => {
-    const pair = Math.floor(index / 2 ** depth) % 2 ? [sibling, node] : [node, sibling];
-    node = keccak(concat(Uint8Array.of(1), ...pair));
-  });
-  return node;
-}
-
-function pathLength(count) {
-  let length = 0;
-  while (1n << BigInt(length) < count) length += 1;
-  return length;
-}
 
 function decodeG1(bytes, name, allowInfinity) {
   const [x, y] = [number(bytes.slice(0, 32)), number(bytes.slice(32))];
@@ -307,38 +274,4 @@ function power(base, exponent) {
   let result = 1n;
   for (let b = base % R, e = exponent; e > 0n; e >>= 1n, b = (b * b) % R) if (e & 1n) result = (result * b) % R;
   return result;
-}
-
-function unhex(text, length, name) {
-  const digits = typeof text === "string" && text.startsWith("0x") ? text.slice(2) : "";
-  if (digits.length !== 2 * length || !/^[0-9a-f]*$/.test(digits)) {
-    malformed(`${name}: expected ${length} bytes in lower-case hexadecimal digits`);
-  }
-  return Uint8Array.from({ length }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
-}
-
-const hex = (bytes) => `0x${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-const ascii = (text) => Uint8Array.from(text, (char) => char.charCodeAt(0));
-const number = (bytes) => [...bytes].reduce((total, byte) => (total << 8n) | BigInt(byte), 0n);
-
-function word(value, length) {
-  return Uint8Array.from({ length }, (_, i) => Number((BigInt(value) >> BigInt(8 * (length - 1 - i))) & 255n));
-}
-
-function concat(...parts) {
-  const joined = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
-  }
-  return joined;
-}
-
-function malformed(reason) {
-  throw new Malformed(reason);
-}
-
-function reject(reason) {
-  throw new Rejected(reason);
 }

@@ -1,6 +1,8 @@
 // The page around the check: who you are is typed, a file comes in by drop or by choice, balances and a verdict come out.
 
-import { checkInclusion, identifierName, Rejected } from "./check.mjs";
+import { Rejected } from "./bytes.mjs";
+import { checkInclusion, identifierName } from "./check.mjs";
+import { checkReceipt, isReceipt } from "./receipt.mjs";
 
 const config = JSON.parse(document.getElementById("config").textContent);
 const [verdict, who, table, drop, typed] = ["verdict", "who", "balances", "drop", "customer"].map((id) =>
@@ -14,8 +16,35 @@ function show(kind, text, name = "") {
   who.textContent = name;
 }
 
+/** Whether the bytes were a receipt; then what it says is shown. */
+function receipts(bytes) {
+  const logged = document.getElementById("logged");
+  try {
+    if (!isReceipt(bytes)) return false;
+  } catch {
+    return false;
+  }
+  const say = (kind, text) => Object.assign(logged, { className: kind, textContent: text });
+  if (config.log_key === "") {
+    say("unchecked", "Receipt not checked: this page was made for no log.");
+    return true;
+  }
+  try {
+    const entry = checkReceipt(bytes, config.log_key);
+    const same = entry.exchange === config.exchange && entry.asOf === config.as_of;
+    if (!same) say("unchecked", `This receipt is about ${entry.exchange} as of ${entry.asOf}, and says nothing of this page.`);
+    else if (entry.liabilities === config.liabilities) say("valid", "The log holds this page's digest for this exchange and time.");
+    else say("rejected", `TWO DIGESTS: the log holds ${entry.liabilities} for this exchange and time. Keep the receipt and this page: they are proof.`);
+  } catch (error) {
+    say(error instanceof Rejected ? "rejected" : "unchecked", `Receipt not right: ${error.message}.`);
+  }
+  return true;
+}
+
 async function judge(file) {
   if (!file) return;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (receipts(bytes)) return;
   given = file;
   table.hidden = true;
   if (typed.value.trim() === "") {
@@ -25,7 +54,7 @@ async function judge(file) {
   show("busy", "Checking…");
   await new Promise((resolve) => setTimeout(resolve));
   try {
-    const found = checkInclusion(new Uint8Array(await file.arrayBuffer()), config, typed.value);
+    const found = checkInclusion(bytes, config, typed.value);
     const rows = found.balances.map((balance) => {
       const row = document.createElement("tr");
       for (const value of [balance.asset, balance.equity, balance.debt, balance.collateral]) {
@@ -54,4 +83,8 @@ drop.addEventListener("drop", (event) => {
   event.preventDefault();
   judge(event.dataTransfer.files[0]);
 });
-globalThis.zkmargin = { check: (bytes, customer) => checkInclusion(bytes, config, customer), Rejected };
+globalThis.zkmargin = {
+  check: (bytes, customer) => checkInclusion(bytes, config, customer),
+  receipt: (bytes) => checkReceipt(bytes, config.log_key),
+  Rejected,
+};

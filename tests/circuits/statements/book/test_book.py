@@ -46,7 +46,7 @@ def honest() -> tuple[tuple[OpenBook, bytes], ...]:
 
 
 def listed(pairs: list[tuple[Book, bytes]]) -> BookList:
-    return BookList(prover().terms, tuple(book for book, _ in pairs), tuple(proof for _, proof in pairs))
+    return BookList(prover().terms, tuple(book for book, _ in pairs), tuple(proof for _, proof in pairs), 0)
 
 
 def verify(pairs: list[tuple[Book, bytes]], **options: Any) -> None:

@@ -66,8 +66,9 @@ def policies(draw: st.DrawFn) -> Policy:
             "vol_moves": {"up": {"kind": "relative", "change": draw(rates)}},
             "scenarios": [
                 {"name": "one", "price_move": draw(moves), "vol_move": "up"},
-                {"name": "two", "price_move": draw(moves)},
+                {"name": "two", "price_move": draw(moves), "rate_move": draw(rates)},
             ],
+            **({"margin_period_days": draw(st.sampled_from(["0.5", "1"]))} if draw(st.booleans()) else {}),
             **({"discounting": discounting} if draw(st.booleans()) else {}),
         }
 

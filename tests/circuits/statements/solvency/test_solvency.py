@@ -256,17 +256,17 @@ def test_reserves_signed_by_the_wrong_key_or_for_another_time_do_not_count(hidde
     ):
         with pytest.raises(ReservesError, match=why):
             verified(replace(hidden, reserves=(bad,)))
-    with pytest.raises(ReservesError, match="once, got it twice"):
+    with pytest.raises(ReservesError, match="expected each address once"):
         verified(replace(hidden, reserves=(good, good)))
 
 
 def test_custodians_of_the_terms_count_and_no_others(hidden: Solvency) -> None:
-    vault = reserves(ENOUGH, key=CUSTODIAN_KEY, place=None)
+    vault = reserves(ENOUGH, key=CUSTODIAN_KEY, chain=None)
     verified(statement_under(terms(), reserves({"BTC": "1"}), vault))
     with pytest.raises(ReservesError, match="custodian of the terms"):
-        reserves(ENOUGH, key=WALLET_KEY, place=None)
+        reserves(ENOUGH, key=WALLET_KEY, chain=None)
     with pytest.raises(ReservesError, match="chain of the terms"):
-        reserves(ENOUGH, place="eip155:137")
+        reserves(ENOUGH, chain="eip155:137")
     with pytest.raises(ProofRejected, match="settlement"):
         verified(replace(hidden, reserves=(vault,)))
 
