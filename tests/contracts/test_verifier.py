@@ -194,7 +194,7 @@ def test_want_of_gas_blames_no_proof(contracts: Contracts) -> None:
     """Whatever gas a batch gets, it reverts or calls every good proof good."""
     statement, contract = contracts[1]
     public, proof = statement.public, with_hint(statement.verifying, statement.public, statement.proof)
-    enough = contract.batch_outcome([public] * 2, [proof] * 2).gas_used or 1_000_000
+    enough = contract.batch_outcome([public] * 2, [proof] * 2).gas or 1_000_000
     verdicts = set()
     for share in (10, 30, 50, 70, 80, 85, 90, 92, 94, 96, 98, 99, 100, 101, 102, 104, 108, 120, 150):
         outcome = contract.batch_outcome([public] * 2, [proof] * 2, enough * share // 100)
