@@ -57,7 +57,9 @@ class Revm:
         except RuntimeError as error:
             text = str(error)
             found = text.split("output: 0x")[1].split(" ", maxsplit=1)[0] if "output: 0x" in text else ""
-            return Outcome(False, bytes.fromhex(found), self._evm.result.gas_used)
+            # There is no result where not even the call's data could be paid for.
+            result = self._evm.result
+            return Outcome(False, bytes.fromhex(found), gas if result is None else result.gas_used)
         finally:
             self._evm.revert(snapshot)
 
