@@ -25,7 +25,7 @@ WITHOUT_RUST: Final = {
 }
 """The same where no Rust toolchain is there: then the reference back end is what is tested."""
 WITHOUT_NPM: Final = {
-    r"needs npm": "no npm",
+    r"needs (npm|Node)": "no npm",
     r".*: run npm install in verifier/contracts": "no npm",
 }
 """The same where no npm is there, which brings node, compiler and forge."""
