@@ -128,14 +128,13 @@ def parse_object(data: bytes, where: object) -> dict[str, Any]:
 
 def _check_structure(data: bytes) -> None:
     """Raise ValueError for deep nesting, many values and long numbers, before anything is built or recurses."""
-    many = ValueError(f"more than {MAX_VALUES} values")
     # A value has at most a name and a text, two quotes each. Counting comes first: the rest takes time by the string.
     if data.count(b'"') > 4 * MAX_VALUES:
-        raise many
+        raise ValueError(f"more than {MAX_VALUES} values")
     bare = _STRING.sub(b'"', data)
     brackets = bare.translate(None, _NOT_BRACKETS)
     if bare.count(b",") + len(brackets) // 2 > MAX_VALUES:
-        raise many
+        raise ValueError(f"more than {MAX_VALUES} values")
     depth = 0
     for bracket in brackets:
         depth += 1 if bracket in b"[{" else -1

@@ -1,8 +1,11 @@
 """Documents and arrays: strict reading, and writing that is whole or not at all."""
 
+import contextlib
+import gc
 import io
 import json
 import os
+import sys
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +18,7 @@ from hypothesis import strategies as st
 
 from zkmargin.prover.writing import write_document
 from zkmargin.verifier import documents as files
-from zkmargin.verifier.documents import Fields, read_arrays, read_document, read_json
+from zkmargin.verifier.documents import MAX_VALUES, Fields, parse_json, read_arrays, read_document, read_json
 from zkmargin.verifier.errors import FormatError
 from zkmargin.verifier.keccak import keccak256, keccak256_of_stream
 
@@ -269,3 +272,31 @@ def test_a_streams_digest_is_the_digest() -> None:
     data = bytes(range(256)) * 5000
     assert keccak256_of_stream(io.BytesIO(data)) == keccak256(data)
     assert keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" + b"0," * (MAX_VALUES + 1) + b"0]",
+        b'["' + b'","' * (2 * MAX_VALUES + 1) + b'"]',
+        b"[" * 40,
+        b"9" * 200,
+        b"1e99999",
+        b'{"a": 1, "a": 2}',
+        b"{",
+        rb'"\u0000"',
+        b"\xff",
+    ],
+    ids=["values", "texts", "depth", "number", "exponent", "twice", "half", "escape", "encoding"],
+)
+def test_what_is_refused_is_not_kept(text: bytes) -> None:
+    """An exception that a frame of its own traceback names would keep 64 MiB until the collector runs."""
+    before = sys.getrefcount(text)
+    gc.disable()
+    try:
+        with contextlib.suppress(FormatError):
+            parse_json(text, "here")
+            pytest.fail("not refused")
+        assert sys.getrefcount(text) == before
+    finally:
+        gc.enable()
